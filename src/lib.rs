@@ -1,0 +1,2 @@
+//! Dataflow graphs of stream combinators.
+pub use headwater_operators::*;
