@@ -1,1 +1,29 @@
-//! The dataflow algebra.
+//! The dataflow algebra of headwater: flows, junctions, operators and the engine under them.
+//!
+//! This package has no runtime, no input and no output; the package `headwater` adds those and
+//! re-exports everything here. Start there.
+
+pub mod engine;
+pub mod flow;
+
+mod end;
+mod group;
+mod hold;
+mod join;
+mod shape;
+
+pub use engine::*;
+pub use end::*;
+pub use flow::{Flow, Forkable, InGraph, Run};
+
+
+
+pub use shape::*;
+
+/// What most programs import: `use headwater_operators::prelude::*`.
+pub mod prelude {
+    pub use crate::engine::{
+        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
+    };
+    pub use crate::flow::{Flow, Run};
+}

@@ -1,0 +1,151 @@
+//! Where nodes with several entries live: cells that only the graph's context can open.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+use qcell::{QCell, QCellOwnerID};
+use sync_wrapper::SyncWrapper;
+
+use super::context::Cx;
+use super::push::{Push, Signal};
+
+/// A node that is entered from several sides: by flows, by a timer, by the driver.
+///
+/// Whoever enters takes the node out, works with it and the context side by side, and puts it back.
+/// Edges are acyclic (cycles go through the graph's queue), so that a node is never found taken.
+pub(crate) struct Cell<N>(QCell<SyncWrapper<Option<Box<N>>>>);
+
+impl<N: Send> Cell<N> {
+    pub(crate) fn new(owner: QCellOwnerID, node: N) -> Cell<N> {
+        Cell(QCell::new(owner, SyncWrapper::new(Some(Box::new(node)))))
+    }
+
+    #[inline]
+    pub(crate) fn take(&self, cx: &mut Cx) -> Box<N> {
+        match self.0.rw(&mut cx.cells).get_mut().take() {
+            Some(node) => node,
+            None => taken_twice(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, cx: &mut Cx, node: Box<N>) {
+        *self.0.rw(&mut cx.cells).get_mut() = Some(node);
+    }
+
+    /// The node, for work that does not need the context.
+    #[inline]
+    pub(crate) fn open<'a>(&'a self, cx: &'a mut Cx) -> &'a mut N {
+        match self.0.rw(&mut cx.cells).get_mut() {
+            Some(node) => node,
+            None => taken_twice(),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn taken_twice() -> ! {
+    unreachable!("edges are acyclic, so a node is not entered while it pushes")
+}
+
+impl<N> fmt::Debug for Cell<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cell(..)")
+    }
+}
+
+/// What a node in a [`Cell`] does besides taking elements.
+pub(crate) trait Node: Send + 'static {
+    /// A deadline that the node set has come, or an earlier one that it moved.
+    fn tick(&mut self, _cx: &mut Cx) {}
+
+    /// The node was woken: one of its futures is ready, or its way down is open again.
+    fn poll(&mut self, _cx: &mut Cx, _waker: &Waker) {}
+
+    /// The graph itself, and not a flow, sends a signal: only nodes where elements begin (pumped
+    /// streams, iterators) have something to do.
+    fn root(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
+
+    /// Nothing moves in the graph while an origin waits for this join: it looks whether that can end.
+    fn starved(&mut self, _cx: &mut Cx) {}
+}
+
+/// A node as the graph knows it.
+pub(crate) trait Station: Send + Sync {
+    fn tick(&self, cx: &mut Cx);
+    fn poll(&self, cx: &mut Cx, waker: &Waker);
+    fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
+    fn starved(&self, cx: &mut Cx);
+}
+
+impl<N: Node> Station for Cell<N> {
+    fn tick(&self, cx: &mut Cx) {
+        let mut node = self.take(cx);
+        node.tick(cx);
+        self.put(cx, node);
+    }
+
+    fn poll(&self, cx: &mut Cx, waker: &Waker) {
+        let mut node = self.take(cx);
+        node.poll(cx, waker);
+        self.put(cx, node);
+    }
+
+    fn signal(&self, signal: Signal<'_>, cx: &mut Cx) {
+        let mut node = self.take(cx);
+        node.root(signal, cx);
+        self.put(cx, node);
+    }
+
+    fn starved(&self, cx: &mut Cx) {
+        let mut node = self.take(cx);
+        node.starved(cx);
+        self.put(cx, node);
+    }
+}
+
+/// An entry of a node in a cell: what a flow that leads there ends in. `P` numbers the inputs of
+/// nodes whose inputs differ in type.
+pub(crate) trait Entry<T, const P: usize = 0>: Send + 'static {
+    fn enter(&mut self, item: T, cx: &mut Cx);
+
+    fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        for item in items.drain(..) {
+            self.enter(item, cx);
+        }
+    }
+
+    fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx);
+}
+
+/// Pushes into entry `P` of a node in a cell.
+pub(crate) struct Port<N, const P: usize = 0>(pub(crate) Arc<Cell<N>>);
+
+impl<T: 'static, const P: usize, N: Entry<T, P>> Push<T> for Port<N, P> {
+    #[inline]
+    fn push(&mut self, item: T, cx: &mut Cx) {
+        let mut node = self.0.take(cx);
+        node.enter(item, cx);
+        self.0.put(cx, node);
+    }
+
+    #[inline]
+    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        let mut node = self.0.take(cx);
+        node.enter_batch(items, cx);
+        self.0.put(cx, node);
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        let mut node = self.0.take(cx);
+        node.enter_signal(signal, cx);
+        self.0.put(cx, node);
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        true
+    }
+}

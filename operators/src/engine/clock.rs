@@ -1,0 +1,171 @@
+//! Time of a graph: what the clock says, and who wants to be called when.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::topology::NodeId;
+
+/// A moment on a graph's clock, in nanoseconds since that clock's zero.
+///
+/// The zero of a real or virtual clock is when the graph was made. A clock led by the data counts
+/// from where the data does: for a `SystemTime`, from the Unix epoch.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(u64);
+
+impl Time {
+    /// The clock's zero.
+    pub const ZERO: Time = Time(0);
+
+    /// `millis` milliseconds after the clock's zero.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Time {
+        Time(millis.saturating_mul(1_000_000))
+    }
+
+    /// `nanos` nanoseconds after the clock's zero.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Time {
+        Time(nanos)
+    }
+
+    /// Nanoseconds since the clock's zero.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time since the clock's zero.
+    #[must_use]
+    pub const fn elapsed(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
+    /// The first moment after `self` that lies a whole number of `period`s after `anchor`.
+    #[must_use]
+    pub fn next_boundary(self, anchor: Time, period: Duration) -> Time {
+        let period = nanos(period).max(1);
+        let passed = self.0.saturating_sub(anchor.0) / period;
+        Time(anchor.0.saturating_add((passed + 1).saturating_mul(period)))
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Time({:?})", self.elapsed())
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Time;
+
+    fn add(self, duration: Duration) -> Time {
+        Time(self.0.saturating_add(nanos(duration)))
+    }
+}
+
+/// The time from `other` to `self`; zero where `other` is later.
+impl Sub for Time {
+    type Output = Duration;
+
+    fn sub(self, other: Time) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(other.0))
+    }
+}
+
+impl From<Duration> for Time {
+    /// The moment that long after the clock's zero.
+    fn from(duration: Duration) -> Time {
+        Time(nanos(duration))
+    }
+}
+
+impl From<SystemTime> for Time {
+    /// Since the Unix epoch; times before it count as the epoch.
+    fn from(time: SystemTime) -> Time {
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .into()
+    }
+}
+
+/// Who says what time it is.
+#[derive(Clone)]
+pub(crate) enum Clock {
+    /// The machine's monotonic clock.
+    Real(Instant),
+    /// A driver's clock, for example tokio's, which tests can pause.
+    Driver(Arc<dyn Fn() -> Time + Send + Sync>),
+    /// Moves when somebody says so: by hand.
+    Virtual(Time),
+    /// Moves when an element says so.
+    Led(Time),
+}
+
+impl Clock {
+    pub(crate) fn read(&self) -> Time {
+        match self {
+            Clock::Real(start) => start.elapsed().into(),
+            Clock::Driver(read) => read(),
+            Clock::Virtual(now) | Clock::Led(now) => *now,
+        }
+    }
+}
+
+/// Deadlines of all nodes, earliest first, those of one moment in the order they were set.
+#[derive(Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<(Time, u64, NodeId)>>,
+    set: u64,
+}
+
+impl Timers {
+    /// Returns whether this is now the earliest deadline.
+    pub(crate) fn set(&mut self, node: NodeId, at: Time) -> bool {
+        let earliest = self.next().is_none_or(|next| at < next);
+        self.set += 1;
+        self.heap.push(Reverse((at, self.set, node)));
+        earliest
+    }
+
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    pub(crate) fn pop_due(&mut self, now: Time) -> Option<(Time, NodeId)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((at, _, node))| (at, node))
+    }
+}
+
+/// One node's deadline: at most one entry in the graph's heap, however often it is moved.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    entry: Option<Time>,
+}
+
+impl Alarm {
+    /// Calls the node's `tick` at `at`, or earlier if it was set to an earlier moment before.
+    pub(crate) fn set(&mut self, node: NodeId, at: Time, cx: &mut super::context::Cx) {
+        if self.entry.is_none_or(|entry| at < entry) {
+            self.entry = Some(at);
+            cx.set_timer(node, at);
+        }
+    }
+
+    /// To be called first in `tick`: the entry in the heap is used up.
+    pub(crate) fn rang(&mut self, now: Time) {
+        if self.entry.is_some_and(|entry| entry <= now) {
+            self.entry = None;
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Driving a graph: firing its timers and polling its futures, by whoever has a clock and a thread.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::clock::{Clock, Time};
+use super::context::Cx;
+use super::error::GraphError;
+use super::graph::{Core, Graph};
+use super::inbox::Held;
+use super::park;
+use super::push::Signal;
+use super::topology::Role;
+
+/// How many nodes are polled in one hold of the lock, so that emitters get their turn.
+const TURN: usize = 256;
+
+/// What a turn of the driver found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// There is more to do at once: call again soon.
+    Again,
+    /// Nothing to do until this moment on the graph's clock, or until the waker is called.
+    Until(Time),
+    /// Nothing to do until the waker is called.
+    Idle,
+    /// All sources are closed and everything has reached its end.
+    Finished,
+}
+
+impl Graph {
+    /// Becomes the graph's driver, with `clock` as its time; see [`Driving`]. For those who write a
+    /// driver; others call `spawn`, `spawn_thread`, [`run`](Graph::run) or
+    /// [`drive_manually`](Graph::drive_manually).
+    ///
+    /// `clock` returns the time since now. `None` keeps the graph's clock.
+    ///
+    /// # Panics
+    /// If the graph has a driver already.
+    #[track_caller]
+    #[must_use]
+    pub fn attach_driver(
+        &self,
+        clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>,
+    ) -> Driving {
+        let driven = self.with(|cx| {
+            let driven = std::mem::replace(&mut cx.driven, true);
+            if let (false, Some(clock)) = (driven, clock) {
+                let zero = cx.zero();
+                if !matches!(cx.clock, Clock::Led(_)) {
+                    cx.clock = Clock::Driver(Arc::new(move || zero + clock()));
+                }
+            }
+            cx.refresh_inlets();
+            driven
+        });
+        assert!(!matches!(driven, Ok(true)), "the graph has a driver already");
+        Driving {
+            graph: self.clone(),
+        }
+    }
+
+    /// Drives the graph by hand: time stands still except when [`Manual::advance`] moves it. For
+    /// tests: deterministic, and without sleeping.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let time = graph.drive_manually();
+    /// let ticks = graph.source::<u32>();
+    /// let windows = ticks.timed_window(Duration::from_secs(1)).sink_to_list();
+    /// ticks.emit(1)?;
+    /// ticks.emit(2)?;
+    /// time.advance(Duration::from_secs(1));
+    /// assert_eq!(windows.take(), [[1, 2]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the graph has a driver already.
+    #[track_caller]
+    #[must_use = "without a driver, emitting into a graph with timers or futures is an error"]
+    pub fn drive_manually(&self) -> Manual {
+        let driving = self.attach_driver(None);
+        self.change(|cx| {
+            if !matches!(cx.clock, Clock::Led(_)) {
+                let zero = cx.zero();
+                cx.clock = Clock::Virtual(zero);
+            }
+        });
+        Manual { driving }
+    }
+
+    /// Drives the graph on the calling thread until every stream and iterator that it pumps has
+    /// ended, and nothing is held any more. Sources may stay open.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let sums = graph.from_iter(1..=10).partition(3).map(|n| n.iter().sum::<i32>()).sink_to_list();
+    /// graph.run()?;
+    /// assert_eq!(sums.take(), [6, 15, 24, 10]);
+    /// # Ok::<(), GraphError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`], [`GraphError::Stopped`], and [`GraphError::Inside`] from a closure
+    /// of a graph.
+    ///
+    /// # Panics
+    /// If the graph has a driver already.
+    #[track_caller]
+    pub fn run(&self) -> Result<(), GraphError> {
+        if super::inbox::holding() {
+            return Err(GraphError::Inside);
+        }
+        let driving = self.attach_driver(None);
+        let waker = park::thread_waker();
+        loop {
+            let turn = driving.turn(&waker)?;
+            if turn != Turn::Again {
+                let (quiet, stopped) = self.with(|cx| (cx.is_quiet(), cx.stopped.clone()))?;
+                if let Some(cause) = stopped {
+                    return Err(GraphError::Stopped(cause));
+                }
+                if quiet || turn == Turn::Finished {
+                    return Ok(());
+                }
+            }
+            match turn {
+                Turn::Until(at) => {
+                    let now = self.with(|cx| cx.clock.read())?;
+                    std::thread::park_timeout(at - now);
+                }
+                Turn::Idle => std::thread::park(),
+                Turn::Again | Turn::Finished => {}
+            }
+        }
+    }
+}
+
+/// The right to drive a graph. When it is dropped the graph is undriven again.
+pub struct Driving {
+    graph: Graph,
+}
+
+impl Driving {
+    /// Fires what is due and polls what is ready. `waker` is called when there is more to do
+    /// earlier than the answer says.
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`].
+    pub fn turn(&self, waker: &Waker) -> Result<Turn, GraphError> {
+        self.graph.core().wakeups.driver.register(waker);
+        self.graph.core().locked(|core, cx| {
+            let now = cx.clock.read();
+            core.turn(cx, now)
+        })
+    }
+
+    /// The graph's time.
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`].
+    pub fn now(&self) -> Result<Time, GraphError> {
+        self.graph.with(|cx| cx.clock.read())
+    }
+
+    /// The graph.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.graph.change(|cx| {
+            cx.driven = false;
+            cx.refresh_inlets();
+        });
+    }
+}
+
+impl std::fmt::Debug for Driving {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Driving(..)")
+    }
+}
+
+/// Moves a graph's time by hand: see [`Graph::drive_manually`]. When it is dropped the graph is
+/// undriven again.
+#[derive(Debug)]
+pub struct Manual {
+    driving: Driving,
+}
+
+impl Manual {
+    /// Lets `duration` pass: everything that is due meanwhile happens, each at its own moment.
+    pub fn advance(&self, duration: Duration) {
+        self.settle();
+        let core = self.driving.graph.core();
+        let Ok(end) = core.locked(|_, cx| cx.clock.read() + duration) else {
+            return;
+        };
+        loop {
+            let step = core.locked(|core, cx| {
+                let next = cx.timers.next().filter(|at| *at <= end);
+                cx.set_now(next.unwrap_or(end).max(cx.clock.read()));
+                let now = cx.clock.read();
+                core.turn(cx, now);
+                next.is_some()
+            });
+            self.settle();
+            if !matches!(step, Ok(true)) {
+                return;
+            }
+        }
+    }
+
+    /// Polls what is ready until nothing is, at the present moment.
+    pub fn settle(&self) {
+        let waker = park::thread_waker();
+        while matches!(self.driving.turn(&waker), Ok(Turn::Again)) {}
+    }
+
+    /// The graph's time.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.driving.now().unwrap_or_default()
+    }
+}
+
+impl Core {
+    /// Runs `work` under the lock and settles before and after.
+    pub(crate) fn locked<R>(
+        &self,
+        work: impl FnOnce(&Core, &mut Cx) -> R,
+    ) -> Result<R, GraphError> {
+        let held = Held::enter(self);
+        let mut guard = self.enter(held.nested())?;
+        let early = self.settle(&mut guard);
+        let answer = work(self, &mut guard);
+        let late = self.settle(&mut guard);
+        drop(guard);
+        held.leave();
+        early.run();
+        late.run();
+        Ok(answer)
+    }
+
+    fn turn(&self, cx: &mut Cx, now: Time) -> Turn {
+        cx.faults.emitting = false;
+        cx.set_now(now);
+        while let Some((_, node)) = cx.timers.pop_due(now) {
+            cx.tick(node);
+            cx.set_now(now);
+        }
+        cx.collect_woken();
+        for _ in 0..TURN {
+            if !cx.poll_next() {
+                break;
+            }
+            if cx.todo {
+                let after = self.settle(cx);
+                cx.wakes.extend(after.into_wakes());
+            }
+            cx.collect_woken();
+        }
+        if cx.ready.is_empty() && !self.inbox.is_flagged() {
+            cx.free_starved();
+        }
+        cx.faults.emitting = true;
+        if !cx.ready.is_empty() || self.inbox.is_flagged() || !cx.reopened.is_empty() {
+            Turn::Again
+        } else if cx.is_finished() {
+            Turn::Finished
+        } else {
+            match cx.timers.next() {
+                Some(at) => Turn::Until(at),
+                None => Turn::Idle,
+            }
+        }
+    }
+}
+
+impl Cx {
+    /// The moment from which a new clock goes on: where the old one stands, if anybody looked.
+    fn zero(&self) -> Time {
+        if self.clock_read {
+            self.clock.read()
+        } else {
+            Time::ZERO
+        }
+    }
+
+    /// Whether nothing more happens unless somebody emits: all pumps have ended, and what holds
+    /// elements for a time is empty. Joins may hold what waits for a mate.
+    fn is_quiet(&mut self) -> bool {
+        self.broadcast(Signal::Census);
+        self.open_pumps == 0
+            && self
+                .nodes
+                .iter()
+                .flatten()
+                .all(|n| n.counts.held == 0 || matches!(n.role, Role::Join | Role::OrderedJoin))
+    }
+
+    /// With nothing left to do, a join at which an origin waits may wait for ever: let it look.
+    fn free_starved(&mut self) {
+        for id in std::mem::take(&mut self.joins_full) {
+            if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
+                station.starved(self);
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.ends > 0 && self.open_ends == 0 && self.open_sources == 0
+    }
+}

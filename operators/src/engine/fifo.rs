@@ -1,0 +1,220 @@
+//! A queue of elements with what travels beside them: tokens, failures and holes.
+
+use std::collections::VecDeque;
+
+use super::context::Cx;
+use super::error::Failure;
+use super::lineage::{Lost, Token};
+
+/// What stands in one place of a [`Fifo`].
+#[derive(Debug)]
+pub(crate) enum Slot<T> {
+    /// An element.
+    Item(T),
+    /// A failure on its way down, in the place of the element that failed.
+    Failure(Failure),
+    /// The place of an element that failed and was reported.
+    Hole,
+}
+
+/// First in, first out. Elements lie side by side; tokens, failures and holes are kept apart with
+/// their positions, run-length encoded, and cost nothing while there are none.
+///
+/// Dropped with elements inside (teardown), it fails their tokens.
+pub(crate) struct Fifo<T> {
+    items: VecDeque<T>,
+    marks: VecDeque<Mark>,
+    /// Position of the front place, counted over the queue's whole life.
+    front: u64,
+    /// Places held, gaps among them.
+    len: usize,
+}
+
+struct Mark {
+    from: u64,
+    count: u64,
+    kind: Beside,
+}
+
+enum Beside {
+    Token(Token),
+    Hole,
+    Failure(Failure, Token),
+}
+
+impl<T> Default for Fifo<T> {
+    fn default() -> Self {
+        Fifo {
+            items: VecDeque::new(),
+            marks: VecDeque::new(),
+            front: 0,
+            len: 0,
+        }
+    }
+}
+
+impl<T> Fifo<T> {
+    /// Elements, failures and holes held.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Elements held, without failures and holes.
+    pub(crate) fn items(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing but elements is held, so that they can be taken as they lie.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// Keeps an element, and the token that rides beside it.
+    #[inline]
+    pub(crate) fn push(&mut self, item: T, cx: &mut Cx) {
+        if cx.token.is_some() {
+            self.mark(1, Beside::Token(cx.token.clone()));
+        }
+        self.items.push_back(item);
+        self.len += 1;
+    }
+
+    /// Keeps all elements of a batch, and the token that rides beside each.
+    pub(crate) fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        if items.is_empty() {
+            return;
+        }
+        if cx.token.is_some() {
+            self.mark(items.len() as u64, Beside::Token(cx.token.clone()));
+        }
+        self.len += items.len();
+        if self.items.is_empty() {
+            // The queue becomes the batch's buffer and the other way round: nothing is copied.
+            let spare = Vec::from(std::mem::take(&mut self.items));
+            self.items = VecDeque::from(std::mem::replace(items, spare));
+        } else {
+            self.items.extend(items.drain(..));
+        }
+    }
+
+    /// Keeps the place of an element that failed and was reported.
+    pub(crate) fn push_hole(&mut self) {
+        self.mark(1, Beside::Hole);
+        self.len += 1;
+    }
+
+    /// Keeps a failure in the place of its element.
+    pub(crate) fn push_failure(&mut self, failure: Failure, cx: &mut Cx) {
+        self.mark(1, Beside::Failure(failure, cx.token.clone()));
+        self.len += 1;
+    }
+
+    fn mark(&mut self, count: u64, kind: Beside) {
+        let from = self.front + self.len as u64;
+        if let Some(last) = self.marks.back_mut() {
+            let next = last.from + last.count == from;
+            if next && matches!((&last.kind, &kind), (Beside::Hole, Beside::Hole)) {
+                last.count += count;
+                return;
+            }
+        }
+        self.marks.push_back(Mark { from, count, kind });
+    }
+
+    /// Takes what stands in front, and the token that rode beside it.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(Slot<T>, Token)> {
+        if self.marks.is_empty() {
+            let item = self.items.pop_front()?;
+            self.front += 1;
+            self.len -= 1;
+            return Some((Slot::Item(item), Token::NONE));
+        }
+        self.pop_marked()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_marked(&mut self) -> Option<(Slot<T>, Token)> {
+        if self.len == 0 {
+            return None;
+        }
+        let at = self.front;
+        self.front += 1;
+        self.len -= 1;
+        let Some(mark) = self.marks.front_mut().filter(|mark| mark.from <= at) else {
+            return Some((Slot::Item(self.items.pop_front()?), Token::NONE));
+        };
+        mark.from += 1;
+        mark.count -= 1;
+        let used_up = mark.count == 0;
+        let slot = match &mark.kind {
+            Beside::Token(token) => {
+                let token = token.clone();
+                (Slot::Item(self.items.pop_front()?), token)
+            }
+            Beside::Hole => (Slot::Hole, Token::NONE),
+            Beside::Failure(failure, token) => (Slot::Failure(failure.clone()), token.clone()),
+        };
+        if used_up {
+            self.marks.pop_front();
+        }
+        Some(slot)
+    }
+
+    /// The elements in front, if nothing but elements is held: they must be told by
+    /// [`took`](Fifo::took) how many were taken.
+    #[inline]
+    pub(crate) fn plain(&mut self) -> Option<&mut VecDeque<T>> {
+        self.marks.is_empty().then_some(&mut self.items)
+    }
+
+    /// After elements were taken out of [`plain`](Fifo::plain).
+    #[inline]
+    pub(crate) fn took(&mut self, count: usize) {
+        self.front += count as u64;
+        self.len -= count;
+    }
+
+    /// Takes everything: the elements, and the token of all of them together. Failures and holes
+    /// are left out.
+    pub(crate) fn take_all(&mut self) -> (Vec<T>, Token) {
+        let token = if self.marks.is_empty() {
+            Token::NONE
+        } else {
+            Token::merge(self.marks.drain(..).filter_map(|mark| match mark.kind {
+                Beside::Token(token) => Some(token),
+                Beside::Hole | Beside::Failure(..) => None,
+            }))
+        };
+        self.took(self.len);
+        (Vec::from(std::mem::take(&mut self.items)), token)
+    }
+
+    /// Drops everything and marks the tokens as lost. Returns how many elements there were.
+    pub(crate) fn lose_all(&mut self, reason: Lost) -> usize {
+        for mark in self.marks.drain(..) {
+            match mark.kind {
+                Beside::Token(token) | Beside::Failure(_, token) => token.fail(reason),
+                Beside::Hole => {}
+            }
+        }
+        let count = self.items.len();
+        self.items.clear();
+        self.took(self.len);
+        count
+    }
+}
+
+impl<T> Drop for Fifo<T> {
+    fn drop(&mut self) {
+        self.lose_all(Lost::TornDown);
+    }
+}

@@ -1,0 +1,204 @@
+//! A fork: the end of a run that other runs hang from.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::census::Loss;
+use super::context::Cx;
+use super::push::{Push, Signal, Tail};
+use super::topology::NodeId;
+
+/// Identifies a branch of a fork.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct BranchId(u64);
+
+impl BranchId {
+    pub(crate) fn fresh() -> BranchId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        BranchId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What a fork finds in the context when the structure has changed.
+pub(crate) enum Mail {
+    /// A new branch: a boxed `Tail<T>` of the fork's element type.
+    Attach(BranchId, Box<dyn Any + Send>),
+    /// This branch is to close and go.
+    Detach(BranchId),
+}
+
+/// How a fork copies elements: pointers, so that a run that never forks needs no `Clone`.
+pub(crate) struct Copier<T> {
+    one: fn(&T) -> T,
+    all: fn(&[T], &mut Vec<T>),
+}
+
+impl<T: Clone> Copier<T> {
+    pub(crate) const fn new() -> Copier<T> {
+        Copier {
+            one: T::clone,
+            all: |from, to| to.extend_from_slice(from),
+        }
+    }
+}
+
+/// Gives every element to each branch, in the order in which they were connected.
+///
+/// The list of branches is owned here, at the end of the run that feeds it, and not by an arena:
+/// pushing takes nothing out and puts nothing back. New branches come by mail in the context.
+pub(crate) struct Fork<T> {
+    id: NodeId,
+    branches: Vec<(BranchId, Tail<T>)>,
+    /// `None` for a pipe, which has one branch at the most.
+    copier: Option<Copier<T>>,
+    epoch: u32,
+    /// Whether a batch may take one branch before the next sees it.
+    batches: bool,
+    closed: bool,
+    passed: u64,
+    unheard: u64,
+    spare: Vec<T>,
+}
+
+impl<T: Send + 'static> Fork<T> {
+    pub(crate) fn new(id: NodeId, copier: Option<Copier<T>>) -> Fork<T> {
+        Fork {
+            id,
+            branches: Vec::new(),
+            copier,
+            epoch: 0,
+            batches: true,
+            closed: false,
+            passed: 0,
+            unheard: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle(&mut self, cx: &mut Cx) {
+        self.epoch = cx.epoch;
+        for mail in cx.mail.remove(&self.id).unwrap_or_default() {
+            match mail {
+                Mail::Attach(id, tail) => {
+                    if let Ok(tail) = tail.downcast::<Tail<T>>() {
+                        self.branches.push((id, *tail));
+                        if self.closed {
+                            self.close_last(cx);
+                        }
+                    }
+                }
+                Mail::Detach(id) => {
+                    if let Some(at) = self.branches.iter().position(|(b, _)| *b == id) {
+                        let (_, mut tail) = self.branches.remove(at);
+                        tail.signal(Signal::Close, cx);
+                    }
+                }
+            }
+        }
+        self.batches = cx
+            .topology
+            .lock()
+            .is_ok_and(|topology| topology.batches_may_cross(self.id));
+    }
+
+    fn close_last(&mut self, cx: &mut Cx) {
+        if let Some((_, tail)) = self.branches.last_mut() {
+            tail.signal(Signal::Close, cx);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_many(&mut self, item: T, cx: &mut Cx) {
+        let (Some(copier), Some(((_, last), first))) =
+            (&self.copier, self.branches.split_last_mut())
+        else {
+            self.unheard += 1;
+            return;
+        };
+        for (_, branch) in first {
+            branch.push((copier.one)(&item), cx);
+        }
+        last.push(item, cx);
+    }
+}
+
+impl<T: Send + 'static> Push<T> for Fork<T> {
+    #[inline]
+    fn push(&mut self, item: T, cx: &mut Cx) {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        self.passed += 1;
+        match &mut self.branches[..] {
+            [(_, only)] => only.push(item, cx),
+            _ => self.push_many(item, cx),
+        }
+    }
+
+    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        if self.branches.len() > 1 && !self.batches {
+            for item in items.drain(..) {
+                self.push(item, cx);
+            }
+            return;
+        }
+        self.passed += items.len() as u64;
+        let Some(((_, last), first)) = self.branches.split_last_mut() else {
+            self.unheard += items.len() as u64;
+            items.clear();
+            return;
+        };
+        if let Some(copier) = &self.copier {
+            for (_, branch) in first {
+                (copier.all)(items, &mut self.spare);
+                branch.push_batch(&mut self.spare, cx);
+            }
+        }
+        last.push_batch(items, cx);
+    }
+
+    fn signal(&mut self, mut signal: Signal<'_>, cx: &mut Cx) {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        match signal {
+            // A failure is reported where the flow forks, or each branch would report it.
+            Signal::Fail(failure) => {
+                cx.report(failure);
+                signal = Signal::Hole;
+            }
+            Signal::Close if self.closed => return,
+            Signal::Close => self.closed = true,
+            _ => {}
+        }
+        if matches!(signal, Signal::Census | Signal::Close) {
+            cx.take_census(self.id, |node| {
+                node.closed = self.closed;
+                node.counts.passed = self.passed;
+                // A source without branches hears nobody's absence: what passes is dropped there.
+                let known = node.counts.lost(Loss::Unheard);
+                node.counts.lose(Loss::Unheard, self.unheard - known);
+            });
+        }
+        for (_, branch) in &mut self.branches {
+            branch.signal(signal.again(), cx);
+        }
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        true
+    }
+}
+
+impl<T> std::fmt::Debug for Fork<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fork").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,358 @@
+//! A graph: one lock, one clock, and everything that hangs together.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::task::Waker;
+use std::time::Instant;
+
+use qcell::{QCellOwner, QCellOwnerID};
+
+use super::census::Snapshot;
+use super::clock::Clock;
+use super::context::Cx;
+use super::error::{GraphError, OnError};
+use super::inbox::{self, Entry, Held, Inbox};
+use super::lineage::{Lost, Token};
+use super::push::Signal;
+use super::source::{Pipe, Source};
+use super::topology::{NodeId, Topology};
+use crate::InGraph;
+use crate::flow::Forkable;
+
+/// A dataflow graph. Sources are made from it, flows hang from sources, and all of them share one
+/// lock and one clock.
+///
+/// A handle: clones mean the same graph. The graph lives as long as any handle, source, shared node
+/// or driver of it.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+///
+/// let graph = Graph::new();
+/// let words = graph.source::<String>();
+/// let lengths = words.map(|word| word.len()).sink_to_list();
+/// words.emit("stream".to_owned())?;
+/// assert_eq!(lengths.take(), [6]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Graph {
+    core: Arc<Core>,
+}
+
+/// What all handles of a graph share.
+pub(crate) struct Core {
+    pub(crate) state: Mutex<Cx>,
+    pub(crate) inbox: Arc<Inbox>,
+    topology: Arc<Mutex<Topology>>,
+    pub(crate) wakeups: Arc<super::context::Wakeups>,
+    cells: QCellOwnerID,
+    next_id: AtomicU32,
+}
+
+/// What is to be done once the lock is released.
+#[derive(Default)]
+pub(crate) struct After {
+    wakes: Vec<Waker>,
+    driver: bool,
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Graph {
+    /// An empty graph on the machine's clock.
+    #[must_use]
+    pub fn new() -> Graph {
+        let owner = QCellOwner::new();
+        let cells = owner.id();
+        let inbox = Arc::<Inbox>::default();
+        let cx = Cx::new(owner, Clock::Real(Instant::now()), inbox.clone());
+        Graph {
+            core: Arc::new(Core {
+                inbox,
+                topology: cx.topology.clone(),
+                wakeups: cx.wakeups.clone(),
+                cells,
+                next_id: AtomicU32::new(0),
+                state: Mutex::new(cx),
+            }),
+        }
+    }
+
+    /// A source: elements are emitted into it by hand, from any thread.
+    ///
+    /// Flows from a source may fork, so its elements must be `Clone`; see [`pipe`](Graph::pipe) for
+    /// elements that are not.
+    #[track_caller]
+    #[must_use]
+    pub fn source<T: Forkable + InGraph>(&self) -> Source<T> {
+        Source::forking(self, Location::caller())
+    }
+
+    /// A source and the one flow that hangs from it: for elements that can't be cloned, such as a
+    /// request with its reply channel.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    /// use std::sync::mpsc;
+    ///
+    /// let graph = Graph::new();
+    /// let (requests, flow) = graph.pipe::<(u32, mpsc::Sender<u32>)>();
+    /// flow.sink(|(n, reply)| drop(reply.send(n * 2)));
+    /// let (reply, answer) = mpsc::channel();
+    /// requests.emit((21, reply))?;
+    /// assert_eq!(answer.recv()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn pipe<T: InGraph>(&self) -> (Source<T>, Pipe<T>) {
+        Source::single(self, Location::caller())
+    }
+
+    /// What happens to failures that nobody caught: see [`OnError`].
+    pub fn on_error(&self, policy: OnError) {
+        self.change(move |cx| cx.faults.policy = policy);
+    }
+
+    /// The graph's nodes and edges.
+    #[must_use]
+    pub fn topology(&self) -> Topology {
+        self.core
+            .topology
+            .lock()
+            .map(|topology| topology.clone())
+            .unwrap_or_default()
+    }
+
+    /// What the graph has counted and holds now.
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`], and [`GraphError::Inside`] from a closure of the graph itself.
+    pub fn snapshot(&self) -> Result<Snapshot, GraphError> {
+        self.with(|cx| cx.snapshot())
+    }
+
+    /// Whether both handles mean the same graph.
+    #[must_use]
+    pub fn is_same(&self, other: &Graph) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn from_core(core: Arc<Core>) -> Graph {
+        Graph { core }
+    }
+
+    pub(crate) fn fresh_id(&self) -> NodeId {
+        NodeId(self.core.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn cell_owner(&self) -> QCellOwnerID {
+        self.core.cells
+    }
+
+    /// # Panics
+    /// If the flows belong to different graphs.
+    #[track_caller]
+    pub(crate) fn assert_same(&self, other: &Graph, operator: &str) {
+        assert!(
+            self.is_same(other),
+            "`{operator}` combines flows of two graphs; a graph is one unit of locking: make both \
+             sources from the same `Graph`, or emit from a sink of one graph into a source of the \
+             other"
+        );
+    }
+
+    /// Changes the structure: at once, or when the closure that is running has finished.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Cx) + Send + 'static) {
+        self.core.inbox.leave(Entry::Task(Box::new(change)));
+        if inbox::holding() {
+            if !inbox::holding_innermost(&self.core) {
+                inbox::owe_visit(&self.core);
+            }
+        } else {
+            self.core.visit();
+        }
+    }
+
+    /// Runs `ask` under the lock, from outside of any closure of this graph.
+    pub(crate) fn with<R>(&self, ask: impl FnOnce(&mut Cx) -> R) -> Result<R, GraphError> {
+        let held = Held::enter(&self.core);
+        let mut guard = self.core.enter(held.nested())?;
+        self.core.settle(&mut guard);
+        let answer = ask(&mut guard);
+        let after = self.core.settle(&mut guard);
+        drop(guard);
+        held.leave();
+        after.run();
+        Ok(answer)
+    }
+}
+
+impl std::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graph")
+            .field("nodes", &self.topology().nodes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Takes the lock; a thread that is inside a graph does not wait for it.
+    pub(super) fn enter(&self, nested: bool) -> Result<MutexGuard<'_, Cx>, GraphError> {
+        if nested {
+            self.state.try_lock().map_err(|error| match error {
+                TryLockError::Poisoned(_) => GraphError::Poisoned,
+                TryLockError::WouldBlock => GraphError::Inside,
+            })
+        } else {
+            self.state.lock().map_err(|_| GraphError::Poisoned)
+        }
+    }
+
+    /// Does what was left in the inbox, waiting for the lock. The thread holds nothing.
+    pub(crate) fn visit(&self) {
+        let held = Held::enter(self);
+        let Ok(mut guard) = self.state.lock() else {
+            return;
+        };
+        let after = self.settle(&mut guard);
+        drop(guard);
+        held.leave();
+        after.run();
+    }
+
+    /// As [`visit`](Core::visit), unless somebody else holds the graph. Returns whether it was done.
+    pub(crate) fn try_visit(&self) -> bool {
+        let held = Held::enter(self);
+        let mut guard = match self.state.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(_)) => return true,
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        let after = self.settle(&mut guard);
+        drop(guard);
+        held.leave();
+        after.run();
+        true
+    }
+
+    /// Does whatever lies in the inbox, until nothing does.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn settle(&self, cx: &mut Cx) -> After {
+        let emitting = std::mem::replace(&mut cx.faults.emitting, false);
+        loop {
+            if let Some(inlet) = cx.reopened.pop() {
+                inlet.resume(cx);
+            } else if self.inbox.is_flagged() {
+                match self.inbox.next() {
+                    Some(Entry::Element(inlet)) => inlet.run_one(cx),
+                    Some(Entry::Close(inlet)) => inlet.finish(cx),
+                    Some(Entry::Task(task)) => task(cx),
+                    None => {}
+                }
+            } else {
+                break;
+            }
+        }
+        cx.todo = false;
+        cx.faults.emitting = emitting;
+        After {
+            wakes: std::mem::take(&mut cx.wakes),
+            driver: std::mem::take(&mut cx.wake_driver),
+        }
+        .by(self)
+    }
+
+    /// A closure panicked: what was under way is lost, and says so.
+    #[cold]
+    pub(crate) fn unwound(&self) {
+        if let Err(poisoned) = self.state.lock() {
+            let cx = &mut *poisoned.into_inner();
+            std::mem::take(&mut cx.token).fail(Lost::Panicked);
+        }
+    }
+
+    /// Ends what a poisoned graph still holds, so that nobody waits for it for ever.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn bury(&self) {
+        if let Err(poisoned) = self.state.lock() {
+            let mut cx = poisoned.into_inner();
+            let dead: Vec<_> = cx.nodes.drain(..).collect();
+            let mail = std::mem::take(&mut cx.mail);
+            let wakes: Vec<Waker> = cx.waiting_for_end.drain(..).collect();
+            drop(cx);
+            for inlet in dead.iter().flatten().filter_map(|n| n.inlet.as_ref()) {
+                inlet.abandon();
+            }
+            drop((dead, mail));
+            wakes.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl After {
+    fn by(mut self, core: &Core) -> After {
+        if self.driver {
+            if let Some(waker) = core.wakeups.driver.take() {
+                self.wakes.push(waker);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn into_wakes(self) -> Vec<Waker> {
+        self.wakes
+    }
+
+    pub(crate) fn run(self) {
+        for waker in self.wakes {
+            waker.wake();
+        }
+    }
+}
+
+impl Cx {
+    fn snapshot(&mut self) -> Snapshot {
+        self.broadcast(Signal::Census);
+        let at = self.clock.read();
+        while self.tracked.front().is_some_and(|(w, _)| !w.is_alive()) {
+            self.tracked.pop_front();
+        }
+        Snapshot {
+            at,
+            nodes: self
+                .nodes
+                .iter()
+                .flatten()
+                .filter(|node| node.counted)
+                .map(|node| super::census::NodeSnapshot {
+                    label: node.label.clone(),
+                    counts: node.counts,
+                    blocked_since: node.blocked_since,
+                })
+                .collect(),
+            oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),
+        }
+    }
+
+    /// Remembers when a tracked element came in.
+    pub(crate) fn track(&mut self, token: &Token) {
+        let now = self.now();
+        if self.tracked.len() == self.tracked.capacity() {
+            self.tracked.retain(|(watch, _)| watch.is_alive());
+        }
+        self.tracked.push_back((token.watch(), now));
+    }
+}

@@ -1,0 +1,153 @@
+//! How threads meet at a graph: who holds what, and what is left for the holder to do.
+//!
+//! A thread that holds nothing may wait for a graph's lock. A thread that holds a graph (one of its
+//! closures is running) never waits for another one's: it leaves the element in that graph's inbox.
+//! The holder drains the inbox before it lets go; in case it had looked already, the leaver drains
+//! it once it holds nothing. So two graphs that emit into each other can't deadlock, and nothing is
+//! forgotten.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::context::Cx;
+use super::graph::Core;
+use super::source::Inlet;
+
+thread_local! {
+    /// Address of the innermost graph that this thread holds; the low bit says that visits are owed.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+    static OWED: RefCell<Vec<Arc<Core>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether this thread is inside any graph.
+#[inline]
+pub(crate) fn holding() -> bool {
+    HELD.get() != 0
+}
+
+/// Whether this thread is inside `core`, and no other graph within it.
+pub(crate) fn holding_innermost(core: &Core) -> bool {
+    HELD.get() & !1 == address(core)
+}
+
+fn address(core: &Core) -> usize {
+    std::ptr::from_ref(core).addr()
+}
+
+/// While it lives, this thread is inside the graph. Made before the lock is taken and left after it
+/// is released.
+pub(crate) struct Held<'a> {
+    core: &'a Core,
+    before: usize,
+}
+
+impl<'a> Held<'a> {
+    #[inline]
+    pub(crate) fn enter(core: &'a Core) -> Held<'a> {
+        let before = HELD.get();
+        HELD.set(address(core) | (before & 1));
+        Held { core, before }
+    }
+
+    /// Whether the thread was inside a graph before.
+    pub(crate) fn nested(&self) -> bool {
+        self.before != 0
+    }
+
+    /// The lock is released in good order.
+    #[inline]
+    pub(crate) fn leave(self) {
+        let owed = HELD.get() & 1;
+        let before = self.before;
+        std::mem::forget(self);
+        if before == 0 {
+            HELD.set(0);
+            if owed != 0 {
+                pay_visits();
+            }
+        } else {
+            HELD.set(before | owed);
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    /// Only reached while unwinding from a closure, or from an early return that pushed nothing.
+    fn drop(&mut self) {
+        let owed = HELD.get() & 1;
+        HELD.set(if self.before == 0 { 0 } else { self.before | owed });
+        if std::thread::panicking() {
+            self.core.unwound();
+        }
+        if self.before == 0 && owed != 0 {
+            if std::thread::panicking() {
+                // Other graphs' closures must not run during unwinding: their next caller drains.
+                OWED.with_borrow_mut(Vec::clear);
+            } else {
+                pay_visits();
+            }
+        }
+    }
+}
+
+/// Promises that this thread will look after `core` once it holds nothing.
+pub(crate) fn owe_visit(core: &Arc<Core>) {
+    HELD.set(HELD.get() | 1);
+    OWED.with_borrow_mut(|owed| {
+        if !owed.iter().any(|other| Arc::ptr_eq(other, core)) {
+            owed.push(core.clone());
+        }
+    });
+}
+
+#[cold]
+#[inline(never)]
+fn pay_visits() {
+    while let Some(core) = OWED.with_borrow_mut(Vec::pop) {
+        core.visit();
+    }
+}
+
+/// What was left at a graph by those who could not wait for it, in order.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    /// Raised when something lies here; looked at without the lock.
+    pub(crate) flag: AtomicBool,
+    queue: Mutex<VecDeque<Entry>>,
+}
+
+/// One thing to do.
+pub(crate) enum Entry {
+    /// The next element in this source's own typed queue.
+    Element(Arc<dyn Inlet>),
+    /// Close this source, after the elements before it.
+    Close(Arc<dyn Inlet>),
+    /// A change of the structure.
+    Task(Box<dyn FnOnce(&mut Cx) + Send>),
+}
+
+impl Inbox {
+    pub(crate) fn leave(&self, entry: Entry) {
+        if let Ok(mut queue) = self.queue.lock() {
+            queue.push_back(entry);
+        }
+        self.flag.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn is_flagged(&self) -> bool {
+        self.flag.load(Ordering::Acquire)
+    }
+
+    /// Takes the next thing to do. The flag falls when there is none.
+    pub(crate) fn next(&self) -> Option<Entry> {
+        let mut queue = self.queue.lock().ok()?;
+        let entry = queue.pop_front();
+        if entry.is_none() {
+            self.flag.store(false, Ordering::Release);
+        }
+        entry
+    }
+}

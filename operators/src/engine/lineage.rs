@@ -1,0 +1,256 @@
+//! Lineage: a token that rides beside an element and tells when all that came of it is done.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Poll, Waker};
+
+use smallvec::SmallVec;
+
+/// What became of a tracked element: `Ok` when each derivative was delivered or dropped by the
+/// user's own predicate.
+pub type Outcome = Result<(), Lost>;
+
+/// A tracked element, or something made of it, did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// An operator failed on it and nobody caught the failure.
+    Failed,
+    /// An operator discarded it: overflow, late, superseded or unpaired.
+    Discarded,
+    /// The graph, the branch or the stream was torn down while the element was held.
+    TornDown,
+    /// A closure panicked on it.
+    Panicked,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Lost::Failed => "an operator failed on the element, and no handler caught it",
+            Lost::Discarded => "an operator discarded the element",
+            Lost::TornDown => "the graph was torn down while it held the element",
+            Lost::Panicked => "a closure panicked on the element",
+        })
+    }
+}
+
+impl Error for Lost {}
+
+/// Rides beside an element. Clones belong to derivatives; when the last one is dropped the element
+/// is done. Empty, and free, unless the element is tracked.
+#[derive(Clone, Default)]
+pub struct Token(Option<Arc<Line>>);
+
+struct Line {
+    /// 0 while all is well, else 1 + the `Lost` that came first.
+    lost: AtomicU8,
+    end: End,
+}
+
+enum End {
+    Nothing,
+    Receipt(Arc<Mutex<Slot>>),
+    Hook(Box<dyn Fn(Outcome) + Send + Sync>),
+    /// Made of several elements (a batch, a pair): they are done when this is.
+    Merge(SmallVec<[Token; 2]>),
+}
+
+const REASONS: [Lost; 4] = [
+    Lost::Failed,
+    Lost::Discarded,
+    Lost::TornDown,
+    Lost::Panicked,
+];
+
+impl Token {
+    /// A token that rides beside nothing.
+    pub const NONE: Token = Token(None);
+
+    /// A fresh token, and the receipt that resolves with it.
+    pub(crate) fn with_receipt() -> (Token, Receipt) {
+        let slot = Arc::new(Mutex::new(Slot::default()));
+        let token = Token::new(End::Receipt(slot.clone()));
+        (token, Receipt(slot))
+    }
+
+    /// A fresh token that calls `hook` once. The hook may run anywhere, under a graph's lock too.
+    pub(crate) fn with_hook(hook: impl Fn(Outcome) + Send + Sync + 'static) -> Token {
+        Token::new(End::Hook(Box::new(hook)))
+    }
+
+    fn new(end: End) -> Token {
+        Token(Some(Arc::new(Line {
+            lost: AtomicU8::new(0),
+            end,
+        })))
+    }
+
+    /// The token of something made of all of `tokens`: empty where none of them is in use.
+    pub(crate) fn merge(tokens: impl IntoIterator<Item = Token>) -> Token {
+        let mut parents: SmallVec<[Token; 2]> = SmallVec::new();
+        for token in tokens {
+            // Neighbours often share a token: elements of one tracked batch.
+            if token.is_some() && !parents.last().is_some_and(|last| last.same(&token)) {
+                parents.push(token);
+            }
+        }
+        match parents.len() {
+            0 => Token::NONE,
+            1 => parents.pop().unwrap_or_default(),
+            _ => Token::new(End::Merge(parents)),
+        }
+    }
+
+    /// Whether an element is tracked.
+    #[inline]
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn same(&self, other: &Token) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Tells whether the token is still about, without keeping it.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(self.0.as_ref().map(Arc::downgrade).unwrap_or_default())
+    }
+
+    /// Marks the element as lost. The first reason stays.
+    pub(crate) fn fail(&self, reason: Lost) {
+        if let Some(line) = &self.0 {
+            line.fail(reason);
+        }
+    }
+}
+
+/// Looks at a token from outside.
+pub(crate) struct Watch(Weak<Line>);
+
+impl Watch {
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_some() { "Token" } else { "Token(none)" })
+    }
+}
+
+impl Line {
+    fn fail(&self, reason: Lost) {
+        let code = 1 + REASONS.iter().position(|r| *r == reason).unwrap_or(0) as u8;
+        let _ = self
+            .lost
+            .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self.lost.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            code => Err(REASONS[usize::from(code) - 1]),
+        }
+    }
+
+    /// Resolves this line, and hands back what it was made of.
+    fn resolve(&mut self) -> SmallVec<[Token; 2]> {
+        let outcome = self.outcome();
+        match std::mem::replace(&mut self.end, End::Nothing) {
+            End::Nothing => SmallVec::new(),
+            End::Receipt(slot) => {
+                resolve(&slot, outcome);
+                SmallVec::new()
+            }
+            End::Hook(hook) => {
+                hook(outcome);
+                SmallVec::new()
+            }
+            End::Merge(parents) => {
+                if let Err(reason) = outcome {
+                    parents.iter().for_each(|parent| parent.fail(reason));
+                }
+                parents
+            }
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // In a cycle a line's ancestors can be many thousands deep: a loop, not a recursion.
+        let mut rest = self.resolve();
+        while let Some(Token(parent)) = rest.pop() {
+            if let Some(mut line) = parent.and_then(Arc::into_inner) {
+                rest.extend(line.resolve());
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    outcome: Option<Outcome>,
+    waker: Option<Waker>,
+}
+
+fn resolve(slot: &Mutex<Slot>, outcome: Outcome) {
+    let waker = match slot.lock() {
+        Ok(mut slot) => {
+            slot.outcome = Some(outcome);
+            slot.waker.take()
+        }
+        Err(_) => None,
+    };
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Resolves when all that was made of a tracked element was delivered, or some of it was lost.
+///
+/// Await it, for example to answer 200 only after the commit; dropping it changes nothing.
+#[must_use = "a receipt tells whether the element arrived: await it, or use `emit` or `send`"]
+pub struct Receipt(Arc<Mutex<Slot>>);
+
+impl Receipt {
+    /// The outcome, if it is known by now.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.0.lock().ok()?.outcome
+    }
+}
+
+impl Future for Receipt {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Outcome> {
+        let Ok(mut slot) = self.0.lock() else {
+            return Poll::Ready(Err(Lost::TornDown));
+        };
+        match slot.outcome {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                slot.waker = Some(task.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Receipt").field(&self.outcome()).finish()
+    }
+}

@@ -1,0 +1,42 @@
+//! The machine under the operators: one protocol, one context, one lock for a graph.
+//!
+//! Users of flows need nothing of this; those who write operators in this crate start at
+//! [`push`](self::Push) and the file of `map`.
+
+mod cell;
+mod census;
+mod clock;
+mod context;
+mod drive;
+mod error;
+mod fifo;
+mod fork;
+mod graph;
+mod inbox;
+mod lineage;
+mod park;
+mod plan;
+mod pressure;
+mod push;
+mod shared;
+mod source;
+mod topology;
+
+pub use census::{Counts, Loss, NodeSnapshot, Report, Snapshot};
+pub use clock::Time;
+pub use context::Cx;
+pub use drive::{Driving, Manual, Turn};
+pub use error::{BoxError, EmitAllError, EmitError, Failure, GraphError, OnError};
+pub use graph::Graph;
+pub use lineage::{Lost, Outcome, Receipt, Token};
+pub use plan::{Branch, Plan};
+pub use push::{Push, Signal, Tail};
+pub use shared::Shared;
+pub use source::{Emitter, Head, INBOX_CAPACITY, Pipe, Source, WeakSource};
+pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
+
+pub(crate) use cell::{Cell, Entry, Node, Port};
+pub(crate) use clock::Alarm;
+pub(crate) use fifo::{Fifo, Slot};
+pub(crate) use pressure::Pressure;
+pub(crate) use source::BATCH;

@@ -1,0 +1,238 @@
+//! Building, in two phases: a plan is made without the lock, then installed in one hold of it.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::cell::{Cell, Node, Station};
+use super::context::{Cx, NodeState};
+use super::fork::{BranchId, Mail};
+use super::graph::Graph;
+use super::push::{Push, Tail};
+use super::source::Inlet;
+use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
+
+/// What a run adds to its graph: nodes, edges, branches. Filled from the run's end backwards.
+pub struct Plan {
+    graph: Graph,
+    /// The input that the operator built next leads to.
+    below: Option<(NodeId, u32)>,
+    name: Option<String>,
+    nodes: Vec<TopologyNode>,
+    edges: Vec<Edge>,
+    stations: Vec<(NodeId, Arc<dyn Station>)>,
+    inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
+    branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>)>,
+    starts: Vec<NodeId>,
+    has_timers: bool,
+    has_futures: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(graph: &Graph) -> Plan {
+        Plan {
+            graph: graph.clone(),
+            below: None,
+            name: None,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            stations: Vec::new(),
+            inlets: Vec::new(),
+            branches: Vec::new(),
+            starts: Vec::new(),
+            has_timers: false,
+            has_futures: false,
+        }
+    }
+
+    /// The next node that is added gets this name, unless a later `.named` gave it one.
+    pub(crate) fn name(&mut self, name: String) {
+        self.name.get_or_insert(name);
+    }
+
+    /// Adds a node in front of what was built so far.
+    pub(crate) fn node(&mut self, site: Site, role: Role) -> Arc<Label> {
+        let id = self.graph.fresh_id();
+        let label = Arc::new(Label::new(id, site, self.name.take()));
+        self.nodes.push(TopologyNode {
+            label: label.clone(),
+            role,
+        });
+        self.edge_from(id);
+        self.below = Some((id, 0));
+        label
+    }
+
+    /// What is built next leads to input `port` of `node`.
+    pub(crate) fn at_port(&mut self, node: &Label, port: u32) {
+        self.below = Some((node.id(), port));
+    }
+
+    fn edge_from(&mut self, from: NodeId) {
+        if let Some((to, port)) = self.below {
+            self.edges.push(Edge {
+                from,
+                to,
+                port,
+                feedback: false,
+            });
+        }
+    }
+
+    /// An edge by which elements cross through the graph's queue.
+    pub(crate) fn feedback(&mut self, from: NodeId, to: NodeId) {
+        self.edges.push(Edge {
+            from,
+            to,
+            port: 0,
+            feedback: true,
+        });
+    }
+
+    /// Puts a node into a cell, where flows, timers and the driver can reach it.
+    pub(crate) fn cell<N: Node>(&mut self, label: &Label, node: N) -> Arc<Cell<N>> {
+        let cell = Arc::new(Cell::new(self.graph.cell_owner(), node));
+        self.stations.push((label.id(), cell.clone()));
+        cell
+    }
+
+    pub(crate) fn inlet(&mut self, node: NodeId, inlet: Arc<dyn Inlet>) {
+        self.inlets.push((node, inlet));
+    }
+
+    /// The graph has timers from now on: somebody must call them, a driver or led time.
+    pub(crate) fn has_timers(&mut self) {
+        self.has_timers = true;
+    }
+
+    /// The graph has something to poll from now on, so it can't do without a driver.
+    pub(crate) fn has_futures(&mut self) {
+        self.has_futures = true;
+    }
+
+    /// The driver polls this node as soon as it is installed.
+    pub(crate) fn start(&mut self, label: &Label) {
+        self.starts.push(label.id());
+    }
+
+    /// Ends the building: the run hangs from this fork.
+    pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
+        self.edge_from(fork);
+        let tail: Tail<T> = Box::new(run);
+        self.branches
+            .push((fork, BranchId::fresh(), Box::new(tail)));
+    }
+
+    /// Makes it part of the graph. From inside a closure of the graph it is left in the inbox.
+    pub(crate) fn install(self) -> Branch {
+        let graph = self.graph.clone();
+        let branch = Branch {
+            heads: self.branches.iter().map(|(f, b, _)| (*f, *b)).collect(),
+            end: self.nodes.first().map(|node| node.label.clone()),
+            graph: graph.clone(),
+        };
+        graph.change(move |cx| self.apply(cx));
+        branch
+    }
+
+    fn apply(self, cx: &mut Cx) {
+        for node in &self.nodes {
+            let at = node.label.id().index();
+            if cx.nodes.len() <= at {
+                cx.nodes.resize_with(at + 1, || None);
+            }
+            cx.nodes[at] = Some(NodeState::new(node.label.clone(), node.role));
+            if node.role == Role::End {
+                cx.ends += 1;
+                cx.open_ends += 1;
+            }
+        }
+        for (id, station) in self.stations {
+            if let Some(node) = cx.node(id) {
+                node.station = Some(station);
+            }
+        }
+        cx.open_sources += self.inlets.len();
+        for (id, inlet) in self.inlets {
+            if let Some(node) = cx.node(id) {
+                node.inlet = Some(inlet);
+            }
+        }
+        if let Ok(mut topology) = cx.topology.lock() {
+            topology.nodes.extend(self.nodes);
+            topology.edges.extend(self.edges);
+        }
+        let mut forks: HashMap<NodeId, Vec<Mail>> = HashMap::new();
+        for (fork, branch, tail) in self.branches {
+            forks
+                .entry(fork)
+                .or_default()
+                .push(Mail::Attach(branch, tail));
+        }
+        let mut settle = false;
+        for (fork, mail) in forks {
+            settle |= cx.node(fork).is_some_and(|node| node.closed);
+            cx.mail.entry(fork).or_default().extend(mail);
+        }
+        cx.epoch = cx.epoch.wrapping_add(1);
+        cx.has_timers |= self.has_timers;
+        cx.has_futures |= self.has_futures;
+        cx.refresh_inlets();
+        for id in self.starts {
+            cx.wake(id);
+        }
+        if settle {
+            // A branch of a fork that is closed already has to hear of it.
+            cx.broadcast(super::push::Signal::Settle);
+        }
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Plan(..)")
+    }
+}
+
+/// A run that was connected: from the junctions it hangs from down to its end.
+///
+/// Dropping the handle changes nothing.
+#[derive(Clone)]
+pub struct Branch {
+    graph: Graph,
+    heads: Vec<(NodeId, BranchId)>,
+    end: Option<Arc<Label>>,
+}
+
+impl Branch {
+    /// Names the run's end, unless it has a name.
+    pub fn named(self, name: impl Into<String>) -> Branch {
+        if let Some(end) = &self.end {
+            end.set_name(name.into());
+        }
+        self
+    }
+
+    /// Takes the run off its junctions. What it held is emitted as at a close; other branches go on.
+    pub fn disconnect(self) {
+        let heads = self.heads;
+        self.graph.change(move |cx| {
+            for (fork, branch) in heads {
+                cx.mail
+                    .entry(fork)
+                    .or_default()
+                    .push(Mail::Detach(branch));
+            }
+            cx.epoch = cx.epoch.wrapping_add(1);
+            cx.broadcast(super::push::Signal::Settle);
+        });
+    }
+}
+
+impl std::fmt::Debug for Branch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Branch")
+            .field("end", &self.end.as_ref().map(|end| end.title()))
+            .finish_non_exhaustive()
+    }
+}

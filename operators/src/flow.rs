@@ -1,0 +1,124 @@
+//! The table of contents of the algebra: everything that a flow can do, one short entry each.
+//!
+//! What an operator does in full (when it emits, how much it holds, when it makes others wait, what
+//! it drops) is told by the type that its method returns, beside the code that does it.
+
+use crate::engine::{Graph, Plan, Push, Shared, Site};
+use crate::{end, shape};
+
+/// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
+/// it can outlive the function that built it. All such types have it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't live in a graph, which may move between threads",
+    label = "not `Send + 'static`",
+    note = "share by `Arc` and `Mutex` or a channel instead of `Rc`, `RefCell` or a borrow, and write `move |…|`"
+)]
+pub trait InGraph: Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> InGraph for T {}
+
+/// May pass a fork, where each branch gets an element of its own: `Clone`. All such types have it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't pass a fork: each branch gets an element of its own",
+    label = "not `Clone`",
+    note = "derive `Clone`, send `Arc<{Self}>`, or make the source by `graph.pipe()`, which has one branch and needs no `Clone`"
+)]
+pub trait Forkable: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Forkable for T {}
+
+/// A straight run that was described and not connected yet: what operators return.
+///
+/// Every `Run` is a [`Flow`]; users meet this trait in bounds only, operators implement it.
+pub trait Run: Sized + InGraph {
+    /// What flows out of the run.
+    type Item: InGraph;
+
+    /// The graph it belongs to.
+    fn graph(&self) -> &Graph;
+
+    /// Builds the run backwards: `next` is what follows it.
+    fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan);
+}
+
+/// Something that elements flow out of: a borrowed [`Source`](crate::Source) or
+/// [`Shared`] node, or a run of operators.
+///
+/// To push what `Iterator` is to pull: lazy, and moved by each operator. Nothing happens until the
+/// flow is connected, by [`sink`](Flow::sink) or another end. A flow that is needed twice is
+/// [`share`](Flow::share)d.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a flow",
+    label = "not a flow",
+    note = "sources and shared nodes are flows by reference: write `&source`"
+)]
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub trait Flow: Sized {
+    /// What flows.
+    type Item: InGraph;
+    /// The flow as a value of its own, without a borrow.
+    type Run: Run<Item = Self::Item>;
+
+    /// Detaches the flow from what it was borrowed from.
+    fn into_run(self) -> Self::Run;
+
+    // ---- an element in, none or some out, at once ----
+
+    /// Applies `f` to each element.
+    #[doc(alias = "select")]
+    #[track_caller]
+    fn map<U, F>(self, f: F) -> shape::Map<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> U + InGraph,
+        U: InGraph,
+    {
+        shape::Map::new(self.into_run(), f)
+    }
+
+    // ---- forks, names, erasure ----
+
+    /// Ends the run in a node that any number of flows may hang from.
+    #[doc(alias = "tee")]
+    #[doc(alias = "broadcast")]
+    #[doc(alias = "publish")]
+    #[track_caller]
+    #[must_use = "a shared node does nothing until flows hang from it"]
+    fn share(self) -> Shared<Self::Item>
+    where
+        Self::Item: Forkable,
+    {
+        Shared::end_of(self.into_run(), Site::new("share"))
+    }
+
+    // ---- where a run ends ----
+
+    /// Calls `f` with each element.
+    #[doc(alias = "for_each")]
+    #[doc(alias = "subscribe")]
+    #[track_caller]
+    fn sink<F>(self, f: F) -> crate::Branch
+    where
+        F: FnMut(Self::Item) + InGraph,
+    {
+        end::sink(self.into_run(), f)
+    }
+
+    /// Keeps the elements in a list that the caller can look at.
+    #[track_caller]
+    fn sink_to_list(self) -> end::List<Self::Item> {
+        end::sink_to_list(self.into_run())
+    }
+}
+
+impl<R: Run> Flow for R {
+    type Item = R::Item;
+    type Run = R;
+
+    #[inline]
+    fn into_run(self) -> R {
+        self
+    }
+}
+

@@ -1,0 +1,5 @@
+//! An element in, none or some out, at once.
+
+mod map;
+
+pub use map::Map;
