@@ -4,7 +4,7 @@
 //! it drops) is told by the type that its method returns, beside the code that does it.
 
 use crate::engine::{Graph, Plan, Push, Shared, Site};
-use crate::{end, shape};
+use crate::{end, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
 /// it can outlive the function that built it. All such types have it.
@@ -75,6 +75,14 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         shape::Map::new(self.into_run(), f)
+    }
+
+    // ---- several flows become one ----
+
+    /// Pairs the elements of two flows by position.
+    #[track_caller]
+    fn zip<B: Flow>(self, other: B) -> join::Zip<(Self::Run, B::Run)> {
+        join::zip((self, other))
     }
 
     // ---- forks, names, erasure ----

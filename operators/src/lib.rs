@@ -18,6 +18,7 @@ pub use flow::{Flow, Forkable, InGraph, Run};
 
 
 
+pub use join::*;
 pub use shape::*;
 
 /// What most programs import: `use headwater_operators::prelude::*`.

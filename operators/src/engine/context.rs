@@ -108,6 +108,19 @@ impl NodeState {
             visited: 0,
         }
     }
+
+    /// Whether elements enter the graph here: a source that is open, or a pump that has not ended.
+    pub(crate) fn begins(&self) -> bool {
+        match &self.inlet {
+            Some(inlet) => inlet.state().load(Ordering::Relaxed) & bits::CLOSED == 0,
+            None => self.role == Role::Source && self.station.is_some(),
+        }
+    }
+
+    /// Whether the node may push without being pushed into: it begins, or it holds for a time.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.begins() || (self.role == Role::Operator && self.station.is_some())
+    }
 }
 
 /// Failures that nobody caught.

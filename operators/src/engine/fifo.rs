@@ -169,16 +169,22 @@ impl<T> Fifo<T> {
         Some(slot)
     }
 
-    /// The elements in front, if nothing but elements is held: they must be told by
-    /// [`took`](Fifo::took) how many were taken.
+    /// Takes the elements out, to drain `count` of them from the front. Only while
+    /// [`is_plain`](Fifo::is_plain); the rest is to be [given back](Fifo::give_back).
     #[inline]
-    pub(crate) fn plain(&mut self) -> Option<&mut VecDeque<T>> {
-        self.marks.is_empty().then_some(&mut self.items)
+    pub(crate) fn take_plain(&mut self, count: usize) -> Vec<T> {
+        self.took(count);
+        Vec::from(std::mem::take(&mut self.items))
     }
 
-    /// After elements were taken out of [`plain`](Fifo::plain).
+    /// What [`take_plain`](Fifo::take_plain) took, without what was drained.
     #[inline]
-    pub(crate) fn took(&mut self, count: usize) {
+    pub(crate) fn give_back(&mut self, rest: Vec<T>) {
+        self.items = VecDeque::from(rest);
+    }
+
+    #[inline]
+    fn took(&mut self, count: usize) {
         self.front += count as u64;
         self.len -= count;
     }

@@ -37,6 +37,7 @@ pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 
 pub(crate) use cell::{Cell, Entry, Node, Port};
 pub(crate) use clock::Alarm;
+pub(crate) use context::NodeState;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use pressure::Pressure;
 pub(crate) use source::BATCH;

@@ -1,0 +1,250 @@
+//! `zip`: elements of several flows are paired by position.
+
+use std::sync::Arc;
+
+use super::row::{Gate, RowCheck, ZIP_CAPACITY};
+use crate::engine::{
+    Cell, Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail,
+};
+use crate::flow::{Flow, InGraph, Run};
+
+/// Pairs the elements of two to eight flows by position: see [`Flow::zip`] and [`zip`].
+///
+/// - **Emits** a tuple when every input has an element.
+/// - **Holds** up to 1 024 elements an input ([`capacity`](Zip::capacity)) that wait for their mates.
+/// - **Waits**: the origin of the element that fills an input waits until a row is emitted. Where the
+///   empty input could be fed by that very origin only, waiting would be for ever: the element fails
+///   with [`Starved`](crate::Starved), and its place stays empty.
+/// - **On close** of an input that holds nothing more it closes, as no row can follow.
+/// - **Drops** what is left without a mate then, and the mates of elements that failed: counted as
+///   unpaired. So one failed element never shifts the pairs after it.
+/// - **Panics** if the flows belong to two graphs.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+/// use headwater_operators::zip;
+///
+/// let graph = Graph::new();
+/// let (a, b, c) = (graph.source::<i32>(), graph.source::<&str>(), graph.source::<bool>());
+/// let rows = zip((&a, &b, &c)).sink_to_list();
+/// a.emit_all([1, 2])?;
+/// b.emit_all(["one", "two"])?;
+/// c.emit(true)?;
+/// assert_eq!(rows.take(), [(1, "one", true)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct Zip<Runs> {
+    runs: Runs,
+    capacity: usize,
+    site: Site,
+}
+
+/// Pairs the elements of the flows in a tuple by position; see [`Zip`]. For a `Vec` of like flows
+/// there is [`zip_all`](crate::zip_all).
+///
+/// # Panics
+/// If the flows belong to two graphs.
+#[track_caller]
+pub fn zip<F: Zippable>(flows: F) -> Zip<F::Runs> {
+    Zip {
+        runs: flows.into_runs(),
+        capacity: ZIP_CAPACITY,
+        site: Site::new("zip"),
+    }
+}
+
+impl<Runs> Zip<Runs> {
+    /// How many elements an input holds before its origin waits (1 024 unless said).
+    ///
+    /// # Panics
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        assert!(capacity > 0, "a zip needs room for at least 1 element an input");
+        self.capacity = capacity;
+        self
+    }
+}
+
+/// Tuples of two to eight flows.
+pub trait Zippable {
+    /// The flows as runs.
+    type Runs;
+
+    /// Detaches all flows, and checks that they belong to one graph.
+    fn into_runs(self) -> Self::Runs;
+}
+
+impl<Runs> std::fmt::Debug for Zip<Runs> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Zip").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+struct ZipNode<Queues, O> {
+    gate: Gate,
+    queues: Queues,
+    batch: Vec<O>,
+    next: Tail<O>,
+}
+
+/// Moves `rows` elements of each drained queue into tuples.
+macro_rules! zip_rows {
+    ($batch:expr, $rows:expr, $A:ident $B:ident) => {
+        $batch.extend($A.drain(..$rows).zip($B.drain(..$rows)));
+    };
+    ($batch:expr, $rows:expr, $($T:ident)+) => {{
+        $(let mut $T = $T.drain(..$rows);)+
+        while let ($(Some($T),)+) = ($($T.next(),)+) {
+            $batch.push(($($T,)+));
+        }
+    }};
+}
+
+/// For each arity: `flow letter, element letter, position`.
+macro_rules! zip_arity {
+    ($($F:ident $T:ident $P:tt),+) => {
+        impl<$($F: Flow),+> Zippable for ($($F,)+) {
+            type Runs = ($($F::Run,)+);
+
+            #[track_caller]
+            fn into_runs(self) -> Self::Runs {
+                let runs = ($(self.$P.into_run(),)+);
+                $(runs.0.graph().assert_same(runs.$P.graph(), "zip");)+
+                runs
+            }
+        }
+
+        impl<$($F: Run),+> Run for Zip<($($F,)+)> {
+            type Item = ($($F::Item,)+);
+
+            fn graph(&self) -> &Graph {
+                self.runs.0.graph()
+            }
+
+            fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
+                let label = plan.node(self.site, Role::Join);
+                let node: ZipNode<($(Fifo<$F::Item>,)+), Self::Item> = ZipNode {
+                    gate: Gate::new(label.clone(), self.capacity, [$($P),+].len()),
+                    queues: Default::default(),
+                    batch: Vec::new(),
+                    next: Box::new(next),
+                };
+                let cell: Arc<Cell<_>> = plan.cell(&label, node);
+                $(
+                    let label: &Label = &label;
+                    plan.at_port(label, $P);
+                    self.runs.$P.build(Port::<_, $P>(cell.clone()), plan);
+                )+
+            }
+        }
+
+        impl<$($T: InGraph),+> ZipNode<($(Fifo<$T>,)+), ($($T,)+)> {
+            fn held(&self) -> [usize; [$($P),+].len()] {
+                [$(self.queues.$P.len()),+]
+            }
+
+            /// Emits all rows that are complete.
+            #[expect(non_snake_case, reason = "a variable for each type, named alike")]
+            fn rows(&mut self, cx: &mut Cx) {
+                let rows = self.held().into_iter().min().unwrap_or(0);
+                if rows == 0 {
+                    return;
+                }
+                if rows > 1 && $(self.queues.$P.is_plain())&&+ && !cx.token.is_some() {
+                    $(let mut $T = self.queues.$P.take_plain(rows);)+
+                    self.batch.reserve(rows);
+                    zip_rows!(self.batch, rows, $($T)+);
+                    $(self.queues.$P.give_back($T);)+
+                    self.gate.emitted(rows, cx);
+                    self.next.push_batch(&mut self.batch, cx);
+                } else {
+                    for _ in 0..rows {
+                        let mut check = RowCheck::default();
+                        $(let $T = check.take(self.queues.$P.pop(), cx);)+
+                        let row = match ($($T,)+) {
+                            ($(Some($T),)+) => Some(($($T,)+)),
+                            _ => None,
+                        };
+                        check.finish(row, &self.gate, &mut self.next, cx);
+                    }
+                    self.gate.emitted(rows, cx);
+                }
+                let held = self.held();
+                if self.gate.ends(&held) {
+                    self.finish(cx);
+                }
+            }
+
+            fn finish(&mut self, cx: &mut Cx) {
+                $(self.gate.lose_rest(&mut self.queues.$P, cx);)+
+                self.next.signal(Signal::Close, cx);
+            }
+        }
+
+        impl<$($T: InGraph),+> Node for ZipNode<($(Fifo<$T>,)+), ($($T,)+)> {
+            fn starved(&mut self, cx: &mut Cx) {
+                let held = self.held();
+                self.gate.look_again(&held, cx);
+            }
+        }
+
+        zip_arity!(@entries [$($T)+] $($T $P),+);
+    };
+    (@entries $all:tt $($T:ident $P:tt),+) => {
+        $(zip_arity!(@entry $all $T $P);)+
+    };
+    (@entry [$($All:ident)+] $T:ident $P:tt) => {
+        impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            fn enter(&mut self, item: $T, cx: &mut Cx) {
+                let held = self.held();
+                self.gate.keep(&mut self.queues.$P, item, &held, cx);
+                self.rows(cx);
+            }
+
+            fn enter_batch(&mut self, items: &mut Vec<$T>, cx: &mut Cx) {
+                let held = self.held();
+                self.gate.keep_batch(&mut self.queues.$P, items, &held, cx);
+                self.rows(cx);
+            }
+
+            fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+                match signal {
+                    Signal::Close => {
+                        let held = self.held();
+                        if self.gate.close($P, &held) {
+                            self.finish(cx);
+                        }
+                    }
+                    Signal::Hole | Signal::Fail(_) if self.gate.is_finished() => {
+                        if let Signal::Fail(failure) = signal {
+                            self.next.signal(Signal::Fail(failure), cx);
+                        }
+                    }
+                    Signal::Hole => {
+                        self.queues.$P.push_hole();
+                        self.rows(cx);
+                    }
+                    Signal::Fail(failure) => {
+                        self.queues.$P.push_failure(failure, cx);
+                        self.rows(cx);
+                    }
+                    other => {
+                        let held = self.held();
+                        let all = held.iter().sum();
+                        self.gate.signal(other, held[$P], all, &mut self.next, cx);
+                    }
+                }
+            }
+        }
+    };
+}
+
+zip_arity!(A0 T0 0, A1 T1 1);
+zip_arity!(A0 T0 0, A1 T1 1, A2 T2 2);
+zip_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3);
+zip_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4);
+zip_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5);
+zip_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5, A6 T6 6);
+zip_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5, A6 T6 6, A7 T7 7);
