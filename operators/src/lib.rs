@@ -1,1 +1,3 @@
 //! The dataflow algebra.
+
+pub mod aggregate;
