@@ -4,7 +4,7 @@
 //! it drops) is told by the type that its method returns, beside the code that does it.
 
 use crate::engine::{Graph, Plan, Push, Shared, Site};
-use crate::{end, join, shape};
+use crate::{end, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
 /// it can outlive the function that built it. All such types have it.
@@ -85,7 +85,25 @@ pub trait Flow: Sized {
         join::zip((self, other))
     }
 
+    // ---- an element waits ----
+
+    /// Lets up to `capacity` elements wait for the driver, so that the emitter does not.
+    #[track_caller]
+    fn buffer(self, capacity: usize) -> hold::Buffer<Self::Run> {
+        hold::Buffer::new(self.into_run(), capacity)
+    }
+
     // ---- forks, names, erasure ----
+
+    /// Names the operator in front, for errors, pictures and snapshots.
+    fn named(self, name: impl Into<String>) -> shape::Named<Self::Run> {
+        shape::Named::new(self.into_run(), name.into())
+    }
+
+    /// Erases how the flow was made, for struct fields and return types.
+    fn boxed(self) -> shape::BoxFlow<Self::Item> {
+        shape::BoxFlow::new(self.into_run())
+    }
 
     /// Ends the run in a node that any number of flows may hang from.
     #[doc(alias = "tee")]
@@ -129,4 +147,3 @@ impl<R: Run> Flow for R {
         self
     }
 }
-

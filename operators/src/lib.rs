@@ -3,6 +3,7 @@
 //! This package has no runtime, no input and no output; the package `headwater` adds those and
 //! re-exports everything here. Start there.
 
+pub mod aggregate;
 pub mod engine;
 pub mod flow;
 
@@ -12,17 +13,19 @@ mod hold;
 mod join;
 mod shape;
 
-pub use engine::*;
 pub use end::*;
+pub use engine::*;
 pub use flow::{Flow, Forkable, InGraph, Run};
 
-
-
+pub use hold::*;
 pub use join::*;
 pub use shape::*;
 
 /// What most programs import: `use headwater_operators::prelude::*`.
 pub mod prelude {
+    pub use crate::aggregate::{
+        Aggregate, Count, First, Last, Max, Mean, Min, Of, StdDev, Sum, Variance,
+    };
     pub use crate::engine::{
         BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
     };

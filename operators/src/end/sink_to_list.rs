@@ -77,6 +77,8 @@ impl<T> Clone for List<T> {
 
 impl<T> std::fmt::Debug for List<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("List").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("List")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }

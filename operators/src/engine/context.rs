@@ -323,6 +323,14 @@ impl Cx {
         }
     }
 
+    /// The clock follows the data from now on.
+    pub(crate) fn lead(&mut self) {
+        if !matches!(self.clock, Clock::Led(_)) {
+            self.clock = Clock::Led(Time::ZERO);
+            self.refresh_inlets();
+        }
+    }
+
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
         while let Some((at, node)) = self.timers.pop_due(now) {

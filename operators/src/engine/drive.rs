@@ -40,10 +40,7 @@ impl Graph {
     /// If the graph has a driver already.
     #[track_caller]
     #[must_use]
-    pub fn attach_driver(
-        &self,
-        clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>,
-    ) -> Driving {
+    pub fn attach_driver(&self, clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>) -> Driving {
         let driven = self.with(|cx| {
             let driven = std::mem::replace(&mut cx.driven, true);
             if let (false, Some(clock)) = (driven, clock) {
@@ -55,7 +52,10 @@ impl Graph {
             cx.refresh_inlets();
             driven
         });
-        assert!(!matches!(driven, Ok(true)), "the graph has a driver already");
+        assert!(
+            !matches!(driven, Ok(true)),
+            "the graph has a driver already"
+        );
         Driving {
             graph: self.clone(),
         }

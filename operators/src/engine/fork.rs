@@ -199,6 +199,8 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
 
 impl<T> std::fmt::Debug for Fork<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fork").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Fork")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

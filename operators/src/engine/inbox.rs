@@ -77,7 +77,11 @@ impl Drop for Held<'_> {
     /// Only reached while unwinding from a closure, or from an early return that pushed nothing.
     fn drop(&mut self) {
         let owed = HELD.get() & 1;
-        HELD.set(if self.before == 0 { 0 } else { self.before | owed });
+        HELD.set(if self.before == 0 {
+            0
+        } else {
+            self.before | owed
+        });
         if std::thread::panicking() {
             self.core.unwound();
         }

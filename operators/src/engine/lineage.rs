@@ -145,7 +145,11 @@ impl Watch {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_some() { "Token" } else { "Token(none)" })
+        f.write_str(if self.is_some() {
+            "Token"
+        } else {
+            "Token(none)"
+        })
     }
 }
 

@@ -36,7 +36,7 @@ pub use source::{Emitter, Head, INBOX_CAPACITY, Pipe, Source, WeakSource};
 pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 
 pub(crate) use cell::{Cell, Entry, Node, Port};
-pub(crate) use clock::Alarm;
+pub(crate) use clock::{Alarm, Clock};
 pub(crate) use context::NodeState;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use pressure::Pressure;

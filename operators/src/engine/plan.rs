@@ -26,6 +26,8 @@ pub struct Plan {
     starts: Vec<NodeId>,
     has_timers: bool,
     has_futures: bool,
+    pumps: usize,
+    led: bool,
 }
 
 impl Plan {
@@ -42,6 +44,8 @@ impl Plan {
             starts: Vec::new(),
             has_timers: false,
             has_futures: false,
+            pumps: 0,
+            led: false,
         }
     }
 
@@ -108,6 +112,16 @@ impl Plan {
     /// The graph has something to poll from now on, so it can't do without a driver.
     pub(crate) fn has_futures(&mut self) {
         self.has_futures = true;
+    }
+
+    /// A stream or an iterator is pumped until it ends.
+    pub(crate) fn pump(&mut self) {
+        self.pumps += 1;
+    }
+
+    /// The graph's clock is led by the elements of a flow.
+    pub(crate) fn led(&mut self) {
+        self.led = true;
     }
 
     /// The driver polls this node as soon as it is installed.
@@ -177,6 +191,10 @@ impl Plan {
         cx.epoch = cx.epoch.wrapping_add(1);
         cx.has_timers |= self.has_timers;
         cx.has_futures |= self.has_futures;
+        cx.open_pumps += self.pumps;
+        if self.led {
+            cx.lead();
+        }
         cx.refresh_inlets();
         for id in self.starts {
             cx.wake(id);
@@ -218,10 +236,7 @@ impl Branch {
         let heads = self.heads;
         self.graph.change(move |cx| {
             for (fork, branch) in heads {
-                cx.mail
-                    .entry(fork)
-                    .or_default()
-                    .push(Mail::Detach(branch));
+                cx.mail.entry(fork).or_default().push(Mail::Detach(branch));
             }
             cx.epoch = cx.epoch.wrapping_add(1);
             cx.broadcast(super::push::Signal::Settle);

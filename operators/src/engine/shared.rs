@@ -45,6 +45,8 @@ impl<T: Forkable + InGraph> Flow for &Shared<T> {
 
 impl<T> std::fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("fork", &self.fork).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("fork", &self.fork)
+            .finish_non_exhaustive()
     }
 }

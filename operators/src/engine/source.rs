@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::cell::Cell;
 use super::census::Loss;
-use super::clock::{Clock, Time};
+use super::clock::Time;
 use super::context::Cx;
 use super::error::{EmitAllError, EmitError};
 use super::fork::{Copier, Fork};
@@ -189,10 +189,7 @@ impl<T: InGraph> Source<T> {
     /// # Errors
     /// The first failure (the rest goes on), or why the next element was refused (the rest is still
     /// in the iterator: pass it `by_ref()`).
-    pub fn emit_all(
-        &self,
-        items: impl IntoIterator<Item = T>,
-    ) -> Result<usize, EmitAllError<T>> {
+    pub fn emit_all(&self, items: impl IntoIterator<Item = T>) -> Result<usize, EmitAllError<T>> {
         self.way.emit_all(items.into_iter())
     }
 
@@ -257,8 +254,14 @@ impl<T: InGraph> Source<T> {
     /// Closes the source for all its handles: later emits return `Closed`, and once what was
     /// accepted has run, closing travels down. From inside a closure it is queued.
     pub fn close(&self) {
-        self.way.cell.state.fetch_or(bits::CLOSED, Ordering::Relaxed);
-        self.way.core.inbox.leave(Entry::Close(self.way.cell.clone()));
+        self.way
+            .cell
+            .state
+            .fetch_or(bits::CLOSED, Ordering::Relaxed);
+        self.way
+            .core
+            .inbox
+            .leave(Entry::Close(self.way.cell.clone()));
         self.graph().change(|_| {});
     }
 
@@ -285,12 +288,7 @@ impl<T: InGraph> Source<T> {
     /// timestamps: `Time::from(system_time)`.
     pub fn lead_clock(&self, timestamp: impl Fn(&T) -> Time + Send + Sync + 'static) {
         if self.way.cell.lead.set(Box::new(timestamp)).is_ok() {
-            self.graph().change(|cx| {
-                if !matches!(cx.clock, Clock::Led(_)) {
-                    cx.clock = Clock::Led(Time::ZERO);
-                }
-                cx.refresh_inlets();
-            });
+            self.graph().change(Cx::lead);
         }
     }
 
@@ -397,7 +395,7 @@ impl<T: InGraph> Way<T> {
         let mut head = self.cell.head.take(cx);
         head.push(item, cx);
         self.cell.head.put(cx, head);
-        if cx.todo {
+        if cx.todo || core.inbox.is_flagged() {
             let fault = take_fault(cx);
             let after = core.settle(cx);
             drop(guard);
@@ -506,9 +504,7 @@ impl<T: InGraph> Way<T> {
             return Err(EmitError::Full(item));
         }
         self.cell.queue(item, token)?;
-        self.core
-            .inbox
-            .leave(Entry::Element(self.cell.clone()));
+        self.core.inbox.leave(Entry::Element(self.cell.clone()));
         Ok(())
     }
 
@@ -558,7 +554,9 @@ impl<T: InGraph> Way<T> {
                     return tally.finish();
                 };
                 let drawn = drawn.collect();
-                return tally.refused(cause).map_err(|error| EmitAllError { drawn, ..error });
+                return tally
+                    .refused(cause)
+                    .map_err(|error| EmitAllError { drawn, ..error });
             }
         }
     }
@@ -597,7 +595,7 @@ impl<T: InGraph> Way<T> {
             self.cell.head.put(cx, head);
             room
         };
-        let after = cx.todo.then(|| self.core.settle(cx));
+        let after = (cx.todo || self.core.inbox.is_flagged()).then(|| self.core.settle(cx));
         drop(guard);
         held.leave();
         if let Some(after) = after {
@@ -930,7 +928,11 @@ impl<'a, T: InGraph> Emitter<'a, T> {
                 let cx = &mut *hold.guard;
                 cx.begin(self.way.cell.id);
                 hold.head.push(item, cx);
-                if cx.todo { self.settle() } else { Ok(()) }
+                if cx.todo || self.way.core.inbox.is_flagged() {
+                    self.settle()
+                } else {
+                    Ok(())
+                }
             }
             _ => self.emit_unusual(item),
         }
@@ -1055,7 +1057,9 @@ impl<T: Forkable + InGraph> Flow for &Source<T> {
 
 impl<T> std::fmt::Debug for Source<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("id", &self.way.cell.id).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("id", &self.way.cell.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -1073,7 +1077,8 @@ impl<T> std::fmt::Debug for Pipe<T> {
 
 impl<T> std::fmt::Debug for Head<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Head").field("fork", &self.fork).finish_non_exhaustive()
+        f.debug_struct("Head")
+            .field("fork", &self.fork)
+            .finish_non_exhaustive()
     }
 }
-

@@ -1,1 +1,7 @@
-//! Rooms.
+//! An element waits: for room, for time, for a future.
+
+mod buffer;
+mod pump;
+
+pub use buffer::{Buffer, OnFull};
+pub use pump::FromIter;

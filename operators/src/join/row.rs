@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::{Cx, Failure, Fifo, Label, Loss, Lost, NodeState, Pressure, Push, Signal, Slot, Token};
+use crate::engine::{
+    Cx, Failure, Fifo, Label, Loss, Lost, NodeState, Pressure, Push, Signal, Slot, Token,
+};
 
 /// How many elements each input of a zip holds before its origin waits, unless said otherwise.
 pub const ZIP_CAPACITY: usize = 1024;
@@ -110,9 +112,8 @@ impl Gate {
         feeders.into_iter().any(|feeder| {
             let waits_here = feeder == origin || self.pressure.blocks(feeder);
             let blocked_here = u32::from(self.pressure.blocks(feeder));
-            cx.node(feeder).is_some_and(|node| {
-                node.may_begin() && (!waits_here || node.gate > blocked_here)
-            })
+            cx.node(feeder)
+                .is_some_and(|node| node.may_begin() && (!waits_here || node.gate > blocked_here))
         })
     }
 

@@ -61,7 +61,10 @@ impl<Runs> Zip<Runs> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        assert!(capacity > 0, "a zip needs room for at least 1 element an input");
+        assert!(
+            capacity > 0,
+            "a zip needs room for at least 1 element an input"
+        );
         self.capacity = capacity;
         self
     }
@@ -78,7 +81,9 @@ pub trait Zippable {
 
 impl<Runs> std::fmt::Debug for Zip<Runs> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Zip").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("Zip")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
     }
 }
 

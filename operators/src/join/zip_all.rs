@@ -55,7 +55,10 @@ impl<R> ZipAll<R> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        assert!(capacity > 0, "a zip needs room for at least 1 element an input");
+        assert!(
+            capacity > 0,
+            "a zip needs room for at least 1 element an input"
+        );
         self.capacity = capacity;
         self
     }
@@ -193,6 +196,8 @@ impl<T: InGraph> Push<T> for ZipAllPort<T> {
 
 impl<R> std::fmt::Debug for ZipAll<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ZipAll").field("inputs", &self.runs.len()).finish_non_exhaustive()
+        f.debug_struct("ZipAll")
+            .field("inputs", &self.runs.len())
+            .finish_non_exhaustive()
     }
 }

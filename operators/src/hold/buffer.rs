@@ -1,0 +1,241 @@
+//! `buffer`: elements wait for the driver, so that the emitter does not.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::engine::{
+    Cx, Entry, Failure, Fifo, Graph, Label, Loss, Node, Plan, Port, Pressure, Push, Role, Signal,
+    Site, Slot, Tail, Token,
+};
+use crate::flow::{InGraph, Run};
+
+/// Lets elements wait for the driver: see [`Flow::buffer`](crate::Flow::buffer).
+///
+/// - **Emits** each element, in order, when the driver comes to it and nobody downstream is full.
+/// - **Holds** up to `n` elements.
+/// - **Waits**: under [`OnFull::Wait`], the default, the origin of the element that fills it waits
+///   until there is room.
+/// - **On close** it drains, then closes.
+/// - **Drops** nothing by default; under [`OnFull::DropOldest`] and [`OnFull::DropNewest`] what does
+///   not fit, counted as overflow; under [`OnFull::Fail`] that element fails.
+/// - **Panics** at construction if `n` is 0. The graph needs a driver.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+/// use headwater_operators::OnFull;
+///
+/// let graph = Graph::new();
+/// let time = graph.drive_manually();
+/// let source = graph.source::<i32>();
+/// let newest = source.buffer(2).on_full(OnFull::DropOldest).sink_to_list();
+/// source.emit_all([1, 2, 3])?;
+/// assert!(newest.is_empty());
+/// time.settle();
+/// assert_eq!(newest.take(), [2, 3]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct Buffer<R> {
+    upstream: R,
+    capacity: usize,
+    on_full: OnFull,
+    site: Site,
+}
+
+/// What a full holder does with one element more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OnFull {
+    /// Its origin waits: `emit` returns `Full`, `send` waits. Nothing is lost.
+    #[default]
+    Wait,
+    /// The oldest element goes, counted as overflow.
+    DropOldest,
+    /// The new element goes, counted as overflow.
+    DropNewest,
+    /// The new element fails with [`Overflow`].
+    Fail,
+}
+
+/// A holder was full, and its policy is to fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overflow {
+    /// How many elements the holder has room for.
+    pub capacity: usize,
+}
+
+impl std::fmt::Display for Overflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "there was no room: {} elements are held already",
+            self.capacity
+        )
+    }
+}
+
+impl std::error::Error for Overflow {}
+
+impl<R> Buffer<R> {
+    #[track_caller]
+    pub(crate) fn new(upstream: R, capacity: usize) -> Self {
+        assert!(capacity > 0, "a buffer needs room for at least 1 element");
+        Buffer {
+            upstream,
+            capacity,
+            on_full: OnFull::Wait,
+            site: Site::new("buffer"),
+        }
+    }
+
+    /// What to do with one element more than there is room for.
+    pub fn on_full(mut self, policy: OnFull) -> Self {
+        self.on_full = policy;
+        self
+    }
+}
+
+impl<R: Run> Run for Buffer<R> {
+    type Item = R::Item;
+
+    fn graph(&self) -> &Graph {
+        self.upstream.graph()
+    }
+
+    fn build<N: Push<R::Item>>(self, next: N, plan: &mut Plan) {
+        let label = plan.node(self.site, Role::Operator);
+        plan.has_futures();
+        let node = BufferNode {
+            label: label.clone(),
+            queue: Fifo::default(),
+            capacity: self.capacity,
+            on_full: self.on_full,
+            pressure: Pressure::default(),
+            closing: false,
+            passed: 0,
+            next: Box::new(next),
+        };
+        let cell = plan.cell(&label, node);
+        self.upstream.build(Port::<_>(cell), plan);
+    }
+}
+
+struct BufferNode<T> {
+    label: Arc<Label>,
+    queue: Fifo<T>,
+    capacity: usize,
+    on_full: OnFull,
+    pressure: Pressure,
+    closing: bool,
+    passed: u64,
+    next: Tail<T>,
+}
+
+/// Elements passed on in one turn, so that other nodes get theirs.
+const TURN: usize = 256;
+
+impl<T: InGraph> Entry<T> for BufferNode<T> {
+    fn enter(&mut self, item: T, cx: &mut Cx) {
+        self.passed += 1;
+        if self.queue.len() >= self.capacity {
+            match self.on_full {
+                OnFull::Wait => {}
+                OnFull::DropOldest => {
+                    if let Some((_, token)) = self.queue.pop() {
+                        token.fail(crate::Lost::Discarded);
+                        cx.lose(self.label.id(), Loss::Overflow, 1);
+                    }
+                }
+                OnFull::DropNewest => {
+                    cx.lose_current(self.label.id(), Loss::Overflow);
+                    return;
+                }
+                OnFull::Fail => {
+                    let error = Overflow {
+                        capacity: self.capacity,
+                    };
+                    let failure = Failure::with_element(&self.label, error, item);
+                    self.queue.push_failure(failure, cx);
+                    cx.wake(self.label.id());
+                    return;
+                }
+            }
+        }
+        self.queue.push(item, cx);
+        if self.queue.len() >= self.capacity && self.on_full == OnFull::Wait {
+            self.pressure.hold(cx);
+        }
+        cx.wake(self.label.id());
+    }
+
+    fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        match signal {
+            Signal::Close => {
+                self.closing = true;
+                cx.wake(self.label.id());
+            }
+            Signal::Fail(failure) => {
+                self.queue.push_failure(failure, cx);
+                cx.wake(self.label.id());
+            }
+            Signal::Hole => {
+                self.queue.push_hole();
+                cx.wake(self.label.id());
+            }
+            Signal::Room(room) => {
+                if self.on_full == OnFull::Wait {
+                    *room = (*room).min(self.capacity.saturating_sub(self.queue.len()));
+                }
+            }
+            Signal::Census => {
+                let (passed, capacity) = (self.passed, self.capacity);
+                let (held, since) = (self.queue.items(), self.pressure.since());
+                cx.take_census(self.label.id(), |node| {
+                    node.counts.passed = passed;
+                    node.counts.held = held as u64;
+                    node.counts.capacity = capacity as u64;
+                    node.blocked_since = since;
+                });
+                self.next.signal(Signal::Census, cx);
+            }
+            Signal::Settle => self.next.signal(Signal::Settle, cx),
+        }
+    }
+}
+
+impl<T: InGraph> Node for BufferNode<T> {
+    fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
+        for _ in 0..TURN {
+            // One at a time: the first element may fill somebody downstream, who then has us wait.
+            if cx.gated(self.label.id()) {
+                return;
+            }
+            let Some((slot, token)) = self.queue.pop() else {
+                break;
+            };
+            cx.token = token;
+            match slot {
+                Slot::Item(item) => self.next.push(item, cx),
+                Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
+                Slot::Hole => self.next.signal(Signal::Hole, cx),
+            }
+            cx.token = Token::NONE;
+            if self.queue.len() < self.capacity {
+                self.pressure.release(cx);
+            }
+        }
+        if !self.queue.is_empty() {
+            cx.wake(self.label.id());
+        } else if self.closing {
+            self.closing = false;
+            self.next.signal(Signal::Close, cx);
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for Buffer<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Buffer")
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}

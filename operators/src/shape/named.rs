@@ -1,0 +1,38 @@
+//! `named`: the operator in front gets a name.
+
+use crate::engine::{Graph, Plan, Push};
+use crate::flow::Run;
+
+/// Names the operator in front of it: see [`Flow::named`](crate::Flow::named). Costs nothing.
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct Named<R> {
+    upstream: R,
+    name: String,
+}
+
+impl<R> Named<R> {
+    pub(crate) fn new(upstream: R, name: String) -> Self {
+        Named { upstream, name }
+    }
+}
+
+impl<R: Run> Run for Named<R> {
+    type Item = R::Item;
+
+    fn graph(&self) -> &Graph {
+        self.upstream.graph()
+    }
+
+    fn build<N: Push<R::Item>>(self, next: N, plan: &mut Plan) {
+        plan.name(self.name);
+        self.upstream.build(next, plan);
+    }
+}
+
+impl<R> std::fmt::Debug for Named<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Named")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
