@@ -1,0 +1,75 @@
+//! Samples this machine ten times a second and shows a live table.
+//!
+//! ```text
+//! cargo run --release --example host_metrics -- [--seconds N] [--json]
+//! ```
+//!
+//! Ends by a graceful shutdown, after `N` seconds or at Ctrl-C, and prints the shutdown report.
+
+mod pipeline;
+mod sample;
+mod screen;
+
+use std::time::Duration;
+
+use headwater::prelude::*;
+use sample::{PERIOD, Sampler};
+use screen::Screen;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let options = Options::parse()?;
+    let graph = Graph::new();
+    let mut screen = Screen::new(options.json);
+    let samples = pipeline::build(&graph, move |news| screen.show(news));
+    graph.spawn();
+
+    // Reading the machine takes milliseconds, so it has a thread of its own, where waiting is fine.
+    std::thread::spawn(move || {
+        let mut sampler = Sampler::new();
+        loop {
+            std::thread::sleep(PERIOD);
+            if samples.emit_all(sampler.read()).is_err() {
+                return; // The graph was shut down.
+            }
+        }
+    });
+
+    tokio::select! {
+        () = tokio::time::sleep(options.seconds) => {}
+        result = tokio::signal::ctrl_c() => result?,
+    }
+    let report = graph.shutdown().await?;
+    eprintln!("\n{report}");
+    Ok(())
+}
+
+struct Options {
+    seconds: Duration,
+    json: bool,
+}
+
+impl Options {
+    fn parse() -> Result<Options, BoxError> {
+        let mut options = Options {
+            seconds: Duration::from_secs(365 * 86_400),
+            json: false,
+        };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--json" => options.json = true,
+                "--seconds" => {
+                    let number = args.next().ok_or("--seconds takes a number")?;
+                    let seconds: f64 = number
+                        .parse()
+                        .map_err(|e| format!("--seconds {number:?}: {e}"))?;
+                    options.seconds = Duration::try_from_secs_f64(seconds)
+                        .map_err(|e| format!("--seconds {number:?}: {e}"))?;
+                }
+                other => return Err(format!("unknown option {other:?}; there are --seconds N and --json").into()),
+            }
+        }
+        Ok(options)
+    }
+}
