@@ -10,7 +10,6 @@ pub(crate) enum Role {
     /// Another library.
     Peer,
     /// headwater.
-    #[expect(dead_code, reason = "headwater's rows come with the engine")]
     Ours,
 }
 

@@ -65,11 +65,17 @@ struct Zip {
 }
 
 impl Zip {
-    fn settle(&mut self) {
-        while !self.left.is_empty() && !self.right.is_empty() {
-            if let (Some(left), Some(right)) = (self.left.pop_front(), self.right.pop_front()) {
-                (self.next)((left, right));
-            }
+    fn take_left(&mut self, x: u64) {
+        match self.right.pop_front() {
+            Some(mate) => (self.next)((x, mate)),
+            None => self.left.push_back(x),
+        }
+    }
+
+    fn take_right(&mut self, x: u64) {
+        match self.left.pop_front() {
+            Some(mate) => (self.next)((mate, x)),
+            None => self.right.push_back(x),
         }
     }
 }
@@ -84,16 +90,8 @@ fn boxed(n: u64) -> u64 {
     }));
     let other = zip.clone();
     let mut fork: Vec<Callback<u64>> = vec![
-        Box::new(move |x| {
-            let mut zip = zip.borrow_mut();
-            zip.left.push_back(left(x));
-            zip.settle();
-        }),
-        Box::new(move |x| {
-            let mut zip = other.borrow_mut();
-            zip.right.push_back(right(x));
-            zip.settle();
-        }),
+        Box::new(move |x| zip.borrow_mut().take_left(left(x))),
+        Box::new(move |x| other.borrow_mut().take_right(right(x))),
     ];
     for x in 0..n {
         for branch in black_box(&mut fork) {
@@ -106,6 +104,9 @@ fn boxed(n: u64) -> u64 {
 
 fn rxrust(n: u64) -> u64 {
     let (mut out, total) = outbox();
+    // A subject that is completed while it emits unsubscribes by a task, and wants somewhere to put it.
+    let tasks = tokio::task::LocalSet::new();
+    let entered = tasks.enter();
     let mut subject = Local::subject::<u64, Infallible>();
     let rights = subject.clone().map(right);
     subject
@@ -117,6 +118,7 @@ fn rxrust(n: u64) -> u64 {
         subject.next(x);
     }
     subject.complete();
+    drop(entered);
     total.take()
 }
 
