@@ -3,11 +3,14 @@
 //! `cargo xtask bench` builds and runs this in two profiles and adds instruction counts; on its own it
 //! prints one table a workload. `README.md` beside the manifest says how a row is added.
 
+// First, for the macro in it.
+#[macro_use]
+mod steps;
+
 mod harness;
 mod options;
 mod outbox;
 mod report;
-mod steps;
 mod target;
 mod timely_run;
 mod verdict;

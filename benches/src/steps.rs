@@ -25,3 +25,27 @@ pub(crate) fn second(x: u64) -> u64 {
 pub(crate) fn running(sum: u64, x: u64) -> u64 {
     sum.wrapping_add(x)
 }
+
+/// The sixteen maps, half of them. Additions alternate with exclusive ors, which no compiler folds into
+/// one.
+#[inline]
+pub(crate) fn odd(x: u64) -> u64 {
+    x.wrapping_add(0x5851_f42d)
+}
+
+/// The sixteen maps, the other half.
+#[inline]
+pub(crate) fn even(x: u64) -> u64 {
+    x ^ 0x1405_7b7e
+}
+
+/// Puts the sixteen maps behind a flow of any library whose method is `map`.
+macro_rules! sixteen {
+    ($flow:expr) => {
+        sixteen!(@ $flow; odd even odd even odd even odd even odd even odd even odd even odd even)
+    };
+    (@ $flow:expr;) => { $flow };
+    (@ $flow:expr; $step:ident $($rest:ident)*) => {
+        sixteen!(@ $flow.map($crate::steps::$step); $($rest)*)
+    };
+}

@@ -1,19 +1,21 @@
 //! The workloads, in the order the design lists them.
 
-mod diamond;
-mod idle_windows;
-mod one_by_one;
-mod partition;
-mod rolling_mean;
-mod sixteen_maps;
-mod straight;
-mod two_threads;
-mod unique_lru;
+pub(crate) mod diamond;
+pub(crate) mod idle_windows;
+pub(crate) mod one_by_one;
+pub(crate) mod partition;
+pub(crate) mod rolling_mean;
+pub(crate) mod sixteen_maps;
+pub(crate) mod straight;
+pub(crate) mod two_threads;
+pub(crate) mod unique_lru;
 
 use crate::workload::Workload;
 
-/// Every workload with its hand-written loop and its peers. headwater's rows are added here, from a
-/// module of their own: `.extended(crate::headwater::straight())`.
+/// Every workload with its hand-written loop and its peers.
+///
+/// headwater's rows live apart from both, in `crate::headwater`, a file a workload; this list is where
+/// the two meet: `headwater::straight::add(straight::workload())`.
 pub(crate) fn all() -> Vec<Workload> {
     vec![
         straight::workload(),

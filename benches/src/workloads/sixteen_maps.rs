@@ -7,6 +7,7 @@ use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::vec::Map;
 
 use crate::outbox::outbox;
+use crate::steps::{even, odd};
 use crate::target::at_most;
 use crate::timely_run;
 use crate::workload::{Variant, Workload};
@@ -19,27 +20,6 @@ pub(crate) fn workload() -> Workload {
         .variant(Variant::peer("rxrust from_iter", rxrust))
         .variant(Variant::peer("timely to_stream", timely))
         .target(at_most("headwater emit_all", 1.15, "loop"))
-}
-
-/// Every second map. Additions alternate with exclusive ors, which no compiler folds into one.
-#[inline]
-pub(crate) fn odd(x: u64) -> u64 {
-    x.wrapping_add(0x5851_f42d)
-}
-
-/// The maps between.
-#[inline]
-pub(crate) fn even(x: u64) -> u64 {
-    x ^ 0x1405_7b7e
-}
-
-/// Puts the sixteen maps behind a flow of any library whose method is `map`.
-macro_rules! sixteen {
-    ($flow:expr) => {
-        sixteen!(@ $flow; odd even odd even odd even odd even odd even odd even odd even odd even)
-    };
-    (@ $flow:expr;) => { $flow };
-    (@ $flow:expr; $step:ident $($rest:ident)*) => { sixteen!(@ $flow.map($step); $($rest)*) };
 }
 
 #[inline(never)]
