@@ -10,7 +10,8 @@ pub(crate) struct Template {
 /// The chain as headwater's users write it.
 pub(crate) const HEADWATER: Template = Template {
     name: "headwater",
-    head: r"    let graph = headwater::Graph::new();
+    head: r"    use headwater::prelude::*;
+    let graph = Graph::new();
     let source = graph.source::<u64>();
     source
 ",
