@@ -1,2 +1,66 @@
-//! Benchmarks.
-fn main() {}
+//! headwater's workloads beside hand-written loops and peers, in one run.
+//!
+//! `cargo xtask bench` builds and runs this in two profiles and adds instruction counts; on its own it
+//! prints one table a workload. `README.md` beside the manifest says how a row is added.
+
+// First, for the macro in it.
+#[macro_use]
+mod steps;
+
+mod harness;
+mod options;
+mod outbox;
+mod report;
+mod target;
+mod timely_run;
+mod verdict;
+mod workload;
+mod workloads;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options = match options::Options::from_args(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("{complaint}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    if options.help {
+        println!("{}", options::USAGE);
+        return ExitCode::SUCCESS;
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(complaint) => {
+            eprintln!("{complaint}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures every workload the options ask for, printing each as soon as it is done.
+fn run(options: &options::Options) -> Result<(), String> {
+    let chosen: Vec<_> = workloads::all()
+        .into_iter()
+        .filter(|workload| options.takes(workload.name))
+        .collect();
+    if chosen.is_empty() {
+        return Err("no workload has that name".to_owned());
+    }
+    for workload in &chosen {
+        if let Some((variant, count)) = options.single_run() {
+            println!("{}", harness::once(workload, variant, count)?);
+            continue;
+        }
+        let rows = harness::measure(workload, options)?;
+        let verdicts = verdict::judge(workload, &rows, options.profile());
+        if options.json {
+            report::json(workload, &rows, &verdicts, options.profile());
+        } else {
+            report::table(workload, &rows, &verdicts);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! A workload: the same work done in several ways, the first of them by hand.
+
+use crate::target::Target;
+
+/// Who did the work of a variant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Written out by hand: the baseline, or a comparator.
+    Hand,
+    /// Another library.
+    Peer,
+    /// headwater.
+    Ours,
+}
+
+impl Role {
+    /// As the reports print it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hand => "hand",
+            Self::Peer => "peer",
+            Self::Ours => "ours",
+        }
+    }
+}
+
+type Run = Box<dyn FnOnce() -> u64>;
+
+/// One way to do the work: from a number of elements to a checksum of what came out.
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    prepare: Box<dyn Fn(u64) -> Run>,
+}
+
+impl Variant {
+    /// Work written out by hand.
+    pub(crate) fn hand(name: &'static str, run: fn(u64) -> u64) -> Self {
+        Self::timed(name, Role::Hand, run)
+    }
+
+    /// Work done by another library.
+    pub(crate) fn peer(name: &'static str, run: fn(u64) -> u64) -> Self {
+        Self::timed(name, Role::Peer, run)
+    }
+
+    /// Work done by headwater.
+    #[expect(dead_code, reason = "headwater's rows come with the engine")]
+    pub(crate) fn ours(name: &'static str, run: fn(u64) -> u64) -> Self {
+        Self::timed(name, Role::Ours, run)
+    }
+
+    /// Work where `prepare` is not timed and the closure it returns is.
+    pub(crate) fn prepared<R>(name: &'static str, role: Role, prepare: fn(u64) -> R) -> Self
+    where
+        R: FnOnce() -> u64 + 'static,
+    {
+        let prepare = Box::new(move |count| Box::new(prepare(count)) as Run);
+        Self {
+            name,
+            role,
+            prepare,
+        }
+    }
+
+    fn timed(name: &'static str, role: Role, run: fn(u64) -> u64) -> Self {
+        let prepare = Box::new(move |count| Box::new(move || run(count)) as Run);
+        Self {
+            name,
+            role,
+            prepare,
+        }
+    }
+
+    /// Sets everything up for `count` elements.
+    pub(crate) fn prepare(&self, count: u64) -> Run {
+        (self.prepare)(count)
+    }
+}
+
+/// The same work done in several ways; the first is the baseline of all ratios.
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    /// What one step is called.
+    pub(crate) unit: &'static str,
+    /// Whether instruction counts mean anything: not where threads wait for each other.
+    pub(crate) countable: bool,
+    pub(crate) variants: Vec<Variant>,
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Workload {
+    /// A workload with its baseline.
+    pub(crate) fn new(name: &'static str, what: &'static str, baseline: Variant) -> Self {
+        let (unit, countable, targets) = ("element", true, Vec::new());
+        Self {
+            name,
+            what,
+            unit,
+            countable,
+            variants: vec![baseline],
+            targets,
+        }
+    }
+
+    /// Adds a variant.
+    pub(crate) fn variant(mut self, variant: Variant) -> Self {
+        self.variants.push(variant);
+        self
+    }
+
+    /// Adds what a variant of headwater must reach; the variant itself may come later.
+    pub(crate) fn target(mut self, target: Target) -> Self {
+        self.targets.push(target);
+        self
+    }
+}

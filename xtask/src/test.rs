@@ -1,0 +1,45 @@
+//! `cargo xtask test`: every step runs whatever the ones before it did, and the end says which failed.
+
+mod examples;
+mod feature_sets;
+mod steps;
+mod suite;
+mod tally;
+mod tools;
+
+use std::process::ExitCode;
+
+use steps::Steps;
+
+/// The packages a user gets; the others are the project's own.
+const PACKAGES: &str = "--workspace --exclude xtask --exclude headwater-benches";
+
+/// Runs all steps and ends with the one line that counts.
+pub(crate) fn run() -> ExitCode {
+    let mut steps = Steps::default();
+    steps.run("tools", tools::install);
+    steps.command("format", "cargo fmt --all --check");
+    steps.command(
+        "clippy",
+        "cargo clippy --all-targets --all-features -- -D warnings",
+    );
+    steps.run("docs", suite::docs);
+    steps.tests(
+        "unit and integration tests",
+        "cargo test --all-features --lib --bins --tests --no-fail-fast",
+    );
+    steps.tests(
+        "doc tests",
+        &format!("cargo test --doc {PACKAGES} --all-features --no-fail-fast"),
+    );
+    for (name, line) in feature_sets::lines() {
+        steps.command(&name, &line);
+    }
+    steps.run("examples", examples::run);
+    steps.command(
+        "packages",
+        &format!("cargo package {PACKAGES} --allow-dirty"),
+    );
+    steps.run("default dependencies", suite::dependencies);
+    steps.finish()
+}

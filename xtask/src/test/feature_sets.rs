@@ -1,0 +1,17 @@
+//! The sets of features users pick must all compile.
+
+/// A name and a command for each set.
+pub(crate) fn lines() -> Vec<(String, String)> {
+    let sets = [
+        ("no default features", "--no-default-features"),
+        ("default features", ""),
+        ("all features", "--all-features"),
+    ];
+    let packages = super::PACKAGES;
+    let line = |(name, flags)| (name_of(name), format!("cargo check {packages} {flags}"));
+    sets.into_iter().map(line).collect()
+}
+
+fn name_of(set: &str) -> String {
+    format!("check with {set}")
+}
