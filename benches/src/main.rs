@@ -8,6 +8,7 @@
 mod steps;
 
 mod harness;
+mod headwater;
 mod options;
 mod outbox;
 mod report;

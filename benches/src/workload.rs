@@ -45,7 +45,6 @@ impl Variant {
     }
 
     /// Work done by headwater.
-    #[expect(dead_code, reason = "headwater's rows come with the engine")]
     pub(crate) fn ours(name: &'static str, run: fn(u64) -> u64) -> Self {
         Self::timed(name, Role::Ours, run)
     }

@@ -10,6 +10,7 @@ pub(crate) mod straight;
 pub(crate) mod two_threads;
 pub(crate) mod unique_lru;
 
+use crate::headwater;
 use crate::workload::Workload;
 
 /// Every workload with its hand-written loop and its peers.
@@ -18,15 +19,15 @@ use crate::workload::Workload;
 /// the two meet: `headwater::straight::add(straight::workload())`.
 pub(crate) fn all() -> Vec<Workload> {
     vec![
-        straight::workload(),
-        one_by_one::workload(),
-        sixteen_maps::workload(),
-        diamond::workload(),
-        partition::workload(),
-        rolling_mean::workload(),
-        unique_lru::workload(),
-        two_threads::batches(),
-        two_threads::one_by_one(),
-        idle_windows::workload(),
+        headwater::straight::add(straight::workload()),
+        headwater::one_by_one::add(one_by_one::workload()),
+        headwater::sixteen_maps::add(sixteen_maps::workload()),
+        headwater::diamond::add(diamond::workload()),
+        headwater::partition::add(partition::workload()),
+        headwater::rolling_mean::add(rolling_mean::workload()),
+        headwater::unique_lru::add(unique_lru::workload()),
+        headwater::two_threads::add_batches(two_threads::batches()),
+        headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
+        headwater::idle_windows::add(idle_windows::workload()),
     ]
 }
