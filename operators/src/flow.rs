@@ -3,8 +3,11 @@
 //! What an operator does in full (when it emits, how much it holds, when it makes others wait, what
 //! it drops) is told by the type that its method returns, beside the code that does it.
 
+use std::time::Duration;
+
+use crate::aggregate::Aggregate;
 use crate::engine::{Graph, Plan, Push, Shared, Site};
-use crate::{end, hold, join, shape};
+use crate::{end, group, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
 /// it can outlive the function that built it. All such types have it.
@@ -75,6 +78,82 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         shape::Map::new(self.into_run(), f)
+    }
+
+    // ---- many elements become one ----
+
+    /// Makes a `Vec` of every `n` elements, and of the rest at the close.
+    ///
+    /// `.max_age(d)` emits a group that does not fill in time; `.by_key(f)` has a group for each key.
+    #[doc(alias = "chunks")]
+    #[doc(alias = "batch")]
+    #[doc(alias = "buffer_count")]
+    #[doc(alias = "ready_chunks")]
+    #[doc(alias = "array_chunks")]
+    #[doc(alias = "window_count")]
+    #[track_caller]
+    fn partition(self, n: usize) -> group::Partition<Self::Run> {
+        group::Partition::new(self.into_run(), n)
+    }
+
+    /// Makes a `Vec` of the last `n` elements, with each element. `.full()` waits for n.
+    #[doc(alias = "windows")]
+    #[doc(alias = "tuple_windows")]
+    #[doc(alias = "pairwise")]
+    #[doc(alias = "moving")]
+    #[track_caller]
+    fn sliding_window(self, n: usize) -> group::SlidingWindow<Self::Run>
+    where
+        Self::Item: Clone,
+    {
+        group::SlidingWindow::new(self.into_run(), n)
+    }
+
+    /// Makes a `Vec` of the elements of each stretch of time of length `every`.
+    #[doc(alias = "window")]
+    #[doc(alias = "tumbling_window")]
+    #[doc(alias = "buffer_time")]
+    #[doc(alias = "window_time")]
+    #[track_caller]
+    fn timed_window(self, every: Duration) -> group::TimedWindow<Self::Run> {
+        group::TimedWindow::new(self.into_run(), every)
+    }
+
+    /// Folds the elements of each stretch of time of length `every`, and keeps none of them.
+    #[doc(alias = "window")]
+    #[doc(alias = "tumbling_window")]
+    #[doc(alias = "resample")]
+    #[track_caller]
+    fn fold_window<A>(self, every: Duration, aggregate: A) -> group::FoldWindow<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldWindow::new(self.into_run(), every, aggregate)
+    }
+
+    /// Folds every `n` elements, and the rest at the close, and keeps none of them.
+    #[doc(alias = "chunks")]
+    #[doc(alias = "batch")]
+    #[doc(alias = "reduce")]
+    #[track_caller]
+    fn fold_partition<A>(self, n: usize, aggregate: A) -> group::FoldPartition<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldPartition::new(self.into_run(), n, aggregate)
+    }
+
+    /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    #[doc(alias = "moving")]
+    #[doc(alias = "moving_average")]
+    #[doc(alias = "running")]
+    #[doc(alias = "window")]
+    #[track_caller]
+    fn rolling<A>(self, n: usize, aggregate: A) -> group::Rolling<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::Rolling::new(self.into_run(), n, aggregate)
     }
 
     // ---- several flows become one ----

@@ -17,6 +17,7 @@ pub use end::*;
 pub use engine::*;
 pub use flow::{Flow, Forkable, InGraph, Run};
 
+pub use group::*;
 pub use hold::*;
 pub use join::*;
 pub use shape::*;

@@ -40,10 +40,6 @@ mod number;
 mod of;
 mod sum;
 mod tuple;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the rolling windows, which are not here yet")
-)]
 pub(crate) mod two_stacks;
 mod variance;
 

@@ -86,6 +86,8 @@ pub(crate) struct NodeState {
     pub(crate) closed: bool,
     /// Whether the node shows in snapshots.
     pub(crate) counted: bool,
+    /// What the node holds moves only when more elements come, and not with time.
+    pub(crate) rests: bool,
     ready: bool,
     visited: u32,
 }
@@ -104,6 +106,7 @@ impl NodeState {
             open: role == Role::End,
             closed: false,
             counted: role != Role::Operator,
+            rests: matches!(role, Role::Join | Role::OrderedJoin),
             ready: false,
             visited: 0,
         }

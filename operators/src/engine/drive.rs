@@ -11,7 +11,6 @@ use super::graph::{Core, Graph};
 use super::inbox::Held;
 use super::park;
 use super::push::Signal;
-use super::topology::Role;
 
 /// How many nodes are polled in one hold of the lock, so that emitters get their turn.
 const TURN: usize = 256;
@@ -299,7 +298,8 @@ impl Cx {
     }
 
     /// Whether nothing more happens unless somebody emits: all pumps have ended, and what holds
-    /// elements for a time is empty. Joins may hold what waits for a mate.
+    /// elements for a time is empty. Joins may hold what waits for a mate, and groups that are
+    /// short what waits for more.
     fn is_quiet(&mut self) -> bool {
         self.broadcast(Signal::Census);
         self.open_pumps == 0
@@ -307,7 +307,7 @@ impl Cx {
                 .nodes
                 .iter()
                 .flatten()
-                .all(|n| n.counts.held == 0 || matches!(n.role, Role::Join | Role::OrderedJoin))
+                .all(|n| n.counts.held == 0 || n.rests)
     }
 
     /// With nothing left to do, a join at which an origin waits may wait for ever: let it look.

@@ -113,7 +113,8 @@ impl Token {
         self.0.is_some()
     }
 
-    fn same(&self, other: &Token) -> bool {
+    /// Whether both are clones of one token.
+    pub(crate) fn same(&self, other: &Token) -> bool {
         match (&self.0, &other.0) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             (None, None) => true,

@@ -1,0 +1,117 @@
+//! `fold_window`: what comes within each stretch of time is folded by an aggregate.
+
+use std::time::Duration;
+
+use super::fold_partition::Folded;
+use super::window::{Collect, WindowNode, Windows};
+use crate::aggregate::Aggregate;
+use crate::engine::{Graph, Plan, Port, Push, Role, Site};
+use crate::flow::{InGraph, Run};
+
+/// Folds the elements of each stretch of time: see [`Flow::fold_window`](crate::Flow::fold_window).
+///
+/// The k-th window is `[k·d, (k+1)·d)` on the graph's clock, as in
+/// [`TimedWindow`](crate::TimedWindow).
+///
+/// - **Emits** the aggregate of a window when its time is over; nothing for one in which nothing
+///   came.
+/// - **Holds** one state and no elements.
+/// - **Waits**: while somebody downstream is full, one window that is over is held; then the origin
+///   of the next element waits.
+/// - **On close** it emits the window that is under way.
+/// - **Drops** nothing. A failure passes at once, ahead of the window.
+/// - **Panics** at construction if the duration is zero. The graph needs a driver, or a clock that
+///   is led by the data.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+/// use std::time::Duration;
+///
+/// let graph = Graph::new();
+/// let time = graph.drive_manually();
+/// let source = graph.source::<f64>();
+/// let means = source.fold_window(Duration::from_secs(1), Mean).sink_to_list();
+/// source.emit_all([1.0, 2.0])?;
+/// time.advance(Duration::from_secs(1));
+/// assert_eq!(means.take(), [1.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct FoldWindow<R, A> {
+    upstream: R,
+    every: Duration,
+    aggregate: A,
+    site: Site,
+}
+
+impl<R, A> FoldWindow<R, A> {
+    #[track_caller]
+    pub(crate) fn new(upstream: R, every: Duration, aggregate: A) -> Self {
+        assert!(
+            !every.is_zero(),
+            "a window needs a duration of more than zero"
+        );
+        FoldWindow {
+            upstream,
+            every,
+            aggregate,
+            site: Site::new("fold_window"),
+        }
+    }
+}
+
+impl<R, A> Run for FoldWindow<R, A>
+where
+    R: Run,
+    A: Aggregate<R::Item>,
+{
+    type Item = A::Output;
+
+    fn graph(&self) -> &Graph {
+        self.upstream.graph()
+    }
+
+    fn build<N: Push<A::Output>>(self, next: N, plan: &mut Plan) {
+        let label = plan.node(self.site, Role::Operator);
+        let windows = Windows {
+            every: self.every,
+            // The one under way, and one that is over.
+            capacity: 2,
+            grows: false,
+            keep_empty: false,
+        };
+        let node = WindowNode::new(&label, windows, Folded::new(self.aggregate), next, plan);
+        let cell = plan.cell(&label, node);
+        self.upstream.build(Port::<_>(cell), plan);
+    }
+}
+
+impl<T: InGraph, A: Aggregate<T>> Collect<T> for Folded<T, A> {
+    type Window = A::Output;
+
+    #[inline]
+    fn add(&mut self, items: impl Iterator<Item = T>) {
+        self.fold(items);
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        usize::from(!self.is_empty())
+    }
+
+    fn take(&mut self) -> Option<A::Output> {
+        self.finish()
+    }
+
+    fn empty(&self) -> Option<A::Output> {
+        None
+    }
+}
+
+impl<R, A> std::fmt::Debug for FoldWindow<R, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FoldWindow")
+            .field("every", &self.every)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! `timed_window`: what comes within each stretch of time becomes one `Vec`.
+
+use std::time::Duration;
+
+use super::window::{Collect, WindowNode, Windows};
+use crate::engine::{Graph, Plan, Port, Push, Role, Site};
+use crate::flow::{InGraph, Run};
+
+/// How many elements may be held unless said.
+const MAX_LEN: usize = 65_536;
+
+/// Makes a `Vec` of the elements of each stretch of time: see
+/// [`Flow::timed_window`](crate::Flow::timed_window).
+///
+/// The k-th window is `[k·d, (k+1)·d)` on the graph's clock, counted from the clock's zero: windows
+/// don't drift, and all of one duration end at the same moments.
+///
+/// - **Emits** a window when its time is over; nothing for one in which nothing came, unless
+///   [`keep_empty`](TimedWindow::keep_empty) is set. A window that is full before its time
+///   ([`max_len`](TimedWindow::max_len)) is emitted early and counted so; the rest of its time makes
+///   another one.
+/// - **Holds** up to 65 536 elements, or `max_len`.
+/// - **Waits**: while somebody downstream is full, windows that are over are held; once `max_len`
+///   elements are, the origin of the next waits.
+/// - **On close** it emits what it holds as a last window.
+/// - **Drops** nothing. Under `keep_empty`, ticks that were missed, or for which there was no room
+///   downstream, are skipped and counted. A failure passes at once, ahead of the window.
+/// - **Panics** at construction if the duration or the length is zero. The graph needs a driver, or
+///   a clock that is led by the data.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+/// use std::time::Duration;
+///
+/// let source = Source::<(u64, &str)>::new();
+/// source.lead_clock(|(millis, _)| Time::from_millis(*millis));
+/// let windows = source
+///     .map(|(_, word)| word)
+///     .timed_window(Duration::from_secs(1))
+///     .sink_to_list();
+/// source.emit_all([(100, "a"), (999, "b"), (1000, "c"), (5000, "d")])?;
+/// source.close();
+/// assert_eq!(windows.take(), [vec!["a", "b"], vec!["c"], vec!["d"]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct TimedWindow<R> {
+    upstream: R,
+    windows: Windows,
+    site: Site,
+}
+
+impl<R> TimedWindow<R> {
+    #[track_caller]
+    pub(crate) fn new(upstream: R, every: Duration) -> Self {
+        assert!(
+            !every.is_zero(),
+            "a window needs a duration of more than zero"
+        );
+        TimedWindow {
+            upstream,
+            windows: Windows {
+                every,
+                capacity: MAX_LEN,
+                grows: true,
+                keep_empty: false,
+            },
+            site: Site::new("timed_window"),
+        }
+    }
+
+    /// Emits windows in which nothing came, too. Then it ticks always: with the first tick of a
+    /// driver, or where the data lead the clock with the first element.
+    pub fn keep_empty(mut self) -> Self {
+        self.windows.keep_empty = true;
+        self
+    }
+
+    /// How many elements may be held (65 536 unless said).
+    ///
+    /// # Panics
+    /// If `max` is 0.
+    #[track_caller]
+    pub fn max_len(mut self, max: usize) -> Self {
+        assert!(max > 0, "a window needs room for at least 1 element");
+        self.windows.capacity = max;
+        self
+    }
+}
+
+impl<R: Run> Run for TimedWindow<R> {
+    type Item = Vec<R::Item>;
+
+    fn graph(&self) -> &Graph {
+        self.upstream.graph()
+    }
+
+    fn build<N: Push<Vec<R::Item>>>(self, next: N, plan: &mut Plan) {
+        let label = plan.node(self.site, Role::Operator);
+        let node = WindowNode::new(&label, self.windows, Elements(Vec::new()), next, plan);
+        let cell = plan.cell(&label, node);
+        self.upstream.build(Port::<_>(cell), plan);
+    }
+}
+
+/// Keeps the elements themselves.
+struct Elements<T>(Vec<T>);
+
+impl<T: InGraph> Collect<T> for Elements<T> {
+    type Window = Vec<T>;
+
+    #[inline]
+    fn add(&mut self, items: impl Iterator<Item = T>) {
+        self.0.extend(items);
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        self.0.len()
+    }
+
+    fn take(&mut self) -> Option<Vec<T>> {
+        (!self.0.is_empty()).then(|| std::mem::take(&mut self.0))
+    }
+
+    fn empty(&self) -> Option<Vec<T>> {
+        Some(Vec::new())
+    }
+}
+
+impl<R> std::fmt::Debug for TimedWindow<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TimedWindow")
+            .field("every", &self.windows.every)
+            .field("max_len", &self.windows.capacity)
+            .field("keep_empty", &self.windows.keep_empty)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+//! The clock side of windows of time, whatever they collect: when one begins, ends, waits.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::tokens::{Tokens, push_with};
+use crate::engine::{
+    Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time,
+};
+use crate::flow::InGraph;
+
+/// What a window makes of its elements: a `Vec`, or an aggregate's state.
+pub(super) trait Collect<T>: Send + 'static {
+    /// What it emits.
+    type Window: Send + 'static;
+
+    /// Takes elements in; there is at least one.
+    fn add(&mut self, items: impl Iterator<Item = T>);
+
+    /// What is kept of the window under way: elements, or one state.
+    fn held(&self) -> usize;
+
+    /// Ends the window, unless nothing came in.
+    fn take(&mut self) -> Option<Self::Window>;
+
+    /// The window in which nothing came.
+    fn empty(&self) -> Option<Self::Window>;
+}
+
+/// What users choose about windows of time.
+#[derive(Clone, Copy)]
+pub(super) struct Windows {
+    pub(super) every: Duration,
+    /// How much may be held: where it is elements, a window alone can reach it.
+    pub(super) capacity: usize,
+    /// Whether what is held grows with each element. A state does not, so that only windows that
+    /// wait downstream fill the capacity.
+    pub(super) grows: bool,
+    pub(super) keep_empty: bool,
+}
+
+/// A window that is over, and waits until somebody downstream has room.
+struct Over<W> {
+    window: W,
+    tokens: Tokens,
+    held: usize,
+}
+
+/// Windows `[k·d, (k+1)·d)` of the graph's clock. Whoever notices first that one is over, an element
+/// or the alarm, ends it; the alarm is armed only while something is held.
+pub(super) struct WindowNode<T, C: Collect<T>> {
+    label: Arc<Label>,
+    windows: Windows,
+    content: C,
+    tokens: Tokens,
+    /// The end of the window under way.
+    end: Time,
+    started: bool,
+    over: VecDeque<Over<C::Window>>,
+    /// What the windows in `over` hold together.
+    waiting: usize,
+    alarm: Alarm,
+    pressure: Pressure,
+    closed: bool,
+    passed: u64,
+    early: u64,
+    skipped: u64,
+    next: Tail<C::Window>,
+    _items: std::marker::PhantomData<fn(T)>,
+}
+
+impl<T, C: Collect<T>> WindowNode<T, C> {
+    pub(super) fn new(
+        label: &Arc<Label>,
+        windows: Windows,
+        content: C,
+        next: impl Push<C::Window>,
+        plan: &mut Plan,
+    ) -> Self {
+        plan.has_timers();
+        if windows.keep_empty {
+            plan.start(label);
+        }
+        WindowNode {
+            label: label.clone(),
+            windows,
+            content,
+            tokens: Tokens::default(),
+            end: Time::ZERO,
+            started: false,
+            over: VecDeque::new(),
+            waiting: 0,
+            alarm: Alarm::default(),
+            pressure: Pressure::default(),
+            closed: false,
+            passed: 0,
+            early: 0,
+            skipped: 0,
+            next: Box::new(next),
+            _items: std::marker::PhantomData,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.content.held() + self.waiting
+    }
+
+    fn room(&self) -> usize {
+        if self.windows.grows || !self.over.is_empty() {
+            self.windows.capacity.saturating_sub(self.held())
+        } else {
+            usize::MAX
+        }
+    }
+
+    /// Ends the window under way if its time is over.
+    #[inline]
+    fn roll(&mut self, cx: &mut Cx) {
+        let now = cx.now();
+        if now >= self.end {
+            self.begin_window(now, cx);
+        }
+    }
+
+    #[inline(never)]
+    fn begin_window(&mut self, now: Time, cx: &mut Cx) {
+        let every = self.windows.every;
+        if self.content.held() > 0 {
+            self.end_window();
+        } else if self.windows.keep_empty && self.started {
+            // Empty ones don't queue: that would be bunching them up.
+            match self.content.empty() {
+                Some(window) if self.over.is_empty() && !cx.gated(self.label.id()) => {
+                    self.next.push(window, cx);
+                }
+                _ => self.skipped += 1,
+            }
+        }
+        if self.windows.keep_empty && self.started {
+            let missed = (now - self.end).as_nanos() / every.as_nanos().max(1);
+            self.skipped += u64::try_from(missed).unwrap_or(u64::MAX);
+        }
+        self.started = true;
+        self.end = now.next_boundary(Time::ZERO, every);
+        self.drain(cx);
+    }
+
+    /// The window under way is complete, and waits for its turn.
+    fn end_window(&mut self) {
+        let held = self.content.held();
+        if let Some(window) = self.content.take() {
+            let tokens = std::mem::take(&mut self.tokens);
+            self.waiting += held;
+            self.over.push_back(Over {
+                window,
+                tokens,
+                held,
+            });
+        }
+    }
+
+    fn emit_next(&mut self, cx: &mut Cx) {
+        if let Some(mut over) = self.over.pop_front() {
+            self.waiting -= over.held;
+            let token = over.tokens.take();
+            push_with(&mut self.next, over.window, token, cx);
+        }
+    }
+
+    /// Emits windows that are over, until somebody downstream is full.
+    fn drain(&mut self, cx: &mut Cx) {
+        while !self.over.is_empty() && !cx.gated(self.label.id()) {
+            self.emit_next(cx);
+        }
+        if self.room() > 0 {
+            self.pressure.release(cx);
+        }
+    }
+
+    #[inline]
+    fn arm(&mut self, cx: &mut Cx) {
+        let ticks = self.windows.keep_empty && self.started && !self.closed;
+        if ticks || self.content.held() > 0 {
+            self.alarm.set(self.label.id(), self.end, cx);
+        }
+    }
+
+    /// After elements came in: arms the alarm; a full window goes early, unless it would have to
+    /// wait downstream, and then the origin waits here.
+    #[inline]
+    fn took(&mut self, cx: &mut Cx) {
+        self.arm(cx);
+        if self.room() == 0 {
+            if self.over.is_empty() && !cx.gated(self.label.id()) {
+                self.early += 1;
+                self.end_window();
+                self.emit_next(cx);
+            } else {
+                self.pressure.hold(cx);
+            }
+        }
+    }
+}
+
+impl<T: InGraph, C: Collect<T>> Entry<T> for WindowNode<T, C> {
+    fn enter(&mut self, item: T, cx: &mut Cx) {
+        self.passed += 1;
+        self.roll(cx);
+        self.tokens.note(cx);
+        self.content.add(std::iter::once(item));
+        self.took(cx);
+    }
+
+    fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        self.passed += items.len() as u64;
+        self.roll(cx);
+        let mut rest = items.drain(..);
+        while rest.len() > 0 {
+            let room = self.room().max(1);
+            self.tokens.note(cx);
+            self.content.add(rest.by_ref().take(room));
+            self.took(cx);
+        }
+    }
+
+    fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        match signal {
+            // A window is no element: its place can't be empty.
+            Signal::Hole => return,
+            Signal::Close => {
+                self.closed = true;
+                self.end_window();
+                while !self.over.is_empty() {
+                    self.emit_next(cx);
+                }
+                self.pressure.release(cx);
+            }
+            Signal::Room(room) => {
+                // Not passed on: one batch of that many ends one window at the most.
+                *room = (*room).min(self.room());
+                return;
+            }
+            Signal::Census => {
+                let (passed, held, capacity) = (self.passed, self.held(), self.windows.capacity);
+                let (early, skipped, since) = (self.early, self.skipped, self.pressure.since());
+                cx.take_census(self.label.id(), |node| {
+                    node.counts.passed = passed;
+                    node.counts.held = held as u64;
+                    node.counts.capacity = capacity as u64;
+                    node.counts.early = early;
+                    node.counts.skipped = skipped;
+                    node.blocked_since = since;
+                });
+            }
+            _ => {}
+        }
+        self.next.signal(signal, cx);
+    }
+}
+
+impl<T: InGraph, C: Collect<T>> Node for WindowNode<T, C> {
+    fn tick(&mut self, cx: &mut Cx) {
+        let now = cx.now();
+        self.alarm.rang(now);
+        if !self.closed {
+            self.roll(cx);
+            self.arm(cx);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
+        // Where empty windows are kept the clock begins at once, unless the data lead it: then
+        // their first element says when the first window is.
+        let led = matches!(cx.clock, Clock::Led(_));
+        if self.windows.keep_empty && !self.started && !led && !self.closed {
+            self.started = true;
+            self.end = cx.now().next_boundary(Time::ZERO, self.windows.every);
+            self.arm(cx);
+        }
+        self.drain(cx);
+    }
+}
