@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::aggregate::Aggregate;
 use crate::engine::{Graph, Plan, Push, Shared, Site};
 use crate::{end, group, hold, join, shape};
+use crate::engine::{BoxError, Failure, Graph, Head, Plan, Push, Shared, Site};
+use crate::{end, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
 /// it can outlive the function that built it. All such types have it.
@@ -154,6 +156,137 @@ pub trait Flow: Sized {
         A: Aggregate<Self::Item>,
     {
         group::Rolling::new(self.into_run(), n, aggregate)
+    /// Lets the elements pass that `predicate` holds for.
+    #[doc(alias = "where")]
+    #[doc(alias = "retain")]
+    #[track_caller]
+    fn filter<F>(self, predicate: F) -> shape::Filter<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::Filter::new(self.into_run(), predicate)
+    }
+
+    /// Applies `f` to each element, and keeps what it returns as `Some`.
+    #[track_caller]
+    fn filter_map<U, F>(self, f: F) -> shape::FilterMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Option<U> + InGraph,
+        U: InGraph,
+    {
+        shape::FilterMap::new(self.into_run(), f)
+    }
+
+    /// Emits the items of each element, one level down.
+    #[doc(alias = "concat")]
+    #[track_caller]
+    fn flatten(self) -> shape::Flatten<Self::Run>
+    where
+        Self::Item: IntoIterator<Item: InGraph>,
+    {
+        shape::Flatten::new(self.into_run())
+    }
+
+    /// Applies `f` to each element, and emits the items of what it returns.
+    #[doc(alias = "concat_map")]
+    #[track_caller]
+    fn flat_map<I, F>(self, f: F) -> shape::FlatMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> I + InGraph,
+        I: IntoIterator<Item: InGraph>,
+    {
+        shape::FlatMap::new(self.into_run(), f)
+    }
+
+    /// Shows each element to `f`.
+    #[doc(alias = "tap")]
+    #[doc(alias = "do")]
+    #[track_caller]
+    fn inspect<F>(self, f: F) -> shape::Inspect<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) + InGraph,
+    {
+        shape::Inspect::new(self.into_run(), f)
+    }
+
+    /// Folds the elements into a state that begins with `init`, and emits it after each.
+    #[doc(alias = "scan")]
+    #[track_caller]
+    fn accumulate<S, F>(self, init: S, f: F) -> shape::Accumulate<Self::Run, S, F>
+    where
+        S: Clone + InGraph,
+        F: FnMut(S, Self::Item) -> S + InGraph,
+    {
+        shape::Accumulate::new(self.into_run(), init, f)
+    }
+
+    /// Applies `f` to a state, which it may change, and each element.
+    #[doc(alias = "stateful_map")]
+    #[doc(alias = "map_accum")]
+    #[track_caller]
+    fn map_with_state<S, U, F>(self, state: S, f: F) -> shape::MapWithState<Self::Run, S, F>
+    where
+        S: InGraph,
+        F: FnMut(&mut S, Self::Item) -> U + InGraph,
+        U: InGraph,
+    {
+        shape::MapWithState::new(self.into_run(), state, f)
+    }
+
+    /// Lets the elements pass that were not seen lately.
+    #[doc(alias = "distinct")]
+    #[doc(alias = "dedup")]
+    #[track_caller]
+    fn unique(self) -> shape::Unique<Self::Run>
+    where
+        Self::Item: Clone + std::hash::Hash + Eq,
+    {
+        shape::Unique::new(self.into_run())
+    }
+
+    /// Lets the elements pass whose `key` was not seen lately.
+    #[doc(alias = "distinct_by")]
+    #[doc(alias = "dedup_by_key")]
+    #[track_caller]
+    fn unique_by_key<K, F>(self, key: F) -> shape::UniqueByKey<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: std::hash::Hash + Eq + InGraph,
+    {
+        shape::UniqueByKey::new(self.into_run(), key)
+    }
+
+    /// Puts an operator of one's own into the run.
+    #[doc(alias = "transform")]
+    #[doc(alias = "process")]
+    #[track_caller]
+    fn stage<U, S>(self, stage: S) -> shape::Staged<Self::Run, S, U>
+    where
+        S: shape::Stage<Self::Item, U>,
+        U: InGraph,
+    {
+        shape::Staged::new(self.into_run(), stage)
+    }
+
+    /// Applies a function to the flow itself: for compositions that have a name.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// fn rounded(flow: impl Flow<Item = f64>) -> impl Flow<Item = i64> {
+    ///     flow.filter(|x| x.is_finite()).map(|x| x.round() as i64)
+    /// }
+    ///
+    /// let source = Source::<f64>::new();
+    /// let list = source.through(rounded).unique().sink_to_list();
+    /// source.emit_all([0.9, f64::NAN, 1.1, 2.0])?;
+    /// assert_eq!(list.take(), [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "pipe")]
+    #[doc(alias = "apply")]
+    fn through<U>(self, function: impl FnOnce(Self::Run) -> U) -> U {
+        function(self.into_run())
     }
 
     // ---- several flows become one ----
@@ -197,6 +330,66 @@ pub trait Flow: Sized {
         Shared::end_of(self.into_run(), Site::new("share"))
     }
 
+    // ---- errors ----
+
+    /// Applies `f`, which may fail, to each element.
+    #[track_caller]
+    fn try_map<U, F>(self, f: F) -> shape::TryMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Result<U, BoxError> + InGraph,
+        U: InGraph,
+    {
+        shape::TryMap::new(self.into_run(), f)
+    }
+
+    /// Lets the elements pass that `predicate`, which may fail, holds for.
+    #[track_caller]
+    fn try_filter<F>(self, predicate: F) -> shape::TryFilter<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> Result<bool, BoxError> + InGraph,
+    {
+        shape::TryFilter::new(self.into_run(), predicate)
+    }
+
+    /// Handles the failures that come from above: what `handler` returns takes the element's place.
+    #[doc(alias = "catch_error")]
+    #[doc(alias = "recover")]
+    #[doc(alias = "on_error_resume")]
+    #[track_caller]
+    fn catch<F>(self, handler: F) -> shape::Catch<Self::Run, F>
+    where
+        F: FnMut(Failure) -> Option<Self::Item> + InGraph,
+    {
+        shape::Catch::new(self.into_run(), handler)
+    }
+
+    /// Parts the flow in two: of its elements, and of the failures that come from above.
+    ///
+    /// Both are connected as any flow is; elements come to the second as soon as they fail. A failure
+    /// that comes there is handled: nobody else reports it, and the lineage of a tracked element
+    /// goes on beside it. Its place in the flow of elements stays empty. Failures that nobody takes,
+    /// as nothing hangs from the second flow, are reported.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// let source = Source::<&str>::new();
+    /// let (numbers, failures) = source.try_map(|text| Ok(text.parse::<i32>()?)).split_errors();
+    /// let numbers = numbers.sink_to_list();
+    /// let errors = failures.map(|failure| failure.error().to_string()).sink_to_list();
+    /// source.emit_all(["1", "two", "3"])?;
+    /// assert_eq!(numbers.take(), [1, 3]);
+    /// assert_eq!(errors.take(), ["invalid digit found in string"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "partition_result")]
+    #[doc(alias = "dead_letter")]
+    #[track_caller]
+    #[must_use = "the flows do nothing until they end in sinks"]
+    fn split_errors(self) -> (Head<Self::Item>, Head<Failure>) {
+        shape::split_errors(self.into_run())
+    }
+
     // ---- where a run ends ----
 
     /// Calls `f` with each element.
@@ -208,6 +401,29 @@ pub trait Flow: Sized {
         F: FnMut(Self::Item) + InGraph,
     {
         end::sink(self.into_run(), f)
+    }
+
+    /// Calls `f`, which may fail, with each element.
+    ///
+    /// A failure names the sink and its place. `emit` returns it, or the graph's handler gets it; the
+    /// others go on.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// let source = Source::<i32>::new();
+    /// let _ = source.try_sink(|x| if x < 0 { Err("negative".into()) } else { Ok(()) });
+    /// source.emit(1)?;
+    /// assert!(matches!(source.emit(-1), Err(EmitError::Failed(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "try_for_each")]
+    #[track_caller]
+    fn try_sink<F>(self, f: F) -> crate::Branch
+    where
+        F: FnMut(Self::Item) -> Result<(), BoxError> + InGraph,
+    {
+        end::try_sink(self.into_run(), f)
     }
 
     /// Keeps the elements in a list that the caller can look at.

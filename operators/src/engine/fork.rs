@@ -75,6 +75,14 @@ impl<T: Send + 'static> Fork<T> {
         }
     }
 
+    /// Whether anything hangs from it.
+    pub(crate) fn is_heard(&mut self, cx: &mut Cx) -> bool {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        !self.branches.is_empty()
+    }
+
     #[cold]
     #[inline(never)]
     fn settle(&mut self, cx: &mut Cx) {

@@ -39,5 +39,6 @@ pub(crate) use cell::{Cell, Entry, Node, Port};
 pub(crate) use clock::{Alarm, Clock};
 pub(crate) use context::NodeState;
 pub(crate) use fifo::{Fifo, Slot};
+pub(crate) use fork::Fork;
 pub(crate) use pressure::Pressure;
 pub(crate) use source::BATCH;

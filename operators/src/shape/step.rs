@@ -1,0 +1,115 @@
+//! What operators inside a run have in common: a step for each element, and the batches around it.
+
+use crate::engine::{Cx, Failure, Push, Signal};
+
+/// What an operator does with one element, whatever follows it in the run.
+///
+/// [`StepPush`] makes an operator's push side of it, which gives the same result for elements one by
+/// one and in batches.
+pub(crate) trait Step<T, U>: Send + 'static {
+    /// Takes an element and passes on what becomes of it.
+    fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
+
+    /// An element failed above: its failure goes on in its place.
+    #[inline]
+    fn fail<N: Push<U>>(&mut self, failure: Failure, next: &mut N, cx: &mut Cx) {
+        next.signal(Signal::Fail(failure), cx);
+    }
+
+    /// No element will follow. The close itself is passed on after this.
+    #[inline]
+    fn close<N: Push<U>>(&mut self, _next: &mut N, _cx: &mut Cx) {}
+}
+
+/// The push side of an operator that is a [`Step`].
+pub(crate) struct StepPush<S, U, N> {
+    step: S,
+    out: Gather<U, N>,
+}
+
+impl<S, U, N> StepPush<S, U, N> {
+    pub(crate) fn new(step: S, next: N) -> Self {
+        StepPush {
+            step,
+            out: Gather {
+                batch: Vec::new(),
+                next,
+            },
+        }
+    }
+}
+
+impl<T, S, U, N> Push<T> for StepPush<S, U, N>
+where
+    S: Step<T, U>,
+    U: Send + 'static,
+    N: Push<U>,
+{
+    #[inline]
+    fn push(&mut self, item: T, cx: &mut Cx) {
+        self.step.step(item, &mut self.out.next, cx);
+    }
+
+    #[inline]
+    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        if self.out.next.batches() {
+            for item in items.drain(..) {
+                self.step.step(item, &mut self.out, cx);
+            }
+            self.out.flush(cx);
+        } else {
+            for item in items.drain(..) {
+                self.step.step(item, &mut self.out.next, cx);
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        match signal {
+            Signal::Fail(failure) => self.step.fail(failure, &mut self.out.next, cx),
+            Signal::Close => {
+                self.step.close(&mut self.out.next, cx);
+                self.out.next.signal(Signal::Close, cx);
+            }
+            other => self.out.next.signal(other, cx),
+        }
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        self.out.next.batches()
+    }
+}
+
+/// What a step sees of the run while a batch is under way: keeps the elements for a run that wants
+/// whole batches, and the order between them and what travels between elements.
+struct Gather<U, N> {
+    batch: Vec<U>,
+    next: N,
+}
+
+impl<U, N: Push<U>> Gather<U, N> {
+    #[inline]
+    fn flush(&mut self, cx: &mut Cx) {
+        if !self.batch.is_empty() {
+            self.next.push_batch(&mut self.batch, cx);
+        }
+    }
+}
+
+impl<U: Send + 'static, N: Push<U>> Push<U> for Gather<U, N> {
+    #[inline]
+    fn push(&mut self, item: U, _cx: &mut Cx) {
+        self.batch.push(item);
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        self.flush(cx);
+        self.next.signal(signal, cx);
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        true
+    }
+}
