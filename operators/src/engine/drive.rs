@@ -311,7 +311,7 @@ impl Cx {
     }
 
     /// With nothing left to do, a join at which an origin waits may wait for ever: let it look.
-    fn free_starved(&mut self) {
+    pub(crate) fn free_starved(&mut self) {
         if self.joins_full.is_empty() {
             return;
         }

@@ -84,7 +84,7 @@ impl Gate {
         cx: &mut Cx,
     ) {
         if self.finished {
-            cx.lose_current(self.label.id(), Loss::Unheard);
+            cx.lose_current(self.label.id(), Loss::Unpaired);
         } else if queue.items() >= self.limit.capacity {
             self.overflow(port, queue, item, held, cx);
         } else {

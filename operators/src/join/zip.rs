@@ -19,8 +19,8 @@ use crate::hold::OnFull;
 ///   Other [policies](Zip::on_full) drop or fail what comes to a full input. In any case the place
 ///   stays empty, so that later pairs do not shift.
 /// - **On close** of an input that holds nothing more it closes, as no row can follow.
-/// - **Drops** what is left without a mate then, and the mates of elements that failed or were
-///   dropped: counted as unpaired. What comes later is counted as unheard.
+/// - **Drops** what is left without a mate then or comes later, and the mates of elements that failed
+///   or were dropped: counted as unpaired.
 /// - **Panics** if the flows belong to two graphs.
 ///
 /// ```
