@@ -297,6 +297,28 @@ pub trait Flow: Sized {
         join::zip((self, other))
     }
 
+    /// Merges two flows of one type, in the order in which elements come.
+    #[doc(alias = "merge")]
+    #[doc(alias = "or")]
+    #[track_caller]
+    fn union<B>(self, other: B) -> join::Union<(Self::Run, B::Run)>
+    where
+        B: Flow<Item = Self::Item>,
+    {
+        join::union((self, other))
+    }
+
+    /// Joins the latest elements of two flows, for each element of either.
+    #[doc(alias = "with_latest_from")]
+    #[track_caller]
+    fn combine_latest<B>(self, other: B) -> join::CombineLatest<(Self::Run, B::Run)>
+    where
+        Self::Item: Forkable,
+        B: Flow<Item: Forkable>,
+    {
+        join::combine_latest((self, other))
+    }
+
     // ---- an element waits ----
 
     /// Lets up to `capacity` elements wait for the driver, so that the emitter does not.

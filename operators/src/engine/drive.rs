@@ -311,7 +311,12 @@ impl Cx {
     }
 
     /// With nothing left to do, a join at which an origin waits may wait for ever: let it look.
-    fn free_starved(&mut self) {
+    pub(crate) fn free_starved(&mut self) {
+        if self.joins_full.is_empty() {
+            return;
+        }
+        // The joins ask what the holders in front of them hold.
+        self.broadcast(Signal::Census);
         for id in std::mem::take(&mut self.joins_full) {
             if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
                 station.starved(self);

@@ -86,6 +86,81 @@ impl<T> Fifo<T> {
         self.len += 1;
     }
 
+    /// Keeps an element that no token rides beside.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, item: T) {
+        self.items.push_back(item);
+        self.len += 1;
+    }
+
+    /// Whether an element stands in front, and nothing beside any.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.marks.is_empty() && !self.items.is_empty()
+    }
+
+    /// Takes the element in front. Only while [`is_ready`](Fifo::is_ready).
+    #[inline]
+    pub(crate) fn pop_plain(&mut self) -> Option<T> {
+        let item = self.items.pop_front()?;
+        self.took(1);
+        Some(item)
+    }
+
+    /// Takes the oldest element and leaves its place empty. Returns the token that rode beside it.
+    pub(crate) fn hollow_oldest(&mut self) -> Option<Token> {
+        let item = self.items.pop_front()?;
+        drop(item);
+        let mut at = self.front;
+        let mut index = 0;
+        let mut token = Token::NONE;
+        while let Some(mark) = self.marks.get_mut(index).filter(|mark| mark.from <= at) {
+            if let Beside::Token(beside) = &mark.kind {
+                token = beside.clone();
+                mark.from += 1;
+                mark.count -= 1;
+                if mark.count == 0 {
+                    self.marks.remove(index);
+                }
+                break;
+            }
+            at = mark.from + mark.count;
+            index += 1;
+        }
+        let before = index.checked_sub(1).and_then(|i| self.marks.get_mut(i));
+        match before {
+            Some(mark) if matches!(mark.kind, Beside::Hole) && mark.from + mark.count == at => {
+                mark.count += 1;
+                self.merge_holes(index);
+            }
+            _ => {
+                let hole = Mark {
+                    from: at,
+                    count: 1,
+                    kind: Beside::Hole,
+                };
+                self.marks.insert(index, hole);
+                self.merge_holes(index + 1);
+            }
+        }
+        Some(token)
+    }
+
+    /// Makes one of the mark at `index` and the one before it, where both are holes side by side.
+    fn merge_holes(&mut self, index: usize) {
+        let Some(next) = self.marks.get(index) else {
+            return;
+        };
+        let (from, count, hole) = (next.from, next.count, matches!(next.kind, Beside::Hole));
+        let Some(mark) = self.marks.get_mut(index - 1) else {
+            return;
+        };
+        if hole && matches!(mark.kind, Beside::Hole) && mark.from + mark.count == from {
+            mark.count += count;
+            self.marks.remove(index);
+        }
+    }
+
     /// Keeps all elements of a batch, and the token that rides beside each.
     pub(crate) fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         if items.is_empty() {

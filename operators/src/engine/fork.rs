@@ -100,7 +100,9 @@ impl<T: Send + 'static> Fork<T> {
                 Mail::Detach(id) => {
                     if let Some(at) = self.branches.iter().position(|(b, _)| *b == id) {
                         let (_, mut tail) = self.branches.remove(at);
-                        tail.signal(Signal::Close, cx);
+                        if !self.closed {
+                            tail.signal(Signal::Close, cx);
+                        }
                     }
                 }
             }
@@ -117,7 +119,6 @@ impl<T: Send + 'static> Fork<T> {
         }
     }
 
-    #[cold]
     #[inline(never)]
     fn push_many(&mut self, item: T, cx: &mut Cx) {
         let (Some(copier), Some(((_, last), first))) =

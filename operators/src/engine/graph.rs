@@ -257,7 +257,11 @@ impl Core {
             } else if self.inbox.is_flagged() {
                 match self.inbox.next() {
                     Some(Entry::Element(inlet)) => inlet.run_one(cx),
-                    Some(Entry::Close(inlet)) => inlet.finish(cx),
+                    Some(Entry::Close(inlet)) => {
+                        inlet.finish(cx);
+                        // It may have been the last that could feed a join where others wait.
+                        cx.free_starved();
+                    }
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }

@@ -46,6 +46,11 @@ impl Pressure {
         }
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.blocked.is_empty()
+    }
+
     /// Since when somebody waits.
     pub(crate) fn since(&self) -> Option<Time> {
         self.since

@@ -3,5 +3,5 @@
 mod buffer;
 mod pump;
 
-pub use buffer::{Buffer, OnFull};
+pub use buffer::{Buffer, OnFull, Overflow};
 pub use pump::FromIter;

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, Failure, Fifo, Label, Loss, Lost, NodeState, Pressure, Push, Signal, Slot, Token,
+    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Role, Signal, Slot,
+    Token,
 };
+use crate::hold::{OnFull, Overflow};
 
 /// How many elements each input of a zip holds before its origin waits, unless said otherwise.
 pub const ZIP_CAPACITY: usize = 1024;
@@ -13,32 +15,69 @@ pub const ZIP_CAPACITY: usize = 1024;
 /// The part of a zip that does not depend on the types of its inputs.
 pub(crate) struct Gate {
     pub(crate) label: Arc<Label>,
-    capacity: usize,
+    limit: Limit,
     pressure: Pressure,
     closed: Vec<bool>,
+    any_closed: bool,
     finished: bool,
     /// Found to wait for an element that can't come, at this state of the graph's structure.
     starving: Option<u32>,
     rows: u64,
 }
 
+/// How much a zip's inputs hold, and what happens then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    pub(crate) capacity: usize,
+    pub(crate) on_full: OnFull,
+}
+
+impl Default for Limit {
+    fn default() -> Limit {
+        Limit {
+            capacity: ZIP_CAPACITY,
+            on_full: OnFull::Wait,
+        }
+    }
+}
+
+impl Limit {
+    #[track_caller]
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        assert!(
+            capacity > 0,
+            "a zip needs room for at least 1 element an input"
+        );
+        self.capacity = capacity;
+    }
+}
+
 impl Gate {
-    pub(crate) fn new(label: Arc<Label>, capacity: usize, ports: usize) -> Gate {
+    pub(crate) fn new(label: Arc<Label>, limit: Limit, ports: usize) -> Gate {
         Gate {
             label,
-            capacity,
+            limit,
             pressure: Pressure::default(),
             closed: vec![false; ports],
+            any_closed: false,
             finished: false,
             starving: None,
             rows: 0,
         }
     }
 
-    /// Takes an element into its input's queue, or fails it where the input is full and waiting
-    /// would be for ever. `held` says what each input holds.
+    /// Whether an input that holds `items` elements takes one more and is still not full.
+    #[inline]
+    pub(crate) fn has_room(&self, items: usize) -> bool {
+        items + 1 < self.limit.capacity && !self.finished
+    }
+
+    /// Takes an element into the queue of input `port`, or does what the policy says where that is
+    /// full. `held` says how many places each input held before.
+    #[inline]
     pub(crate) fn keep<T: Send + 'static>(
         &mut self,
+        port: usize,
         queue: &mut Fifo<T>,
         item: T,
         held: &[usize],
@@ -46,44 +85,109 @@ impl Gate {
     ) {
         if self.finished {
             cx.lose_current(self.label.id(), Loss::Unpaired);
-            return;
-        }
-        if queue.len() < self.capacity || !self.starves(held, cx) {
+        } else if queue.items() >= self.limit.capacity {
+            self.overflow(port, queue, item, held, cx);
+        } else {
             queue.push(item, cx);
-            self.full(queue.len(), held, cx);
-            return;
+            self.look_at(port, queue.items(), held, cx);
         }
-        let error = Starved {
-            held: held.to_vec(),
-        };
-        cx.report(Failure::with_element(&self.label, error, item));
-        queue.push_hole();
     }
 
-    /// As [`keep`](Gate::keep), for a batch that was cut to the room that is left.
+    /// As [`keep`](Gate::keep), for a batch as a whole. Returns `false`, and takes nothing, where
+    /// the elements have to be looked at one by one.
     pub(crate) fn keep_batch<T: Send + 'static>(
         &mut self,
+        port: usize,
         queue: &mut Fifo<T>,
         items: &mut Vec<T>,
         held: &[usize],
         cx: &mut Cx,
-    ) {
-        let room = self.capacity.saturating_sub(queue.len());
-        if self.finished || (items.len() > room && self.starves(held, cx)) {
-            for item in items.drain(..) {
-                self.keep(queue, item, held, cx);
-            }
-            return;
+    ) -> bool {
+        if self.finished || items.len() > self.limit.capacity.saturating_sub(queue.items()) {
+            return false;
         }
         queue.push_batch(items, cx);
-        self.full(queue.len(), held, cx);
+        self.look_at(port, queue.items(), held, cx);
+        true
     }
 
+    /// Keeps a failure in the place of its element; where too much waits already it is reported at
+    /// once, and its place stays empty.
+    pub(crate) fn keep_failure<T>(&self, queue: &mut Fifo<T>, failure: Failure, cx: &mut Cx) {
+        if queue.len() < self.limit.capacity {
+            queue.push_failure(failure, cx);
+        } else {
+            cx.report(failure);
+            queue.push_hole();
+        }
+    }
+
+    /// An element of a full input. Whatever is dropped leaves its place empty, so that the rows
+    /// after it do not shift.
+    #[cold]
+    #[inline(never)]
+    fn overflow<T: Send + 'static>(
+        &mut self,
+        port: usize,
+        queue: &mut Fifo<T>,
+        item: T,
+        held: &[usize],
+        cx: &mut Cx,
+    ) {
+        let id = self.label.id();
+        let policy = self.limit.on_full;
+        let failure = match policy {
+            OnFull::Wait if !self.starves(port, held, cx) => {
+                queue.push(item, cx);
+                self.look_at(port, queue.items(), held, cx);
+                return;
+            }
+            OnFull::Wait => {
+                let held = held.to_vec();
+                Failure::with_element(&self.label, Starved { held }, item)
+            }
+            OnFull::Fail => {
+                let capacity = self.limit.capacity;
+                Failure::with_element(&self.label, Overflow { capacity }, item)
+            }
+            OnFull::DropOldest => {
+                if let Some(token) = queue.hollow_oldest() {
+                    token.fail(Lost::Discarded);
+                    cx.lose(id, Loss::Overflow, 1);
+                }
+                queue.push(item, cx);
+                return;
+            }
+            OnFull::DropNewest => {
+                cx.lose_current(id, Loss::Overflow);
+                queue.push_hole();
+                return;
+            }
+        };
+        cx.report(failure);
+        queue.push_hole();
+    }
+
+    /// An input holds `items` elements now: if it is full, and no row follows at once, the origin
+    /// under way waits.
     #[inline]
-    fn full(&mut self, len: usize, held: &[usize], cx: &mut Cx) {
-        if len >= self.capacity && held.contains(&0) && !self.starves(held, cx) {
+    fn look_at(&mut self, port: usize, items: usize, held: &[usize], cx: &mut Cx) {
+        if items >= self.limit.capacity {
+            self.full(port, held, cx);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn full(&mut self, port: usize, held: &[usize], cx: &mut Cx) {
+        if self.limit.on_full == OnFull::Wait
+            && empty_but(port, held).next().is_some()
+            && !self.starves(port, held, cx)
+        {
             self.pressure.hold(cx);
-            cx.joins_full.push(self.label.id());
+            if !cx.joins_full.contains(&self.label.id()) {
+                cx.joins_full.push(self.label.id());
+            }
         }
     }
 
@@ -91,25 +195,22 @@ impl Gate {
     /// that would have to wait here.
     #[cold]
     #[inline(never)]
-    fn starves(&mut self, held: &[usize], cx: &mut Cx) -> bool {
+    fn starves(&mut self, port: usize, held: &[usize], cx: &mut Cx) -> bool {
         if self.starving == Some(cx.epoch) {
             return true;
         }
-        let starves = held
-            .iter()
-            .enumerate()
-            .any(|(port, held)| *held == 0 && !self.can_be_fed(port, cx));
+        let starves = empty_but(port, held).any(|port| !self.can_be_fed(port, cx));
         self.starving = starves.then_some(cx.epoch);
+        if starves {
+            // Whoever waits here already would wait for ever too.
+            self.pressure.release(cx);
+        }
         starves
     }
 
     fn can_be_fed(&self, port: usize, cx: &mut Cx) -> bool {
-        let feeders = match cx.topology.lock() {
-            Ok(topology) => topology.feeders(self.label.id(), port as u32),
-            Err(_) => return true,
-        };
         let origin = cx.origin;
-        feeders.into_iter().any(|feeder| {
+        self.feeders(port, cx).into_iter().any(|feeder| {
             let waits_here = feeder == origin || self.pressure.blocks(feeder);
             let blocked_here = u32::from(self.pressure.blocks(feeder));
             cx.node(feeder)
@@ -120,33 +221,40 @@ impl Gate {
     /// With nothing left to do in the graph, an origin waits here: if none of the holders that
     /// could feed an empty input holds anything, let the origin run into the error.
     pub(crate) fn look_again(&mut self, held: &[usize], cx: &mut Cx) {
-        let can_be_fed = |gate: &Gate, port: usize, cx: &mut Cx| {
-            let feeders = match cx.topology.lock() {
-                Ok(topology) => topology.feeders(gate.label.id(), port as u32),
-                Err(_) => return true,
-            };
-            feeders.into_iter().any(|feeder| {
-                let blocked_here = u32::from(gate.pressure.blocks(feeder));
-                cx.node(feeder).is_some_and(|node| {
-                    if node.begins() {
-                        blocked_here == 0 || node.gate > blocked_here
-                    } else {
-                        node.counts.held > 0 && blocked_here == 0
-                    }
-                })
+        if self.pressure.is_idle() {
+            return;
+        }
+        let mut empty = (0..held.len()).filter(|port| held[*port] == 0).peekable();
+        if empty.peek().is_none() {
+            return;
+        }
+        if empty.any(|port| !self.will_be_fed(port, cx)) {
+            self.starving = Some(cx.epoch);
+            self.pressure.release(cx);
+        } else {
+            cx.joins_full.push(self.label.id());
+        }
+    }
+
+    /// As [`can_be_fed`](Gate::can_be_fed), while nothing moves: a holder that holds nothing will
+    /// not feed anybody. The census is fresh.
+    fn will_be_fed(&self, port: usize, cx: &mut Cx) -> bool {
+        self.feeders(port, cx).into_iter().any(|feeder| {
+            let blocked_here = u32::from(self.pressure.blocks(feeder));
+            cx.node(feeder).is_some_and(|node| {
+                if node.begins() {
+                    blocked_here == 0 || node.gate > blocked_here
+                } else {
+                    node.role == Role::Operator && node.counts.held > 0 && blocked_here == 0
+                }
             })
-        };
-        if held.contains(&0) {
-            let starves = held
-                .iter()
-                .enumerate()
-                .any(|(port, held)| *held == 0 && !can_be_fed(self, port, cx));
-            if starves {
-                self.starving = Some(cx.epoch);
-                self.pressure.release(cx);
-            } else {
-                cx.joins_full.push(self.label.id());
-            }
+        })
+    }
+
+    fn feeders(&self, port: usize, cx: &Cx) -> Vec<NodeId> {
+        match cx.topology.lock() {
+            Ok(topology) => topology.feeders(self.label.id(), port as u32),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -166,11 +274,16 @@ impl Gate {
     /// Notes that an input closed. Returns whether the zip ends now, as it can't make a row any more.
     pub(crate) fn close(&mut self, port: usize, held: &[usize]) -> bool {
         self.closed[port] = true;
+        self.any_closed = true;
         self.ends(held)
     }
 
     /// Whether an input is closed and empty.
+    #[inline]
     pub(crate) fn ends(&mut self, held: &[usize]) -> bool {
+        if !self.any_closed {
+            return false;
+        }
         let ends = !self.finished && (0..held.len()).any(|p| self.closed[p] && held[p] == 0);
         self.finished |= ends;
         ends
@@ -194,17 +307,17 @@ impl Gate {
     ) {
         match signal {
             Signal::Room(room) => {
-                // A starving port refuses one by one, with an error that says so: let it.
-                if self.starving.is_none() {
-                    *room = (*room).min(self.capacity.saturating_sub(port_held));
-                }
+                // Under any policy: of a batch that is cut to fit nothing is dropped that would not
+                // be dropped one by one.
+                *room = (*room).min(self.limit.capacity.saturating_sub(port_held));
                 if cx.first_visit(self.label.id()) {
                     next.signal(Signal::Room(room), cx);
                 }
             }
             Signal::Census => {
                 if cx.first_visit(self.label.id()) {
-                    let (rows, capacity, since) = (self.rows, self.capacity, self.pressure.since());
+                    let (rows, capacity, since) =
+                        (self.rows, self.limit.capacity, self.pressure.since());
                     cx.take_census(self.label.id(), |node: &mut NodeState| {
                         node.counts.passed = rows;
                         node.counts.held = held as u64;
@@ -228,7 +341,7 @@ impl Gate {
 #[derive(Default)]
 pub(crate) struct RowCheck {
     tokens: smallvec::SmallVec<[Token; 2]>,
-    failure: Option<Failure>,
+    failure: Option<(Failure, Token)>,
     broken: bool,
     items: usize,
 }
@@ -246,13 +359,11 @@ impl RowCheck {
                 return Some(item);
             }
             Slot::Hole => {}
-            Slot::Failure(failure) => {
-                cx.token = token;
-                match self.failure {
-                    None => self.failure = Some(failure),
-                    Some(_) => cx.report(failure),
-                }
+            Slot::Failure(failure) if self.failure.is_none() => {
+                self.failure = Some((failure, token));
             }
+            // One place, one failure: the others of the row go no further.
+            Slot::Failure(failure) => beside(token, cx, |cx| cx.report(failure)),
         }
         self.broken = true;
         None
@@ -268,20 +379,33 @@ impl RowCheck {
     ) {
         match row {
             Some(row) if !self.broken => {
-                let ambient = std::mem::replace(&mut cx.token, Token::merge(self.tokens));
-                next.push(row, cx);
-                cx.token = ambient;
+                beside(Token::merge(self.tokens), cx, |cx| next.push(row, cx));
             }
             _ => {
                 self.tokens.iter().for_each(|t| t.fail(Lost::Discarded));
                 cx.lose(gate.label.id(), Loss::Unpaired, self.items);
                 match self.failure {
-                    Some(failure) => next.signal(Signal::Fail(failure), cx),
-                    None => next.signal(Signal::Hole, cx),
+                    Some((failure, token)) => {
+                        beside(token, cx, |cx| next.signal(Signal::Fail(failure), cx));
+                    }
+                    None => beside(Token::NONE, cx, |cx| next.signal(Signal::Hole, cx)),
                 }
             }
         }
     }
+}
+
+/// Does `work` with this token riding beside, then goes on with the one that rode before.
+#[inline]
+pub(crate) fn beside(token: Token, cx: &mut Cx, work: impl FnOnce(&mut Cx)) {
+    let ambient = std::mem::replace(&mut cx.token, token);
+    work(cx);
+    cx.token = ambient;
+}
+
+/// The inputs that hold nothing, other than `port`, which was just fed.
+fn empty_but(port: usize, held: &[usize]) -> impl Iterator<Item = usize> {
+    (0..held.len()).filter(move |p| *p != port && held[*p] == 0)
 }
 
 /// A zip can't go on: an input is full, another is empty, and only the origin that would have to

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use super::row::{Gate, RowCheck, ZIP_CAPACITY};
+use super::row::{Gate, Limit, RowCheck};
 use crate::engine::{
     Cell, Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail,
 };
 use crate::flow::{Flow, InGraph, Run};
+use crate::hold::OnFull;
 
 /// Pairs the elements of two to eight flows by position: see [`Flow::zip`] and [`zip`].
 ///
 /// - **Emits** a tuple when every input has an element.
 /// - **Holds** up to 1 024 elements an input ([`capacity`](Zip::capacity)) that wait for their mates.
-/// - **Waits**: the origin of the element that fills an input waits until a row is emitted. Where the
-///   empty input could be fed by that very origin only, waiting would be for ever: the element fails
-///   with [`Starved`](crate::Starved), and its place stays empty.
+/// - **Waits**: under [`OnFull::Wait`](crate::OnFull), the default, the origin of the element that
+///   fills an input waits until a row is emitted. Where the empty input could be fed by that very
+///   origin only, waiting would be for ever: the element fails with [`Starved`](crate::Starved).
+///   Other [policies](Zip::on_full) drop or fail what comes to a full input. In any case the place
+///   stays empty, so that later pairs do not shift.
 /// - **On close** of an input that holds nothing more it closes, as no row can follow.
-/// - **Drops** what is left without a mate then, and the mates of elements that failed: counted as
-///   unpaired. So one failed element never shifts the pairs after it.
+/// - **Drops** what is left without a mate then or comes later, and the mates of elements that failed
+///   or were dropped: counted as unpaired.
 /// - **Panics** if the flows belong to two graphs.
 ///
 /// ```
@@ -36,7 +39,7 @@ use crate::flow::{Flow, InGraph, Run};
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct Zip<Runs> {
     runs: Runs,
-    capacity: usize,
+    limit: Limit,
     site: Site,
 }
 
@@ -49,7 +52,7 @@ pub struct Zip<Runs> {
 pub fn zip<F: Zippable>(flows: F) -> Zip<F::Runs> {
     Zip {
         runs: flows.into_runs(),
-        capacity: ZIP_CAPACITY,
+        limit: Limit::default(),
         site: Site::new("zip"),
     }
 }
@@ -61,11 +64,14 @@ impl<Runs> Zip<Runs> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        assert!(
-            capacity > 0,
-            "a zip needs room for at least 1 element an input"
-        );
-        self.capacity = capacity;
+        self.limit.set_capacity(capacity);
+        self
+    }
+
+    /// What to do with an element that comes to a full input. What is dropped leaves its place
+    /// empty: its mate is dropped too when it comes, and the pairs after it do not shift.
+    pub fn on_full(mut self, policy: OnFull) -> Self {
+        self.limit.on_full = policy;
         self
     }
 }
@@ -82,7 +88,7 @@ pub trait Zippable {
 impl<Runs> std::fmt::Debug for Zip<Runs> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Zip")
-            .field("capacity", &self.capacity)
+            .field("capacity", &self.limit.capacity)
             .finish_non_exhaustive()
     }
 }
@@ -131,7 +137,7 @@ macro_rules! zip_arity {
             fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
                 let label = plan.node(self.site, Role::Join);
                 let node: ZipNode<($(Fifo<$F::Item>,)+), Self::Item> = ZipNode {
-                    gate: Gate::new(label.clone(), self.capacity, [$($P),+].len()),
+                    gate: Gate::new(label.clone(), self.limit, [$($P),+].len()),
                     queues: Default::default(),
                     batch: Vec::new(),
                     next: Box::new(next),
@@ -162,7 +168,6 @@ macro_rules! zip_arity {
                     self.batch.reserve(rows);
                     zip_rows!(self.batch, rows, $($T)+);
                     $(self.queues.$P.give_back($T);)+
-                    self.gate.emitted(rows, cx);
                     self.next.push_batch(&mut self.batch, cx);
                 } else {
                     for _ in 0..rows {
@@ -174,8 +179,14 @@ macro_rules! zip_arity {
                         };
                         check.finish(row, &self.gate, &mut self.next, cx);
                     }
-                    self.gate.emitted(rows, cx);
                 }
+                self.emitted(rows, cx);
+            }
+
+            /// After rows were emitted: inputs have room again, and a closed one may be empty now.
+            #[inline]
+            fn emitted(&mut self, rows: usize, cx: &mut Cx) {
+                self.gate.emitted(rows, cx);
                 let held = self.held();
                 if self.gate.ends(&held) {
                     self.finish(cx);
@@ -195,23 +206,54 @@ macro_rules! zip_arity {
             }
         }
 
-        zip_arity!(@entries [$($T)+] $($T $P),+);
+        zip_arity!(@entries [$($T)+] [] $($T $P),+);
     };
-    (@entries $all:tt $($T:ident $P:tt),+) => {
-        $(zip_arity!(@entry $all $T $P);)+
+    // For each input: those before it, and those after.
+    (@entries $all:tt [$($B:tt)*] $T:ident $P:tt $(, $A:ident $Q:tt)*) => {
+        zip_arity!(@entry $all [$($B)*] $T $P [$(($A $Q))*]);
+        zip_arity!(@entries $all [$($B)* ($T $P)] $($A $Q),*);
     };
-    (@entry [$($All:ident)+] $T:ident $P:tt) => {
+    (@entries $all:tt [$($B:tt)*]) => {};
+    (@entry [$($All:ident)+] [$(($B:ident $O:tt))*] $T:ident $P:tt [$(($A:ident $Q:tt))*]) => {
         impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            #[inline]
+            fn keep(&mut self, item: $T) -> Option<$T> {
+                let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
+                if waits && self.gate.has_room(self.queues.$P.items()) {
+                    self.queues.$P.push_plain(item);
+                    return None;
+                }
+                Some(item)
+            }
+
+            #[inline]
+            #[expect(non_snake_case, reason = "a variable for each type, named alike")]
             fn enter(&mut self, item: $T, cx: &mut Cx) {
+                let completes = $(self.queues.$O.is_ready() &&)* $(self.queues.$Q.is_ready() &&)* true;
+                if completes && !cx.token.is_some() {
+                    // The mates are there: the element need not be kept to be taken out again.
+                    if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
+                        $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
+                    ) {
+                        self.next.push(($($All,)+), cx);
+                    }
+                    self.emitted(1, cx);
+                    return;
+                }
                 let held = self.held();
-                self.gate.keep(&mut self.queues.$P, item, &held, cx);
+                self.gate.keep($P, &mut self.queues.$P, item, &held, cx);
                 self.rows(cx);
             }
 
             fn enter_batch(&mut self, items: &mut Vec<$T>, cx: &mut Cx) {
                 let held = self.held();
-                self.gate.keep_batch(&mut self.queues.$P, items, &held, cx);
-                self.rows(cx);
+                if self.gate.keep_batch($P, &mut self.queues.$P, items, &held, cx) {
+                    self.rows(cx);
+                } else {
+                    for item in items.drain(..) {
+                        self.enter(item, cx);
+                    }
+                }
             }
 
             fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
@@ -232,13 +274,14 @@ macro_rules! zip_arity {
                         self.rows(cx);
                     }
                     Signal::Fail(failure) => {
-                        self.queues.$P.push_failure(failure, cx);
+                        self.gate.keep_failure(&mut self.queues.$P, failure, cx);
                         self.rows(cx);
                     }
                     other => {
-                        let held = self.held();
-                        let all = held.iter().sum();
-                        self.gate.signal(other, held[$P], all, &mut self.next, cx);
+                        let here = self.queues.$P.items();
+                        let all = [$(self.queues.$O.items(),)* here, $(self.queues.$Q.items()),*];
+                        let all = all.into_iter().sum();
+                        self.gate.signal(other, here, all, &mut self.next, cx);
                     }
                 }
             }

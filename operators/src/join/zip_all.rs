@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::row::{Gate, RowCheck, ZIP_CAPACITY};
+use super::row::{Gate, Limit, RowCheck};
 use crate::engine::{Cell, Cx, Fifo, Graph, Node, Plan, Push, Role, Signal, Site, Tail};
 use crate::flow::{Flow, InGraph, Run};
+use crate::hold::OnFull;
 
 /// Lines up the elements of like flows by position: a `Vec` for each row. See [`zip_all`].
 ///
@@ -26,7 +27,7 @@ use crate::flow::{Flow, InGraph, Run};
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct ZipAll<R> {
     runs: Vec<R>,
-    capacity: usize,
+    limit: Limit,
     site: Site,
 }
 
@@ -43,7 +44,7 @@ pub fn zip_all<F: Flow>(flows: impl IntoIterator<Item = F>) -> ZipAll<F::Run> {
     }
     ZipAll {
         runs,
-        capacity: ZIP_CAPACITY,
+        limit: Limit::default(),
         site: Site::new("zip_all"),
     }
 }
@@ -55,11 +56,13 @@ impl<R> ZipAll<R> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        assert!(
-            capacity > 0,
-            "a zip needs room for at least 1 element an input"
-        );
-        self.capacity = capacity;
+        self.limit.set_capacity(capacity);
+        self
+    }
+
+    /// What to do with an element that comes to a full input: see [`Zip::on_full`](crate::Zip::on_full).
+    pub fn on_full(mut self, policy: OnFull) -> Self {
+        self.limit.on_full = policy;
         self
     }
 }
@@ -74,7 +77,7 @@ impl<R: Run> Run for ZipAll<R> {
     fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Join);
         let node = ZipAllNode {
-            gate: Gate::new(label.clone(), self.capacity, self.runs.len()),
+            gate: Gate::new(label.clone(), self.limit, self.runs.len()),
             queues: self.runs.iter().map(|_| Fifo::default()).collect(),
             held: vec![0; self.runs.len()],
             next: Box::new(next),
@@ -147,12 +150,12 @@ impl<T: InGraph> ZipAllNode<T> {
                 self.rows(cx);
             }
             Signal::Fail(failure) => {
-                self.queues[port].push_failure(failure, cx);
+                self.gate.keep_failure(&mut self.queues[port], failure, cx);
                 self.rows(cx);
             }
             other => {
-                let all = self.held.iter().sum();
-                let held = self.held[port];
+                let all = self.queues.iter().map(Fifo::items).sum();
+                let held = self.queues[port].items();
                 self.gate.signal(other, held, all, &mut self.next, cx);
             }
         }
@@ -178,7 +181,7 @@ impl<T: InGraph> Push<T> for ZipAllPort<T> {
         let ZipAllNode {
             gate, queues, held, ..
         } = &mut *node;
-        gate.keep(&mut queues[self.port], item, held, cx);
+        gate.keep(self.port, &mut queues[self.port], item, held, cx);
         node.rows(cx);
         self.cell.put(cx, node);
     }
