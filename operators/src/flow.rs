@@ -3,7 +3,11 @@
 //! What an operator does in full (when it emits, how much it holds, when it makes others wait, what
 //! it drops) is told by the type that its method returns, beside the code that does it.
 
-use crate::engine::{Graph, Plan, Push, Shared, Site};
+use std::future::Future;
+
+use futures_sink::Sink;
+
+use crate::engine::{BoxError, Graph, Plan, Push, Shared, Site};
 use crate::{end, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
@@ -93,6 +97,57 @@ pub trait Flow: Sized {
         hold::Buffer::new(self.into_run(), capacity)
     }
 
+    /// Awaits a future for each element, at most `n` at once; their results go on in order.
+    #[doc(alias = "buffered")]
+    #[doc(alias = "buffer_unordered")]
+    #[doc(alias = "then")]
+    #[doc(alias = "merge_map")]
+    #[doc(alias = "concat_map")]
+    #[track_caller]
+    fn map_async<U, F, Fut>(self, n: usize, f: F) -> hold::MapAsync<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = U> + InGraph,
+        U: InGraph,
+    {
+        hold::MapAsync::new(self.into_run(), n, f)
+    }
+
+    /// As [`map_async`](Flow::map_async), for futures that may fail.
+    #[doc(alias = "try_buffered")]
+    #[doc(alias = "and_then")]
+    #[track_caller]
+    fn try_map_async<U, F, Fut>(self, n: usize, f: F) -> hold::TryMapAsync<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = Result<U, BoxError>> + InGraph,
+        U: InGraph,
+    {
+        hold::TryMapAsync::new(self.into_run(), n, f)
+    }
+
+    /// Applies `f`, which may block, to each element, on up to `n` threads of its own.
+    #[doc(alias = "spawn_blocking")]
+    #[doc(alias = "par_map")]
+    #[track_caller]
+    fn map_blocking<U, F>(self, n: usize, f: F) -> hold::MapBlocking<Self::Run, F>
+    where
+        F: Fn(Self::Item) -> U + InGraph + Sync,
+        U: InGraph,
+    {
+        hold::MapBlocking::new(self.into_run(), n, f)
+    }
+
+    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail.
+    #[track_caller]
+    fn try_map_blocking<U, F>(self, n: usize, f: F) -> hold::TryMapBlocking<Self::Run, F>
+    where
+        F: Fn(Self::Item) -> Result<U, BoxError> + InGraph + Sync,
+        U: InGraph,
+    {
+        hold::TryMapBlocking::new(self.into_run(), n, f)
+    }
+
     // ---- forks, names, erasure ----
 
     /// Names the operator in front, for errors, pictures and snapshots.
@@ -135,6 +190,72 @@ pub trait Flow: Sized {
     #[track_caller]
     fn sink_to_list(self) -> end::List<Self::Item> {
         end::sink_to_list(self.into_run())
+    }
+
+    /// Awaits a future for each element, at most `n` at once.
+    ///
+    #[doc = include_str!("end/sink_async.md")]
+    #[doc(alias = "for_each_concurrent")]
+    #[track_caller]
+    fn sink_async<F, Fut>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = ()> + InGraph,
+    {
+        end::sink_async(self.into_run(), n, f)
+    }
+
+    /// As [`sink_async`](Flow::sink_async), for futures that may fail.
+    ///
+    #[doc = include_str!("end/try_sink_async.md")]
+    #[doc(alias = "try_for_each_concurrent")]
+    #[track_caller]
+    fn try_sink_async<F, Fut>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = Result<(), BoxError>> + InGraph,
+    {
+        end::try_sink_async(self.into_run(), n, f)
+    }
+
+    /// Calls `f`, which may block, with each element, on up to `n` threads of its own.
+    ///
+    #[doc = include_str!("end/sink_blocking.md")]
+    #[track_caller]
+    fn sink_blocking<F>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: Fn(Self::Item) + InGraph + Sync,
+    {
+        end::sink_blocking(self.into_run(), n, f)
+    }
+
+    /// As [`sink_blocking`](Flow::sink_blocking), for a closure that may fail.
+    ///
+    #[doc = include_str!("end/try_sink_blocking.md")]
+    #[track_caller]
+    fn try_sink_blocking<F>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: Fn(Self::Item) -> Result<(), BoxError> + InGraph + Sync,
+    {
+        end::try_sink_blocking(self.into_run(), n, f)
+    }
+
+    /// Sends each element into a `futures::Sink`, and flushes it.
+    ///
+    #[doc = include_str!("end/forward.md")]
+    #[track_caller]
+    fn forward<S>(self, sink: S) -> crate::Branch
+    where
+        S: Sink<Self::Item, Error: Into<BoxError>> + InGraph,
+    {
+        end::forward(self.into_run(), sink)
+    }
+
+    /// Ends the run in a `futures::Stream` that holds up to `capacity` elements.
+    #[doc(alias = "subscribe")]
+    #[track_caller]
+    fn into_stream(self, capacity: usize) -> end::FlowStream<Self::Item> {
+        end::into_stream(self.into_run(), capacity)
     }
 }
 

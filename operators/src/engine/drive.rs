@@ -299,15 +299,16 @@ impl Cx {
     }
 
     /// Whether nothing more happens unless somebody emits: all pumps have ended, and what holds
-    /// elements for a time is empty. Joins may hold what waits for a mate.
+    /// elements for a time is empty. Joins may hold what waits for a mate, and streams what waits
+    /// for their consumer.
     fn is_quiet(&mut self) -> bool {
         self.broadcast(Signal::Census);
         self.open_pumps == 0
-            && self
-                .nodes
-                .iter()
-                .flatten()
-                .all(|n| n.counts.held == 0 || matches!(n.role, Role::Join | Role::OrderedJoin))
+            && self.nodes.iter().flatten().all(|n| {
+                n.counts.held == 0
+                    || n.for_others
+                    || matches!(n.role, Role::Join | Role::OrderedJoin)
+            })
     }
 
     /// With nothing left to do, a join at which an origin waits may wait for ever: let it look.
