@@ -20,7 +20,10 @@ fn a_straight_run_allocates_nothing_per_element() {
         .filter(|x| x % 2 == 0)
         .accumulate(0, |sum: u64, x| sum.wrapping_add(x))
         .sink(move |x| sum ^= x);
-    assert_eq!(allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())), 0);
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())),
+        0
+    );
     let one_by_one = || {
         let mut emitter = source.lock();
         (0..MANY).for_each(|x| emitter.emit(x).unwrap());
@@ -39,7 +42,10 @@ fn a_diamond_allocates_nothing_per_element() {
         .map(|x| x + 1)
         .zip(shared.map(|x| x * 2))
         .sink(move |(a, b)| sum ^= a + b);
-    assert_eq!(allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())), 0);
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())),
+        0
+    );
     assert!(allocations(|| drop(source.emit_all(0..MANY).unwrap())) <= 2);
 }
 
@@ -48,11 +54,17 @@ fn windows_that_fold_allocate_nothing_per_element() {
     let source = Source::<f64>::new();
     let mut last = (0.0, 0);
     source.rolling(100, (Mean, Count)).sink(move |x| last = x);
-    assert_eq!(allocations(|| (0..MANY).for_each(|x| source.emit(x as f64).unwrap())), 0);
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x as f64).unwrap())),
+        0
+    );
     let source = Source::<f64>::new();
     let mut last = 0.0;
     source.fold_partition(100, Mean).sink(move |x| last = x);
-    assert_eq!(allocations(|| (0..MANY).for_each(|x| source.emit(x as f64).unwrap())), 0);
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x as f64).unwrap())),
+        0
+    );
 }
 
 #[test]

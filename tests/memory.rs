@@ -13,7 +13,9 @@ const MIB: usize = 1 << 20;
 
 /// Resident memory of this process, in bytes.
 fn resident() -> usize {
-    memory_stats::memory_stats().expect("the system tells resident memory").physical_mem
+    memory_stats::memory_stats()
+        .expect("the system tells resident memory")
+        .physical_mem
 }
 
 fn stays_flat(what: &str, mut emit: impl FnMut(u64)) {
@@ -100,7 +102,10 @@ fn ten_million_emits_at_a_stalled_sink_grow_no_holding_operator() {
     let graph = Graph::new();
     let _time = graph.drive_manually();
     let source = graph.source::<u64>();
-    source.timed_window(Duration::from_secs(1)).buffer(2).sink(drop);
+    source
+        .timed_window(Duration::from_secs(1))
+        .buffer(2)
+        .sink(drop);
     stays_flat("timed_window", |x| drop(source.emit(x)));
 
     let graph = Graph::new();

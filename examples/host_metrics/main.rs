@@ -67,7 +67,12 @@ impl Options {
                     options.seconds = Duration::try_from_secs_f64(seconds)
                         .map_err(|e| format!("--seconds {number:?}: {e}"))?;
                 }
-                other => return Err(format!("unknown option {other:?}; there are --seconds N and --json").into()),
+                other => {
+                    return Err(format!(
+                        "unknown option {other:?}; there are --seconds N and --json"
+                    )
+                    .into());
+                }
             }
         }
         Ok(options)

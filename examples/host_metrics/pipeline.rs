@@ -49,16 +49,25 @@ pub fn build(graph: &Graph, show: impl FnMut(News) + Send + 'static) -> Source<S
     let table = valid.timed_window(SECOND).map(by_tag).map(News::Table);
 
     // The processor as a whole: rolling mean and peak, side by side.
-    let cpu = valid.filter(|s| s.tag.kind == Kind::Cpu).map(|s| s.value).share();
+    let cpu = valid
+        .filter(|s| s.tag.kind == Kind::Cpu)
+        .map(|s| s.value)
+        .share();
     let load = cpu.rolling(LONG, Mean).zip(cpu.rolling(LONG, Max)).share();
     let shown = load.map(|(mean, peak)| News::Load { mean, peak });
 
     // An alert when its state changes, not ten times a second.
-    let alerts = load.map(|(mean, _)| alert(mean)).unique().history(1).map(News::Alert);
+    let alerts = load
+        .map(|(mean, _)| alert(mean))
+        .unique()
+        .history(1)
+        .map(News::Alert);
 
     let throughput = valid.fold_window(SECOND, Count).map(News::Throughput);
 
-    union((table, shown, alerts, throughput)).sink(show).named("screen");
+    union((table, shown, alerts, throughput))
+        .sink(show)
+        .named("screen");
     samples
 }
 

@@ -98,7 +98,11 @@ impl Sampler {
             ),
         ];
         for (core, cpu) in self.system.cpus().iter().enumerate() {
-            samples.push(sample(Kind::Core, &core.to_string(), cpu.cpu_usage().into()));
+            samples.push(sample(
+                Kind::Core,
+                &core.to_string(),
+                cpu.cpu_usage().into(),
+            ));
         }
         for disk in &self.disks {
             let used = disk.total_space().saturating_sub(disk.available_space());
@@ -106,8 +110,16 @@ impl Sampler {
             samples.push(sample(Kind::Disk, &name, percent(used, disk.total_space())));
         }
         for (name, network) in &self.networks {
-            samples.push(sample(Kind::Received, name, network.received() as f64 / seconds));
-            samples.push(sample(Kind::Sent, name, network.transmitted() as f64 / seconds));
+            samples.push(sample(
+                Kind::Received,
+                name,
+                network.received() as f64 / seconds,
+            ));
+            samples.push(sample(
+                Kind::Sent,
+                name,
+                network.transmitted() as f64 / seconds,
+            ));
         }
         samples
     }

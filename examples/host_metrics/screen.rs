@@ -75,9 +75,10 @@ impl Screen {
             cursor::MoveTo(0, 0),
             terminal::Clear(terminal::ClearType::All)
         )?;
-        let mut text = vec![
-            format!("{:<9} {:<20} {:>12} {:>12}", "WHAT", "OF", "MEAN 1 s", "PEAK 1 s"),
-        ];
+        let mut text = vec![format!(
+            "{:<9} {:<20} {:>12} {:>12}",
+            "WHAT", "OF", "MEAN 1 s", "PEAK 1 s"
+        )];
         text.extend(self.table.iter().map(|row| line(row, width)));
         let room = usize::from(lines).saturating_sub(4);
         if text.len() > room {
@@ -115,7 +116,11 @@ fn line(row: &Row, width: usize) -> String {
         return text;
     }
     let filled = (row.mean.clamp(0.0, 100.0) / 100.0 * room as f64).round() as usize;
-    format!("{text}  {}{}", "█".repeat(filled), "·".repeat(room - filled))
+    format!(
+        "{text}  {}{}",
+        "█".repeat(filled),
+        "·".repeat(room - filled)
+    )
 }
 
 fn figure(value: f64, kind: Kind) -> String {

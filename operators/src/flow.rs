@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
-use crate::engine::{Graph, Plan, Push, Shared, Site};
-use crate::{end, group, hold, join, shape};
+use futures_sink::Sink;
+
 use crate::engine::{BoxError, Failure, Graph, Head, Plan, Push, Shared, Site};
-use crate::{end, hold, join, shape};
+use crate::{end, group, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
 /// it can outlive the function that built it. All such types have it.
@@ -82,80 +82,6 @@ pub trait Flow: Sized {
         shape::Map::new(self.into_run(), f)
     }
 
-    // ---- many elements become one ----
-
-    /// Makes a `Vec` of every `n` elements, and of the rest at the close.
-    ///
-    /// `.max_age(d)` emits a group that does not fill in time; `.by_key(f)` has a group for each key.
-    #[doc(alias = "chunks")]
-    #[doc(alias = "batch")]
-    #[doc(alias = "buffer_count")]
-    #[doc(alias = "ready_chunks")]
-    #[doc(alias = "array_chunks")]
-    #[doc(alias = "window_count")]
-    #[track_caller]
-    fn partition(self, n: usize) -> group::Partition<Self::Run> {
-        group::Partition::new(self.into_run(), n)
-    }
-
-    /// Makes a `Vec` of the last `n` elements, with each element. `.full()` waits for n.
-    #[doc(alias = "windows")]
-    #[doc(alias = "tuple_windows")]
-    #[doc(alias = "pairwise")]
-    #[doc(alias = "moving")]
-    #[track_caller]
-    fn sliding_window(self, n: usize) -> group::SlidingWindow<Self::Run>
-    where
-        Self::Item: Clone,
-    {
-        group::SlidingWindow::new(self.into_run(), n)
-    }
-
-    /// Makes a `Vec` of the elements of each stretch of time of length `every`.
-    #[doc(alias = "window")]
-    #[doc(alias = "tumbling_window")]
-    #[doc(alias = "buffer_time")]
-    #[doc(alias = "window_time")]
-    #[track_caller]
-    fn timed_window(self, every: Duration) -> group::TimedWindow<Self::Run> {
-        group::TimedWindow::new(self.into_run(), every)
-    }
-
-    /// Folds the elements of each stretch of time of length `every`, and keeps none of them.
-    #[doc(alias = "window")]
-    #[doc(alias = "tumbling_window")]
-    #[doc(alias = "resample")]
-    #[track_caller]
-    fn fold_window<A>(self, every: Duration, aggregate: A) -> group::FoldWindow<Self::Run, A>
-    where
-        A: Aggregate<Self::Item>,
-    {
-        group::FoldWindow::new(self.into_run(), every, aggregate)
-    }
-
-    /// Folds every `n` elements, and the rest at the close, and keeps none of them.
-    #[doc(alias = "chunks")]
-    #[doc(alias = "batch")]
-    #[doc(alias = "reduce")]
-    #[track_caller]
-    fn fold_partition<A>(self, n: usize, aggregate: A) -> group::FoldPartition<Self::Run, A>
-    where
-        A: Aggregate<Self::Item>,
-    {
-        group::FoldPartition::new(self.into_run(), n, aggregate)
-    }
-
-    /// Folds the last `n` elements, with each element. `.full()` waits for n.
-    #[doc(alias = "moving")]
-    #[doc(alias = "moving_average")]
-    #[doc(alias = "running")]
-    #[doc(alias = "window")]
-    #[track_caller]
-    fn rolling<A>(self, n: usize, aggregate: A) -> group::Rolling<Self::Run, A>
-    where
-        A: Aggregate<Self::Item>,
-    {
-        group::Rolling::new(self.into_run(), n, aggregate)
     /// Lets the elements pass that `predicate` holds for.
     #[doc(alias = "where")]
     #[doc(alias = "retain")]
@@ -289,6 +215,82 @@ pub trait Flow: Sized {
         function(self.into_run())
     }
 
+    // ---- many elements become one ----
+
+    /// Makes a `Vec` of every `n` elements, and of the rest at the close.
+    ///
+    /// `.max_age(d)` emits a group that does not fill in time; `.by_key(f)` has a group for each key.
+    #[doc(alias = "chunks")]
+    #[doc(alias = "batch")]
+    #[doc(alias = "buffer_count")]
+    #[doc(alias = "ready_chunks")]
+    #[doc(alias = "array_chunks")]
+    #[doc(alias = "window_count")]
+    #[track_caller]
+    fn partition(self, n: usize) -> group::Partition<Self::Run> {
+        group::Partition::new(self.into_run(), n)
+    }
+
+    /// Makes a `Vec` of the last `n` elements, with each element. `.full()` waits for n.
+    #[doc(alias = "windows")]
+    #[doc(alias = "tuple_windows")]
+    #[doc(alias = "pairwise")]
+    #[doc(alias = "moving")]
+    #[track_caller]
+    fn sliding_window(self, n: usize) -> group::SlidingWindow<Self::Run>
+    where
+        Self::Item: Clone,
+    {
+        group::SlidingWindow::new(self.into_run(), n)
+    }
+
+    /// Makes a `Vec` of the elements of each stretch of time of length `every`.
+    #[doc(alias = "window")]
+    #[doc(alias = "tumbling_window")]
+    #[doc(alias = "buffer_time")]
+    #[doc(alias = "window_time")]
+    #[track_caller]
+    fn timed_window(self, every: Duration) -> group::TimedWindow<Self::Run> {
+        group::TimedWindow::new(self.into_run(), every)
+    }
+
+    /// Folds the elements of each stretch of time of length `every`, and keeps none of them.
+    #[doc(alias = "window")]
+    #[doc(alias = "tumbling_window")]
+    #[doc(alias = "resample")]
+    #[track_caller]
+    fn fold_window<A>(self, every: Duration, aggregate: A) -> group::FoldWindow<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldWindow::new(self.into_run(), every, aggregate)
+    }
+
+    /// Folds every `n` elements, and the rest at the close, and keeps none of them.
+    #[doc(alias = "chunks")]
+    #[doc(alias = "batch")]
+    #[doc(alias = "reduce")]
+    #[track_caller]
+    fn fold_partition<A>(self, n: usize, aggregate: A) -> group::FoldPartition<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldPartition::new(self.into_run(), n, aggregate)
+    }
+
+    /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    #[doc(alias = "moving")]
+    #[doc(alias = "moving_average")]
+    #[doc(alias = "running")]
+    #[doc(alias = "window")]
+    #[track_caller]
+    fn rolling<A>(self, n: usize, aggregate: A) -> group::Rolling<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::Rolling::new(self.into_run(), n, aggregate)
+    }
+
     // ---- several flows become one ----
 
     /// Pairs the elements of two flows by position.
@@ -325,6 +327,57 @@ pub trait Flow: Sized {
     #[track_caller]
     fn buffer(self, capacity: usize) -> hold::Buffer<Self::Run> {
         hold::Buffer::new(self.into_run(), capacity)
+    }
+
+    /// Awaits a future for each element, at most `n` at once; their results go on in order.
+    #[doc(alias = "buffered")]
+    #[doc(alias = "buffer_unordered")]
+    #[doc(alias = "then")]
+    #[doc(alias = "merge_map")]
+    #[doc(alias = "concat_map")]
+    #[track_caller]
+    fn map_async<U, F, Fut>(self, n: usize, f: F) -> hold::MapAsync<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = U> + InGraph,
+        U: InGraph,
+    {
+        hold::MapAsync::new(self.into_run(), n, f)
+    }
+
+    /// As [`map_async`](Flow::map_async), for futures that may fail.
+    #[doc(alias = "try_buffered")]
+    #[doc(alias = "and_then")]
+    #[track_caller]
+    fn try_map_async<U, F, Fut>(self, n: usize, f: F) -> hold::TryMapAsync<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = Result<U, BoxError>> + InGraph,
+        U: InGraph,
+    {
+        hold::TryMapAsync::new(self.into_run(), n, f)
+    }
+
+    /// Applies `f`, which may block, to each element, on up to `n` threads of its own.
+    #[doc(alias = "spawn_blocking")]
+    #[doc(alias = "par_map")]
+    #[track_caller]
+    fn map_blocking<U, F>(self, n: usize, f: F) -> hold::MapBlocking<Self::Run, F>
+    where
+        F: Fn(Self::Item) -> U + InGraph + Sync,
+        U: InGraph,
+    {
+        hold::MapBlocking::new(self.into_run(), n, f)
+    }
+
+    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail.
+    #[track_caller]
+    fn try_map_blocking<U, F>(self, n: usize, f: F) -> hold::TryMapBlocking<Self::Run, F>
+    where
+        F: Fn(Self::Item) -> Result<U, BoxError> + InGraph + Sync,
+        U: InGraph,
+    {
+        hold::TryMapBlocking::new(self.into_run(), n, f)
     }
 
     // ---- forks, names, erasure ----
@@ -452,6 +505,72 @@ pub trait Flow: Sized {
     #[track_caller]
     fn sink_to_list(self) -> end::List<Self::Item> {
         end::sink_to_list(self.into_run())
+    }
+
+    /// Awaits a future for each element, at most `n` at once.
+    ///
+    #[doc = include_str!("end/sink_async.md")]
+    #[doc(alias = "for_each_concurrent")]
+    #[track_caller]
+    fn sink_async<F, Fut>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = ()> + InGraph,
+    {
+        end::sink_async(self.into_run(), n, f)
+    }
+
+    /// As [`sink_async`](Flow::sink_async), for futures that may fail.
+    ///
+    #[doc = include_str!("end/try_sink_async.md")]
+    #[doc(alias = "try_for_each_concurrent")]
+    #[track_caller]
+    fn try_sink_async<F, Fut>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: FnMut(Self::Item) -> Fut + InGraph,
+        Fut: Future<Output = Result<(), BoxError>> + InGraph,
+    {
+        end::try_sink_async(self.into_run(), n, f)
+    }
+
+    /// Calls `f`, which may block, with each element, on up to `n` threads of its own.
+    ///
+    #[doc = include_str!("end/sink_blocking.md")]
+    #[track_caller]
+    fn sink_blocking<F>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: Fn(Self::Item) + InGraph + Sync,
+    {
+        end::sink_blocking(self.into_run(), n, f)
+    }
+
+    /// As [`sink_blocking`](Flow::sink_blocking), for a closure that may fail.
+    ///
+    #[doc = include_str!("end/try_sink_blocking.md")]
+    #[track_caller]
+    fn try_sink_blocking<F>(self, n: usize, f: F) -> crate::Branch
+    where
+        F: Fn(Self::Item) -> Result<(), BoxError> + InGraph + Sync,
+    {
+        end::try_sink_blocking(self.into_run(), n, f)
+    }
+
+    /// Sends each element into a `futures::Sink`, and flushes it.
+    ///
+    #[doc = include_str!("end/forward.md")]
+    #[track_caller]
+    fn forward<S>(self, sink: S) -> crate::Branch
+    where
+        S: Sink<Self::Item, Error: Into<BoxError>> + InGraph,
+    {
+        end::forward(self.into_run(), sink)
+    }
+
+    /// Ends the run in a `futures::Stream` that holds up to `capacity` elements.
+    #[doc(alias = "subscribe")]
+    #[track_caller]
+    fn into_stream(self, capacity: usize) -> end::FlowStream<Self::Item> {
+        end::into_stream(self.into_run(), capacity)
     }
 }
 

@@ -41,7 +41,11 @@ fn idle(ticks: u64) -> impl FnOnce() -> u64 {
         }
         drop((time, source, graph));
         let ticked: u64 = ends.into_iter().map(|total| total.take()).sum();
-        assert_eq!(ticked, rounds * WINDOWS, "every window ticks in every round");
+        assert_eq!(
+            ticked,
+            rounds * WINDOWS,
+            "every window ticks in every round"
+        );
         ticks
     }
 }

@@ -1,10 +1,18 @@
 //! Where a run ends.
 
+mod forward;
+mod into_stream;
 mod sink;
+mod sink_async;
 mod sink_to_list;
 mod try_sink;
 
+pub(crate) use forward::forward;
+pub use forward::{FORWARD_CAPACITY, SinkBroken};
+pub use into_stream::FlowStream;
+pub(crate) use into_stream::into_stream;
 pub(crate) use sink::sink;
+pub(crate) use sink_async::{sink_async, sink_blocking, try_sink_async, try_sink_blocking};
 pub use sink_to_list::List;
 pub(crate) use sink_to_list::sink_to_list;
 pub(crate) use try_sink::try_sink;

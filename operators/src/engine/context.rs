@@ -86,7 +86,8 @@ pub(crate) struct NodeState {
     pub(crate) closed: bool,
     /// Whether the node shows in snapshots.
     pub(crate) counted: bool,
-    /// What the node holds moves only when more elements come, and not with time.
+    /// What the node holds moves only when more elements come, or somebody outside of the graph
+    /// takes it, and not with time.
     pub(crate) rests: bool,
     ready: bool,
     visited: u32,
@@ -140,6 +141,35 @@ pub(crate) struct Faults {
 pub(crate) struct Wakeups {
     woken: Mutex<Vec<NodeId>>,
     pub(crate) driver: AtomicWaker,
+    /// Consumers outside of the graph, who look after it where nobody drives it.
+    listeners: Mutex<Vec<(NodeId, Waker)>>,
+}
+
+impl Wakeups {
+    /// Has the consumer behind this node woken when something was left at the graph by somebody who
+    /// could not do it.
+    pub(crate) fn listen(&self, id: NodeId, waker: &Waker) {
+        if let Ok(mut listeners) = self.listeners.lock() {
+            match listeners.iter_mut().find(|(node, _)| *node == id) {
+                Some((_, known)) => known.clone_from(waker),
+                None => listeners.push((id, waker.clone())),
+            }
+        }
+    }
+
+    pub(crate) fn unlisten(&self, id: NodeId) {
+        if let Ok(mut listeners) = self.listeners.lock() {
+            listeners.retain(|(node, _)| *node != id);
+        }
+    }
+
+    pub(crate) fn wake_listeners(&self) {
+        let listeners = match self.listeners.lock() {
+            Ok(mut listeners) => std::mem::take(&mut *listeners),
+            Err(_) => return,
+        };
+        listeners.into_iter().for_each(|(_, waker)| waker.wake());
+    }
 }
 
 /// Wakes one node: what its futures get as their waker.

@@ -299,7 +299,7 @@ impl Cx {
 
     /// Whether nothing more happens unless somebody emits: all pumps have ended, and what holds
     /// elements for a time is empty. Joins may hold what waits for a mate, and groups that are
-    /// short what waits for more.
+    /// short what waits for more, and streams what waits for their consumer.
     fn is_quiet(&mut self) -> bool {
         self.broadcast(Signal::Census);
         self.open_pumps == 0

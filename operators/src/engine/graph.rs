@@ -184,6 +184,39 @@ impl Graph {
         }
     }
 
+    /// As [`change`](Graph::change), without waiting for the lock: where somebody holds the graph, it
+    /// may be left to them, to the driver, or to the task that `waker` wakes.
+    pub(crate) fn change_soon(&self, change: impl FnOnce(&mut Cx) + Send + 'static, waker: &Waker) {
+        if inbox::holding() {
+            return self.change(change);
+        }
+        self.core.inbox.leave(Entry::Task(Box::new(change)));
+        self.look_after(waker);
+    }
+
+    /// Does what was left at the graph, unless somebody else holds it and might; then `waker` is
+    /// woken to look again. Returns `false` where the graph is poisoned.
+    pub(crate) fn look_after(&self, waker: &Waker) -> bool {
+        if self.core.state.is_poisoned() {
+            return false;
+        }
+        // Inside of a closure, whoever holds the graph looks at the inbox before they let go.
+        if self.core.inbox.is_flagged() && !inbox::holding() && !self.core.try_visit() {
+            self.core.wakeups.driver.wake();
+            waker.wake_by_ref();
+        }
+        true
+    }
+
+    /// See [`Wakeups::listen`](super::context::Wakeups::listen).
+    pub(crate) fn listen(&self, id: NodeId, waker: &Waker) {
+        self.core.wakeups.listen(id, waker);
+    }
+
+    pub(crate) fn unlisten(&self, id: NodeId) {
+        self.core.wakeups.unlisten(id);
+    }
+
     /// Runs `ask` under the lock, from outside of any closure of this graph.
     pub(crate) fn with<R>(&self, ask: impl FnOnce(&mut Cx) -> R) -> Result<R, GraphError> {
         let held = Held::enter(&self.core);
@@ -285,6 +318,7 @@ impl Core {
             let cx = &mut *poisoned.into_inner();
             std::mem::take(&mut cx.token).fail(Lost::Panicked);
         }
+        self.wakeups.wake_listeners();
     }
 
     /// Ends what a poisoned graph still holds, so that nobody waits for it for ever.

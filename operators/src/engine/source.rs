@@ -45,7 +45,7 @@ pub(crate) mod bits {
 /// dropped the source closes; see [`downgrade`](Source::downgrade) for a handle that does not keep
 /// it open. A flow hangs from `&source`, as often as wanted.
 pub struct Source<T> {
-    way: Way<T>,
+    pub(super) way: Way<T>,
     open: Arc<Open>,
 }
 
@@ -70,7 +70,7 @@ pub struct Head<T> {
 }
 
 /// The way into the graph: what a source and its weak handles share.
-struct Way<T> {
+pub(super) struct Way<T> {
     core: Arc<Core>,
     cell: Arc<SourceCell<T>>,
 }
@@ -368,6 +368,7 @@ impl Drop for Open {
         self.inlet.state().fetch_or(bits::CLOSED, Ordering::Relaxed);
         self.core.inbox.leave(Entry::Close(self.inlet.clone()));
         self.core.wakeups.driver.wake();
+        self.core.wakeups.wake_listeners();
     }
 }
 
@@ -624,7 +625,7 @@ impl<T: InGraph> Way<T> {
     }
 
     /// As `emit`, without waiting for the lock.
-    fn offer(&self, item: T, token: Token, left: &mut bool) -> Result<(), EmitError<T>> {
+    pub(super) fn offer(&self, item: T, token: Token, left: &mut bool) -> Result<(), EmitError<T>> {
         if inbox::holding() {
             return self.emit_inside(item, token);
         }
@@ -649,7 +650,7 @@ impl<T: InGraph> Way<T> {
 
     /// The element lies in the inbox: somebody must see it, the holder or, if it had looked
     /// already, this task.
-    fn hand_over(&self, task: &mut Context<'_>) -> Poll<Result<(), EmitError<T>>> {
+    pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<Result<(), EmitError<T>>> {
         if !self.core.inbox.is_flagged() || self.core.try_visit() {
             return Poll::Ready(Ok(()));
         }
@@ -665,15 +666,29 @@ impl<T: InGraph> Way<T> {
         task: &mut Context<'_>,
     ) -> Poll<Result<(), EmitError<T>>> {
         *next = Some(item);
+        self.listen(task);
+        Poll::Pending
+    }
+
+    /// Has the task woken when the source has room again.
+    pub(super) fn listen(&self, task: &Context<'_>) {
         if let Ok(mut senders) = self.cell.senders.lock() {
             if !senders.iter().any(|waker| waker.will_wake(task.waker())) {
                 senders.push(task.waker().clone());
             }
         }
-        if self.cell.state.load(Ordering::Acquire) & bits::FULL == 0 && self.cell.has_queue_room() {
+        let state = self.cell.state.load(Ordering::Acquire);
+        // Whoever closed, or opened, the source in between has looked for senders already.
+        if state & bits::CLOSED != 0 || (state & bits::FULL == 0 && self.cell.has_queue_room()) {
             task.waker().wake_by_ref();
         }
-        Poll::Pending
+    }
+
+    /// Whether an element would have to wait, and may hope to get in.
+    pub(super) fn waits_for_room(&self) -> bool {
+        let state = self.cell.state.load(Ordering::Acquire);
+        let refused = bits::CLOSED | bits::UNDRIVEN | bits::STOPPED;
+        state & bits::FULL != 0 && state & refused == 0 && !self.core.state.is_poisoned()
     }
 
     #[cold]

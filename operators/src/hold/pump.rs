@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::engine::{BATCH, Clock, Cx, Graph, Label, Node, Plan, Push, Role, Signal, Site, Time};
+use crate::engine::{BATCH, Cx, Graph, Label, Node, Plan, Push, Role, Signal, Site, Time};
 use crate::flow::{InGraph, Run};
 
 /// A flow of an iterator's elements: see [`Graph::from_iter`].

@@ -1,0 +1,154 @@
+//! `map_blocking`: each element becomes another, on a thread that may block.
+
+use crate::engine::{BoxError, Graph, Limits, Plan, Push, Role, Site, Workers, in_flight};
+use crate::flow::{InGraph, Run};
+
+/// Applies a closure that blocks, on threads of its own: see
+/// [`Flow::map_blocking`](crate::Flow::map_blocking).
+///
+/// - **Emits** the result of each element, in the order of the elements;
+///   [`unordered`](MapBlocking::unordered), as soon as it is there.
+/// - **Holds** up to `n` elements, at work or waiting for it, and `n` at work whenever as many wait
+///   and nobody downstream is full. Besides, in order, up to 1 024 finished results
+///   ([`reorder`](MapBlocking::reorder)) that wait for an earlier one.
+/// - **Waits**: the origin of the element that makes it `n` waits until one has finished.
+/// - **On close** it waits for all, then closes.
+/// - **Drops** nothing. Failures and holes from above keep their place.
+/// - **Panics** at construction if `n` is 0. Where the closure panics, the element fails with
+///   [`WorkerPanicked`](crate::WorkerPanicked), and the graph goes on. The graph needs a driver.
+///
+/// The closure runs outside of the graph's lock, on up to `n` threads that are started when there
+/// is work for them and end with the node: it delays no sibling, no emitter and no timer.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+///
+/// let graph = Graph::new();
+/// let lengths = graph
+///     .from_iter(["/", "/nowhere"])
+///     .map_blocking(2, |path| std::fs::metadata(path).is_ok())
+///     .sink_to_list();
+/// graph.run()?;
+/// assert_eq!(lengths.take(), [true, false]);
+/// # Ok::<(), GraphError>(())
+/// ```
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct MapBlocking<R, F> {
+    upstream: R,
+    f: F,
+    limits: Limits,
+    site: Site,
+}
+
+/// Applies a closure that blocks and may fail, on threads of its own: see
+/// [`Flow::try_map_blocking`](crate::Flow::try_map_blocking).
+///
+/// As [`MapBlocking`], and
+///
+/// - **Emits** a failure in the element's place where the closure returns an error: it goes on down
+///   to the nearest operator that catches, else to the graph's handler.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+///
+/// let graph = Graph::new();
+/// let sizes = graph
+///     .from_iter(["/nowhere", "/"])
+///     .try_map_blocking(2, |path| Ok(std::fs::metadata(path)?.is_dir()))
+///     .sink_to_list();
+/// graph.run()?;
+/// assert_eq!(sizes.take(), [true]);
+/// # Ok::<(), GraphError>(())
+/// ```
+#[must_use = "a flow does nothing until it ends in a sink"]
+pub struct TryMapBlocking<R, F> {
+    upstream: R,
+    f: F,
+    limits: Limits,
+    site: Site,
+}
+
+impl<R, F> MapBlocking<R, F> {
+    #[track_caller]
+    pub(crate) fn new(upstream: R, n: usize, f: F) -> Self {
+        MapBlocking {
+            upstream,
+            f,
+            limits: Limits::new(n),
+            site: Site::new("map_blocking"),
+        }
+    }
+
+    in_flight::limit_methods!();
+}
+
+impl<R, F, U> Run for MapBlocking<R, F>
+where
+    R: Run,
+    F: Fn(R::Item) -> U + InGraph + Sync,
+    U: InGraph,
+{
+    type Item = U;
+
+    fn graph(&self) -> &Graph {
+        self.upstream.graph()
+    }
+
+    fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
+        let how = (self.limits, self.site, Role::Operator);
+        let f = self.f;
+        let workers = Workers::new(self.limits.at_once, move |item| Ok(f(item)));
+        let work = move |item| workers.run(item);
+        in_flight::build(self.upstream, how, |_| work, |_| Box::new(next), plan);
+    }
+}
+
+impl<R, F> std::fmt::Debug for MapBlocking<R, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MapBlocking")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R, F> TryMapBlocking<R, F> {
+    #[track_caller]
+    pub(crate) fn new(upstream: R, n: usize, f: F) -> Self {
+        TryMapBlocking {
+            upstream,
+            f,
+            limits: Limits::new(n),
+            site: Site::new("try_map_blocking"),
+        }
+    }
+
+    in_flight::limit_methods!();
+}
+
+impl<R, F, U> Run for TryMapBlocking<R, F>
+where
+    R: Run,
+    F: Fn(R::Item) -> Result<U, BoxError> + InGraph + Sync,
+    U: InGraph,
+{
+    type Item = U;
+
+    fn graph(&self) -> &Graph {
+        self.upstream.graph()
+    }
+
+    fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
+        let how = (self.limits, self.site, Role::Operator);
+        let workers = Workers::new(self.limits.at_once, self.f);
+        let work = move |item| workers.run(item);
+        in_flight::build(self.upstream, how, |_| work, |_| Box::new(next), plan);
+    }
+}
+
+impl<R, F> std::fmt::Debug for TryMapBlocking<R, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TryMapBlocking")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
