@@ -75,6 +75,14 @@ impl<T: Send + 'static> Fork<T> {
         }
     }
 
+    /// A fork that has closed already, and copies nothing.
+    pub(crate) fn closed(id: NodeId) -> Fork<T> {
+        Fork {
+            closed: true,
+            ..Fork::new(id, None)
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn settle(&mut self, cx: &mut Cx) {

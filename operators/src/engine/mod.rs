@@ -19,7 +19,9 @@ mod plan;
 mod pressure;
 mod push;
 mod shared;
+mod shutdown;
 mod source;
+mod thread;
 mod topology;
 
 pub use census::{Counts, Loss, NodeSnapshot, Report, Snapshot};
@@ -33,6 +35,7 @@ pub use plan::{Branch, Plan};
 pub use push::{Push, Signal, Tail};
 pub use shared::Shared;
 pub use source::{Emitter, Head, INBOX_CAPACITY, Pipe, Source, WeakSource};
+pub use thread::DriverThread;
 pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 
 pub(crate) use cell::{Cell, Entry, Node, Port};
@@ -40,4 +43,4 @@ pub(crate) use clock::{Alarm, Clock};
 pub(crate) use context::NodeState;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use pressure::Pressure;
-pub(crate) use source::BATCH;
+pub(crate) use source::{BATCH, SourceCell};
