@@ -122,7 +122,9 @@ fn eight_threads_lose_and_duplicate_nothing_and_keep_their_order() {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         let seen = list.take();
         assert_eq!(seen.len(), 40_000);
         for thread in 0..8 {
@@ -159,7 +161,9 @@ fn closing_while_others_send_neither_loses_what_was_accepted_nor_runs_it_after_t
                 .collect();
             start.wait();
             source.close();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
             let report = graph.close().unwrap();
             assert_eq!(list.len() as u64, accepted.load(Ordering::Relaxed));
             assert_eq!(report.delivered, list.len() as u64);
@@ -244,7 +248,11 @@ fn a_source_closed_by_its_own_sink_takes_no_more() {
     source.emit(1).unwrap();
     source.emit(2).unwrap();
     assert!(matches!(source.emit(3), Err(EmitError::Closed(3))));
-    assert_eq!(list.take(), [1, 2, 100], "what was before the close still runs");
+    assert_eq!(
+        list.take(),
+        [1, 2, 100],
+        "what was before the close still runs"
+    );
     assert!(source.is_closed());
     assert!(graph.close().unwrap().complete);
 }
@@ -289,7 +297,7 @@ fn a_guard_queues_what_its_thread_emits_past_it_and_keeps_the_order() {
         drop(first);
         assert_eq!(list.get(), [1, 2, 3, 4]);
         second.emit(20).unwrap();
-        assert_eq!(others.get(), [10]);
+        assert_eq!(others.get(), [10, 20]);
     }
     b.emit(30).unwrap();
     assert_eq!(others.take(), [10, 20, 30]);
@@ -337,7 +345,11 @@ fn others_wait_until_the_guard_is_dropped_but_senders_do_not_block() {
         emitter.emit(1).unwrap();
         drop(emitter);
         other.join().unwrap();
-        assert_eq!(list.take(), [1, 2, 3]);
+        assert_eq!(
+            list.take(),
+            [2, 1, 3],
+            "in the order in which they were left"
+        );
     });
 }
 
@@ -388,7 +400,10 @@ fn after_a_panic_every_way_in_says_poisoned() {
         let _ = source.sink(drop);
         poison(&graph);
         assert!(matches!(source.emit(1), Err(EmitError::Poisoned(1))));
-        assert!(matches!(source.blocking_send(1), Err(EmitError::Poisoned(1))));
+        assert!(matches!(
+            source.blocking_send(1),
+            Err(EmitError::Poisoned(1))
+        ));
         assert!(matches!(source.lock().emit(1), Err(EmitError::Poisoned(1))));
         let sent = futures::executor::block_on(source.send(1));
         assert!(matches!(sent, Err(EmitError::Poisoned(1))));
@@ -522,7 +537,10 @@ fn connect_feeds_another_source_of_the_graph() {
     let lost = a.emit_tracked(4).unwrap();
     assert_eq!(lost.outcome(), Some(Err(Lost::Discarded)));
     let snapshot = graph.snapshot().unwrap();
-    assert_eq!(snapshot.named("over").unwrap().counts.lost(Loss::Unheard), 1);
+    assert_eq!(
+        snapshot.named("over").unwrap().counts.lost(Loss::Unheard),
+        1
+    );
     assert!(list.is_empty());
 }
 

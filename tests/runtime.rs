@@ -98,7 +98,10 @@ async fn the_graph_keeps_tokio_s_time_to_the_millisecond() {
     let _driver = graph.spawn();
     a.emit(1).unwrap();
     let begun = tokio::time::Instant::now();
-    let report = graph.shutdown_within(Duration::from_millis(250)).await.unwrap();
+    let report = graph
+        .shutdown_within(Duration::from_millis(250))
+        .await
+        .unwrap();
     assert_eq!(begun.elapsed(), Duration::from_millis(250));
     assert!(!report.complete);
     assert!(rows.is_empty());
@@ -176,7 +179,10 @@ fn when_the_runtime_goes_away_emits_are_refused_and_waiting_senders_learn_of_it(
     assert!(matches!(source.emit(4), Err(EmitError::Undriven(4))));
     let outcome = futures::executor::block_on(sending);
     assert!(matches!(outcome, Err(EmitError::Undriven(3))));
-    assert!(matches!(blocked.join().unwrap(), Err(EmitError::Undriven(2))));
+    assert!(matches!(
+        blocked.join().unwrap(),
+        Err(EmitError::Undriven(2))
+    ));
     let outcome = futures::executor::block_on(driver);
     assert!(matches!(outcome, Err(GraphError::Undriven)));
 }
@@ -197,7 +203,10 @@ fn a_thread_drives_the_graph_and_ends_with_it() {
     driver.join().unwrap();
     let seen: Vec<_> = told.try_iter().collect();
     assert!(seen.iter().map(|(x, _)| *x).eq(0..1000));
-    assert!(seen.iter().any(|(_, name)| name.as_deref() == Some("headwater")));
+    assert!(
+        seen.iter()
+            .any(|(_, name)| name.as_deref() == Some("headwater"))
+    );
 }
 
 #[test]
@@ -251,7 +260,11 @@ fn a_shutdown_gives_up_when_its_time_is_up() {
     let graph = Graph::new();
     let time = graph.drive_manually();
     let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
-    let _ = deaf(&a).zip(deaf(&b)).named("pairs").sink(drop).named("out");
+    let _ = deaf(&a)
+        .zip(deaf(&b))
+        .named("pairs")
+        .sink(drop)
+        .named("out");
     a.emit(1).unwrap();
     b.emit(2).unwrap();
     let kept = [a.emit_tracked(3).unwrap(), a.emit_tracked(4).unwrap()];
@@ -262,7 +275,11 @@ fn a_shutdown_gives_up_when_its_time_is_up() {
     assert!(shutdown.as_mut().now_or_never().is_none());
     assert!(kept.iter().all(|receipt| receipt.outcome().is_none()));
     time.advance(Duration::from_millis(1));
-    let report = shutdown.as_mut().now_or_never().expect("time is up").unwrap();
+    let report = shutdown
+        .as_mut()
+        .now_or_never()
+        .expect("time is up")
+        .unwrap();
     assert!(!report.complete);
     assert_eq!((report.accepted, report.delivered), (4, 1));
     assert_eq!(report.snapshot.named("pairs").unwrap().counts.held, 2);
@@ -270,7 +287,10 @@ fn a_shutdown_gives_up_when_its_time_is_up() {
         assert_eq!(receipt.outcome(), Some(Err(Lost::TornDown)));
     }
     let text = report.to_string();
-    assert!(text.starts_with("4 in, 1 out, 0 dropped, 0 failed, 2 given up"), "{text}");
+    assert!(
+        text.starts_with("4 in, 1 out, 0 dropped, 0 failed, 2 given up"),
+        "{text}"
+    );
     // The graph is over, and harmless.
     time.advance(Duration::from_secs(10));
     assert!(matches!(a.lock().emit(6), Err(EmitError::Closed(6))));
@@ -288,14 +308,24 @@ fn a_shutdown_that_keeps_within_its_time_is_complete() {
     let driver = graph.spawn_thread();
     let source = graph.source::<u32>();
     let list = source.buffer(1000).buffer(10).sink_to_list();
-    let receipts: Vec<_> = (0..1000).map(|x| futures::executor::block_on(source.send_tracked(x)).unwrap()).collect();
+    let receipts: Vec<_> = (0..1000)
+        .map(|x| futures::executor::block_on(source.send_tracked(x)).unwrap())
+        .collect();
     let limit = Duration::from_secs(600);
     let report = futures::executor::block_on(graph.shutdown_within(limit)).unwrap();
     assert!(report.complete);
     assert_eq!((report.accepted, report.delivered), (1000, 1000));
     assert_eq!(report.snapshot.held(), 0);
-    assert!(report.to_string().starts_with("1000 in, 1000 out, 0 dropped, 0 failed\n"));
-    assert!(receipts.iter().all(|receipt| receipt.outcome() == Some(Ok(()))));
+    assert!(
+        report
+            .to_string()
+            .starts_with("1000 in, 1000 out, 0 dropped, 0 failed\n")
+    );
+    assert!(
+        receipts
+            .iter()
+            .all(|receipt| receipt.outcome() == Some(Ok(())))
+    );
     assert!(list.take().into_iter().eq(0..1000));
     driver.join().unwrap();
 }
@@ -329,7 +359,10 @@ async fn a_shutdown_without_a_driver_says_so_and_close_drives() {
     driver.stop();
     driver.await.unwrap();
     assert!(matches!(graph.shutdown().await, Err(GraphError::Undriven)));
-    assert!(matches!(source.emit(2), Err(EmitError::Closed(2)) | Err(EmitError::Undriven(2))));
+    assert!(matches!(
+        source.emit(2),
+        Err(EmitError::Closed(2)) | Err(EmitError::Undriven(2))
+    ));
     let report = graph.close().unwrap();
     assert_eq!((report.accepted, report.delivered), (1, 1));
     assert_eq!(list.take(), [1]);

@@ -37,10 +37,7 @@ impl<N: Send> Cell<N> {
 
     /// Puts another node in its place; `None` where the old one was lost in a panic.
     pub(crate) fn exchange(&self, cx: &mut Cx, node: N) -> Option<Box<N>> {
-        self.0
-            .rw(&mut cx.cells)
-            .get_mut()
-            .replace(Box::new(node))
+        self.0.rw(&mut cx.cells).get_mut().replace(Box::new(node))
     }
 
     /// The node, for work that does not need the context.

@@ -190,8 +190,8 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
                 node.closed = self.closed;
                 node.counts.passed = self.passed;
                 // A source without branches hears nobody's absence: what passes is dropped there.
-                let known = node.counts.lost(Loss::Unheard);
-                node.counts.lose(Loss::Unheard, self.unheard - known);
+                node.counts
+                    .lose(Loss::Unheard, std::mem::take(&mut self.unheard));
             });
         }
         for (_, branch) in &mut self.branches {

@@ -1072,7 +1072,9 @@ impl<'a, T: InGraph> Emitter<'a, T> {
         }
         self.apart(|way, cx| match cx {
             Some(cx) => way.push_guarded(item, Token::NONE, cx),
-            None => way.emit_inside(item, Token::NONE),
+            None if inbox::holding() => way.emit_inside(item, Token::NONE),
+            // Made inside of a closure or beside another guard, which is over.
+            None => way.emit(item),
         })
     }
 
