@@ -354,6 +354,57 @@ fn others_wait_until_the_guard_is_dropped_but_senders_do_not_block() {
 }
 
 #[test]
+fn where_a_driver_comes_by_a_sender_does_not_even_wait_for_a_busy_graph() {
+    use futures::FutureExt;
+    watched(|| {
+        for _ in 0..100 {
+            let graph = Graph::new();
+            let driver = graph.spawn_thread();
+            let source = graph.source::<u32>();
+            let list = source.sink_to_list();
+            let guard = source.lock();
+            let handle = source.clone();
+            let other = std::thread::spawn(move || {
+                let sent = handle.send_tracked(1).now_or_never();
+                sent.expect("no waiting").unwrap()
+            });
+            let receipt = other.join().unwrap();
+            drop(guard);
+            drop(source);
+            futures::executor::block_on(receipt).unwrap();
+            driver.join().unwrap();
+            assert_eq!(list.take(), [1]);
+        }
+    });
+}
+
+#[test]
+fn a_driver_that_goes_away_sees_to_what_was_left_to_it() {
+    watched(|| {
+        for _ in 0..300 {
+            let graph = Graph::new();
+            let driver = graph.spawn_thread();
+            let source = graph.source::<u32>();
+            let list = source.sink_to_list();
+            let handle = source.clone();
+            let other = std::thread::spawn(move || {
+                for n in 0..50 {
+                    futures::executor::block_on(handle.send(n)).unwrap();
+                }
+            });
+            for _ in 0..20 {
+                drop(source.lock());
+            }
+            driver.stop();
+            driver.join().unwrap();
+            other.join().unwrap();
+            // Nobody calls on the graph any more.
+            assert!(list.take().into_iter().eq(0..50));
+        }
+    });
+}
+
+#[test]
 fn send_keeps_its_element_while_the_graph_is_busy_and_full() {
     watched(|| {
         let graph = Graph::new();
@@ -590,6 +641,8 @@ fn a_shutdown_lets_what_is_held_before_a_connection_through() {
     let report = futures::executor::block_on(graph.shutdown()).unwrap();
     assert!(report.complete);
     assert_eq!(report.snapshot.dropped(), 0);
+    let counts = (report.accepted, report.delivered);
+    assert_eq!(counts, (8, 8), "each is counted once");
     assert!(list.take().into_iter().eq(0..8));
     drop(time);
 }

@@ -144,6 +144,9 @@ pub(crate) struct Faults {
 pub(crate) struct Wakeups {
     woken: Mutex<Vec<NodeId>>,
     pub(crate) driver: AtomicWaker,
+    /// Whether a driver comes by itself when it is woken. Only changed and read by
+    /// read-modify-write, so that who reads it is seen by who changes it next.
+    pub(crate) attended: AtomicBool,
 }
 
 /// Wakes one node: what its futures get as their waker.

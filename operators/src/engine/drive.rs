@@ -1,6 +1,7 @@
 //! Driving a graph: firing its timers and polling its futures, by whoever has a clock and a thread.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ impl Graph {
     pub fn attach_driver(&self, clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>) -> Driving {
         let driven = self.with(|cx| {
             let driven = std::mem::replace(&mut cx.driven, true);
+            cx.wakeups.attended.swap(true, Ordering::AcqRel);
             if let (false, Some(clock)) = (driven, clock) {
                 let zero = cx.zero();
                 if !matches!(cx.clock, Clock::Led(_)) {
@@ -60,6 +62,7 @@ impl Graph {
             // Made by a closure of the graph itself: it counts from when that has finished.
             self.change(|cx| {
                 cx.driven = true;
+                cx.wakeups.attended.swap(true, Ordering::AcqRel);
                 cx.refresh_inlets();
             });
         }
@@ -93,6 +96,7 @@ impl Graph {
     pub fn drive_manually(&self) -> Manual {
         let driving = self.attach_driver(None);
         self.change(|cx| {
+            cx.wakeups.attended.swap(false, Ordering::AcqRel);
             if !matches!(cx.clock, Clock::Led(_)) {
                 let zero = cx.zero();
                 cx.clock = Clock::Virtual(zero);
@@ -191,6 +195,7 @@ impl Drop for Driving {
     fn drop(&mut self) {
         self.graph.change(|cx| {
             cx.driven = false;
+            cx.wakeups.attended.swap(false, Ordering::AcqRel);
             cx.refresh_inlets();
             // Who waits for the end would wait for nobody.
             cx.wakes.append(&mut cx.waiting_for_end);

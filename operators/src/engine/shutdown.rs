@@ -253,19 +253,23 @@ impl Cx {
             return report.clone();
         }
         let snapshot = self.snapshot();
-        let (mut accepted, mut delivered) = (0, 0);
+        let (mut accepted, mut delivered, mut inside) = (0, 0, 0);
         for node in &snapshot.nodes {
             let role = self.node(node.label().id()).map(|node| node.role);
             match role {
                 // What a source still holds was accepted, and has not passed it.
                 Some(Role::Source) => accepted += node.counts.passed + node.counts.held,
+                // Neither the end of an element's way, nor the beginning of another's.
+                Some(Role::End) if node.label().kind() == "connect" => {
+                    inside += node.counts.passed - node.counts.dropped();
+                }
                 Some(Role::End) => delivered += node.counts.passed,
                 _ => {}
             }
         }
         Report {
             snapshot,
-            accepted,
+            accepted: accepted.saturating_sub(inside),
             delivered,
             complete: !self.out_of_time,
         }

@@ -665,6 +665,12 @@ impl<T: InGraph> Way<T> {
         if !self.core.inbox.is_flagged() || self.core.try_visit() {
             return Poll::Ready(Ok(()));
         }
+        let wakeups = &self.core.wakeups;
+        if wakeups.attended.fetch_or(false, Ordering::AcqRel) {
+            // The driver sees to it; and if it goes away meanwhile, that is a visit too.
+            wakeups.driver.wake();
+            return Poll::Ready(Ok(()));
+        }
         task.waker().wake_by_ref();
         Poll::Pending
     }
