@@ -572,6 +572,41 @@ pub trait Flow: Sized {
     fn into_stream(self, capacity: usize) -> end::FlowStream<Self::Item> {
         end::into_stream(self.into_run(), capacity)
     }
+
+    /// Emits each element into `source`, a source of the same graph, by way of the graph's queue: it
+    /// runs once the element or batch under way has finished. So flows can be joined after they
+    /// were made, and graphs can have cycles.
+    ///
+    /// - **Emits** nothing here; receipts of an element wait for what it becomes beyond the source.
+    /// - **Holds** nothing; the source's queue has room for
+    ///   [`INBOX_CAPACITY`](crate::INBOX_CAPACITY) elements.
+    /// - **Waits**: while the queue is full the origin waits. In a cycle, where that would be for
+    ///   ever, what does not fit is dropped.
+    /// - **On close** the source stays open, and this end does not keep it open. At a shutdown the
+    ///   source closes after all flows that were connected to it, and a cycle when it has run empty.
+    /// - **Drops** what comes when the source is closed, counted as unheard, and what a cycle's full
+    ///   queue can't take, counted as overflow.
+    /// - **Panics** if the source belongs to another graph: emit from a [`sink`](Flow::sink) instead.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = graph.source::<u32>();
+    /// let seen = numbers.sink_to_list();
+    /// let halves = graph.source::<u32>();
+    /// numbers.map(|n| n / 2).connect(&halves);
+    /// let more = halves.sink_to_list();
+    /// numbers.emit(8)?;
+    /// assert_eq!((seen.take(), more.take()), (vec![8], vec![4]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "feedback")]
+    #[doc(alias = "cycle")]
+    #[track_caller]
+    fn connect(self, source: &crate::Source<Self::Item>) -> crate::Branch {
+        end::connect(self.into_run(), source)
+    }
 }
 
 impl<R: Run> Flow for R {

@@ -1,5 +1,6 @@
 //! Where a run ends.
 
+mod connect;
 mod forward;
 mod into_stream;
 mod sink;
@@ -7,6 +8,7 @@ mod sink_async;
 mod sink_to_list;
 mod try_sink;
 
+pub(crate) use connect::connect;
 pub(crate) use forward::forward;
 pub use forward::{FORWARD_CAPACITY, SinkBroken};
 pub use into_stream::FlowStream;

@@ -1,5 +1,6 @@
 //! Where nodes with several entries live: cells that only the graph's context can open.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
@@ -32,6 +33,11 @@ impl<N: Send> Cell<N> {
     #[inline]
     pub(crate) fn put(&self, cx: &mut Cx, node: Box<N>) {
         *self.0.rw(&mut cx.cells).get_mut() = Some(node);
+    }
+
+    /// Puts another node in its place; `None` where the old one was lost in a panic.
+    pub(crate) fn exchange(&self, cx: &mut Cx, node: N) -> Option<Box<N>> {
+        self.0.rw(&mut cx.cells).get_mut().replace(Box::new(node))
     }
 
     /// The node, for work that does not need the context.
@@ -78,6 +84,8 @@ pub(crate) trait Station: Send + Sync {
     fn poll(&self, cx: &mut Cx, waker: &Waker);
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
     fn starved(&self, cx: &mut Cx);
+    /// Takes the node out for good, to be dropped outside of the lock: nothing enters it again.
+    fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send>;
 }
 
 impl<N: Node> Station for Cell<N> {
@@ -103,6 +111,10 @@ impl<N: Node> Station for Cell<N> {
         let mut node = self.take(cx);
         node.starved(cx);
         self.put(cx, node);
+    }
+
+    fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send> {
+        Box::new(self.0.rw(&mut cx.cells).get_mut().take())
     }
 }
 

@@ -206,7 +206,7 @@ impl fmt::Display for Report {
             if self.complete {
                 String::new()
             } else {
-                format!(", {} given up", self.snapshot.held())
+                format!(", {} given up: the time was up", self.snapshot.held())
             }
         )?;
         write!(f, "{}", self.snapshot)

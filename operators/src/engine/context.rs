@@ -1,5 +1,6 @@
 //! What travels with a push: the one `Cx` that a graph's lock holds.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use futures_util::task::AtomicWaker;
 use qcell::QCellOwner;
 
 use super::cell::Station;
-use super::census::{Counts, Loss};
+use super::census::{Counts, Loss, Report};
 use super::clock::{Clock, Time, Timers};
 use super::error::{Failure, OnError};
 use super::fork::Mail;
@@ -58,8 +59,14 @@ pub struct Cx {
     pub(crate) ends: usize,
     /// Wakers of those who wait for the last end to close.
     pub(crate) waiting_for_end: Vec<Waker>,
+    /// The graph was shut down: what is built from now on closes at once.
+    pub(crate) shut: bool,
     /// Set once a shutdown ran out of time.
     pub(crate) out_of_time: bool,
+    /// What a shutdown that ran out of time said.
+    pub(crate) last_report: Option<Report>,
+    /// Pieces of a graph that was given up, to be dropped outside of the lock.
+    pub(crate) graves: Vec<Box<dyn Any + Send>>,
     /// Joins at which an origin waits: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
     query: u32,
@@ -141,6 +148,9 @@ pub(crate) struct Faults {
 pub(crate) struct Wakeups {
     woken: Mutex<Vec<NodeId>>,
     pub(crate) driver: AtomicWaker,
+    /// Whether a driver comes by itself when it is woken. Only changed and read by
+    /// read-modify-write, so that who reads it is seen by who changes it next.
+    pub(crate) attended: AtomicBool,
     /// Consumers outside of the graph, who look after it where nobody drives it.
     listeners: Mutex<Vec<(NodeId, Waker)>>,
 }
@@ -227,7 +237,10 @@ impl Cx {
             open_ends: 0,
             ends: 0,
             waiting_for_end: Vec::new(),
+            shut: false,
             out_of_time: false,
+            last_report: None,
+            graves: Vec::new(),
             joins_full: Vec::new(),
             query: 0,
             topology: Arc::default(),
@@ -449,12 +462,47 @@ impl Cx {
         let Some(node) = self.node(id) else { return };
         if std::mem::replace(&mut node.open, false) {
             self.open_ends -= 1;
-            if self.open_ends == 0 {
-                self.wakes.append(&mut self.waiting_for_end);
-                self.wake_driver = true;
-                self.todo = true;
-            }
+            self.wake_waiters();
         }
+    }
+
+    /// Tells those who wait for the end, if it has come.
+    pub(crate) fn wake_waiters(&mut self) {
+        if self.open_ends == 0 && self.open_sources == 0 {
+            self.wakes.append(&mut self.waiting_for_end);
+            self.wake_driver = true;
+            self.todo = true;
+        }
+    }
+
+    /// Takes apart what holds elements, so that they are lost and say so. Returns the pieces, to be
+    /// dropped outside of the lock; nothing reaches them any more.
+    pub(crate) fn tear_down(&mut self, why: u8) -> Vec<Box<dyn Any + Send>> {
+        let mut dead = Vec::new();
+        let parts: Vec<_> = self
+            .nodes
+            .iter_mut()
+            .flatten()
+            .map(|node| {
+                node.open = false;
+                node.gate = 0;
+                (node.inlet.clone(), node.station.take())
+            })
+            .collect();
+        let mut wakes = std::mem::take(&mut self.wakes);
+        for (inlet, station) in parts {
+            dead.extend(inlet.map(|inlet| inlet.abandon(why, self, &mut wakes)));
+            dead.extend(station.map(|station| station.abandon(self)));
+        }
+        wakes.append(&mut self.waiting_for_end);
+        self.wakes = wakes;
+        self.timers = Timers::default();
+        self.ready.clear();
+        self.reopened.clear();
+        self.joins_full.clear();
+        dead.push(Box::new(std::mem::take(&mut self.mail)));
+        (self.open_ends, self.open_sources, self.open_pumps) = (0, 0, 0);
+        dead
     }
 
     /// A failure that nobody caught.
@@ -510,6 +558,7 @@ impl Cx {
         // Elements that lead the clock bring the time along; futures need somebody who polls.
         let undriven = !self.driven && (self.has_futures || (self.has_timers && !led));
         let stopped = self.stopped.is_some();
+        let wakes = &mut self.wakes;
         for inlet in self.nodes.iter().flatten().filter_map(|n| n.inlet.as_ref()) {
             for (bit, on) in [
                 (bits::UNDRIVEN, undriven),
@@ -517,7 +566,11 @@ impl Cx {
                 (bits::LED, led),
             ] {
                 if on {
-                    inlet.state().fetch_or(bit, Ordering::Relaxed);
+                    let before = inlet.state().fetch_or(bit, Ordering::Release);
+                    if before & bit == 0 && bit & bits::REFUSED != 0 {
+                        // Who waits for room now waits in vain.
+                        inlet.take_senders(wakes);
+                    }
                 } else {
                     inlet.state().fetch_and(!bit, Ordering::Relaxed);
                 }

@@ -1,6 +1,7 @@
 //! Driving a graph: firing its timers and polling its futures, by whoever has a clock and a thread.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::graph::{Core, Graph};
 use super::inbox::Held;
 use super::park;
 use super::push::Signal;
+use super::topology::Role;
 
 /// How many nodes are polled in one hold of the lock, so that emitters get their turn.
 const TURN: usize = 256;
@@ -42,6 +44,7 @@ impl Graph {
     pub fn attach_driver(&self, clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>) -> Driving {
         let driven = self.with(|cx| {
             let driven = std::mem::replace(&mut cx.driven, true);
+            cx.wakeups.attended.swap(true, Ordering::AcqRel);
             if let (false, Some(clock)) = (driven, clock) {
                 let zero = cx.zero();
                 if !matches!(cx.clock, Clock::Led(_)) {
@@ -55,6 +58,14 @@ impl Graph {
             !matches!(driven, Ok(true)),
             "the graph has a driver already"
         );
+        if matches!(driven, Err(GraphError::Inside)) {
+            // Made by a closure of the graph itself: it counts from when that has finished.
+            self.change(|cx| {
+                cx.driven = true;
+                cx.wakeups.attended.swap(true, Ordering::AcqRel);
+                cx.refresh_inlets();
+            });
+        }
         Driving {
             graph: self.clone(),
         }
@@ -85,6 +96,7 @@ impl Graph {
     pub fn drive_manually(&self) -> Manual {
         let driving = self.attach_driver(None);
         self.change(|cx| {
+            cx.wakeups.attended.swap(false, Ordering::AcqRel);
             if !matches!(cx.clock, Clock::Led(_)) {
                 let zero = cx.zero();
                 cx.clock = Clock::Virtual(zero);
@@ -128,6 +140,9 @@ impl Graph {
                 }
                 if quiet || turn == Turn::Finished {
                     return Ok(());
+                }
+                if self.with(Cx::skip_ahead)? {
+                    continue;
                 }
             }
             match turn {
@@ -180,7 +195,10 @@ impl Drop for Driving {
     fn drop(&mut self) {
         self.graph.change(|cx| {
             cx.driven = false;
+            cx.wakeups.attended.swap(false, Ordering::AcqRel);
             cx.refresh_inlets();
+            // Who waits for the end would wait for nobody.
+            cx.wakes.append(&mut cx.waiting_for_end);
         });
     }
 }
@@ -252,7 +270,7 @@ impl Core {
         Ok(answer)
     }
 
-    fn turn(&self, cx: &mut Cx, now: Time) -> Turn {
+    pub(crate) fn turn(&self, cx: &mut Cx, now: Time) -> Turn {
         cx.faults.emitting = false;
         cx.set_now(now);
         while let Some((_, node)) = cx.timers.pop_due(now) {
@@ -270,18 +288,21 @@ impl Core {
             }
             cx.collect_woken();
         }
+        let mut moved = false;
         if cx.ready.is_empty() && !self.inbox.is_flagged() {
             cx.free_starved();
+            moved = cx.end_cycles() || (cx.open_sources == 0 && cx.skip_ahead());
         }
         cx.faults.emitting = true;
-        if !cx.ready.is_empty() || self.inbox.is_flagged() || !cx.reopened.is_empty() {
+        if moved || !cx.ready.is_empty() || self.inbox.is_flagged() || !cx.reopened.is_empty() {
             Turn::Again
         } else if cx.is_finished() {
             Turn::Finished
         } else {
             match cx.timers.next() {
-                Some(at) => Turn::Until(at),
-                None => Turn::Idle,
+                // Where the data leads the clock, waiting does not make it later.
+                Some(at) if !matches!(cx.clock, Clock::Led(_)) => Turn::Until(at),
+                _ => Turn::Idle,
             }
         }
     }
@@ -324,7 +345,43 @@ impl Cx {
         }
     }
 
-    fn is_finished(&self) -> bool {
-        self.ends > 0 && self.open_ends == 0 && self.open_sources == 0
+    /// Whether nothing more can happen: an empty graph is not finished, but about to be built.
+    pub(crate) fn is_finished(&self) -> bool {
+        let begun = self.ends > 0 || self.nodes.iter().flatten().any(|n| n.role == Role::Source);
+        begun && self.open_ends == 0 && self.open_sources == 0 && self.open_pumps == 0
+    }
+
+    /// Where the data led the clock and no more will come, the time of what is due later is now.
+    /// Returns whether something was due.
+    fn skip_ahead(&mut self) -> bool {
+        match self.timers.next() {
+            Some(at) if matches!(self.clock, Clock::Led(_)) && self.open_pumps == 0 => {
+                self.advance_led(at.max(self.clock.read()));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// At a shutdown, a source that its own graph feeds stays open for what is on its way round. When
+    /// nothing moves any more it closes too. Returns whether there was one.
+    fn end_cycles(&mut self) -> bool {
+        if !self.shut || self.open_sources == 0 || !self.is_quiet() {
+            return false;
+        }
+        let open = self.open_sources;
+        let inlets: Vec<_> = self
+            .nodes
+            .iter()
+            .flatten()
+            .filter_map(|n| n.inlet.clone())
+            .collect();
+        if inlets.iter().any(|inlet| inlet.waiting() > 0) {
+            return false;
+        }
+        for inlet in inlets {
+            inlet.finish(self);
+        }
+        self.open_sources < open
     }
 }

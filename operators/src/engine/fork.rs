@@ -83,6 +83,14 @@ impl<T: Send + 'static> Fork<T> {
         !self.branches.is_empty()
     }
 
+    /// A fork that has closed already, and copies nothing.
+    pub(crate) fn closed(id: NodeId) -> Fork<T> {
+        Fork {
+            closed: true,
+            ..Fork::new(id, None)
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn settle(&mut self, cx: &mut Cx) {
@@ -191,8 +199,8 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
                 node.closed = self.closed;
                 node.counts.passed = self.passed;
                 // A source without branches hears nobody's absence: what passes is dropped there.
-                let known = node.counts.lost(Loss::Unheard);
-                node.counts.lose(Loss::Unheard, self.unheard - known);
+                node.counts
+                    .lose(Loss::Unheard, std::mem::take(&mut self.unheard));
             });
         }
         for (_, branch) in &mut self.branches {

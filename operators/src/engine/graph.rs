@@ -15,7 +15,7 @@ use super::error::{GraphError, OnError};
 use super::inbox::{self, Entry, Held, Inbox};
 use super::lineage::{Lost, Token};
 use super::push::Signal;
-use super::source::{Pipe, Source};
+use super::source::{Pipe, Source, bits};
 use super::topology::{NodeId, Topology};
 use crate::InGraph;
 use crate::flow::Forkable;
@@ -243,19 +243,22 @@ impl Core {
     /// Takes the lock; a thread that is inside a graph does not wait for it.
     pub(super) fn enter(&self, nested: bool) -> Result<MutexGuard<'_, Cx>, GraphError> {
         if nested {
-            self.state.try_lock().map_err(|error| match error {
-                TryLockError::Poisoned(_) => GraphError::Poisoned,
-                TryLockError::WouldBlock => GraphError::Inside,
-            })
-        } else {
-            self.state.lock().map_err(|_| GraphError::Poisoned)
+            match self.state.try_lock() {
+                Ok(guard) => return Ok(guard),
+                Err(TryLockError::WouldBlock) => return Err(GraphError::Inside),
+                Err(TryLockError::Poisoned(_)) => {}
+            }
+        } else if let Ok(guard) = self.state.lock() {
+            return Ok(guard);
         }
+        self.bury();
+        Err(GraphError::Poisoned)
     }
 
     /// Does what was left in the inbox, waiting for the lock. The thread holds nothing.
     pub(crate) fn visit(&self) {
         let held = Held::enter(self);
-        let Ok(mut guard) = self.state.lock() else {
+        let Ok(mut guard) = self.enter(false) else {
             return;
         };
         let after = self.settle(&mut guard);
@@ -267,10 +270,12 @@ impl Core {
     /// As [`visit`](Core::visit), unless somebody else holds the graph. Returns whether it was done.
     pub(crate) fn try_visit(&self) -> bool {
         let held = Held::enter(self);
-        let mut guard = match self.state.try_lock() {
+        let mut guard = match self.enter(true) {
             Ok(guard) => guard,
-            Err(TryLockError::Poisoned(_)) => return true,
-            Err(TryLockError::WouldBlock) => return false,
+            Err(error) => {
+                held.leave();
+                return matches!(error, GraphError::Poisoned);
+            }
         };
         let after = self.settle(&mut guard);
         drop(guard);
@@ -311,32 +316,27 @@ impl Core {
         .by(self)
     }
 
-    /// A closure panicked: what was under way is lost, and says so.
-    #[cold]
-    pub(crate) fn unwound(&self) {
-        if let Err(poisoned) = self.state.lock() {
-            let cx = &mut *poisoned.into_inner();
-            std::mem::take(&mut cx.token).fail(Lost::Panicked);
-        }
-        self.wakeups.wake_listeners();
-    }
-
-    /// Ends what a poisoned graph still holds, so that nobody waits for it for ever.
+    /// Ends what a poisoned graph still holds, so that nobody waits for it for ever: what was under
+    /// way and what is held is lost and says so, senders and the driver learn of it.
+    ///
+    /// Called as soon as a closure has panicked, and by whoever finds the graph poisoned later.
     #[cold]
     #[inline(never)]
     pub(crate) fn bury(&self) {
-        if let Err(poisoned) = self.state.lock() {
-            let mut cx = poisoned.into_inner();
-            let dead: Vec<_> = cx.nodes.drain(..).collect();
-            let mail = std::mem::take(&mut cx.mail);
-            let wakes: Vec<Waker> = cx.waiting_for_end.drain(..).collect();
-            drop(cx);
-            for inlet in dead.iter().flatten().filter_map(|n| n.inlet.as_ref()) {
-                inlet.abandon();
-            }
-            drop((dead, mail));
-            wakes.into_iter().for_each(Waker::wake);
-        }
+        // Not to wait: whoever has the lock now found it poisoned too, and does the same.
+        let Err(TryLockError::Poisoned(poisoned)) = self.state.try_lock() else {
+            return;
+        };
+        let mut cx = poisoned.into_inner();
+        std::mem::take(&mut cx.token).fail(Lost::Panicked);
+        let dead = cx.tear_down(bits::POISONED);
+        let mut wakes = std::mem::take(&mut cx.wakes);
+        drop(cx);
+        let left = self.inbox.clear();
+        wakes.extend(self.wakeups.driver.take());
+        drop((dead, left));
+        wakes.into_iter().for_each(Waker::wake);
+        self.wakeups.wake_listeners();
     }
 }
 
@@ -362,7 +362,7 @@ impl After {
 }
 
 impl Cx {
-    fn snapshot(&mut self) -> Snapshot {
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
         self.broadcast(Signal::Census);
         let at = self.clock.read();
         while self.tracked.front().is_some_and(|(w, _)| !w.is_alive()) {
@@ -375,10 +375,17 @@ impl Cx {
                 .iter()
                 .flatten()
                 .filter(|node| node.counted)
-                .map(|node| super::census::NodeSnapshot {
-                    label: node.label.clone(),
-                    counts: node.counts,
-                    blocked_since: node.blocked_since,
+                .map(|node| {
+                    let mut counts = node.counts;
+                    if let Some(inlet) = &node.inlet {
+                        // What was accepted and waits for the graph is held by its source.
+                        counts.held = inlet.waiting() as u64;
+                    }
+                    super::census::NodeSnapshot {
+                        label: node.label.clone(),
+                        counts,
+                        blocked_since: node.blocked_since,
+                    }
                 })
                 .collect(),
             oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),

@@ -18,6 +18,7 @@ use super::source::Inlet;
 thread_local! {
     /// Address of the innermost graph that this thread holds; the low bit says that visits are owed.
     static HELD: Cell<usize> = const { Cell::new(0) };
+    static PAYING: Cell<bool> = const { Cell::new(false) };
     static OWED: RefCell<Vec<Arc<Core>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -83,12 +84,15 @@ impl Drop for Held<'_> {
             self.before | owed
         });
         if std::thread::panicking() {
-            self.core.unwound();
+            self.core.bury();
         }
         if self.before == 0 && owed != 0 {
             if std::thread::panicking() {
-                // Other graphs' closures must not run during unwinding: their next caller drains.
-                OWED.with_borrow_mut(Vec::clear);
+                // Other graphs' closures must not run during unwinding: their drivers, or else
+                // their next callers, drain.
+                for core in OWED.with_borrow_mut(std::mem::take) {
+                    core.wakeups.driver.wake();
+                }
             } else {
                 pay_visits();
             }
@@ -109,6 +113,18 @@ pub(crate) fn owe_visit(core: &Arc<Core>) {
 #[cold]
 #[inline(never)]
 fn pay_visits() {
+    // A visit may owe others. They are paid here, in the outermost call, or the stack would grow for
+    // as long as two threads keep finding each other's graph busy.
+    if PAYING.replace(true) {
+        return;
+    }
+    struct Paid;
+    impl Drop for Paid {
+        fn drop(&mut self) {
+            PAYING.set(false);
+        }
+    }
+    let _paid = Paid;
     while let Some(core) = OWED.with_borrow_mut(Vec::pop) {
         core.visit();
     }
@@ -138,6 +154,14 @@ impl Inbox {
             queue.push_back(entry);
         }
         self.flag.store(true, Ordering::Release);
+    }
+
+    /// Takes all that lies here, undone.
+    pub(crate) fn clear(&self) -> VecDeque<Entry> {
+        match self.queue.lock() {
+            Ok(mut queue) => std::mem::take(&mut *queue),
+            Err(_) => VecDeque::new(),
+        }
     }
 
     #[inline]

@@ -20,8 +20,10 @@ mod plan;
 mod pressure;
 mod push;
 mod shared;
+mod shutdown;
 mod source;
 mod source_sink;
+mod thread;
 mod topology;
 mod workers;
 
@@ -37,6 +39,7 @@ pub use push::{Push, Signal, Tail};
 pub use shared::Shared;
 pub use source::{Emitter, Head, INBOX_CAPACITY, Pipe, Source, WeakSource};
 pub use source_sink::SourceSink;
+pub use thread::DriverThread;
 pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 pub use workers::WorkerPanicked;
 
@@ -47,5 +50,5 @@ pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use fork::Fork;
 pub(crate) use in_flight::{Done, Limits};
 pub(crate) use pressure::Pressure;
-pub(crate) use source::BATCH;
+pub(crate) use source::{BATCH, SourceCell};
 pub(crate) use workers::Workers;

@@ -12,6 +12,9 @@ use super::push::{Push, Tail};
 use super::source::Inlet;
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
 
+/// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
+type CloseTail = fn(Box<dyn Any + Send>, &mut Cx);
+
 /// What a run adds to its graph: nodes, edges, branches. Filled from the run's end backwards.
 pub struct Plan {
     graph: Graph,
@@ -22,7 +25,7 @@ pub struct Plan {
     edges: Vec<Edge>,
     stations: Vec<(NodeId, Arc<dyn Station>)>,
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
-    branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>)>,
+    branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>, CloseTail)>,
     starts: Vec<NodeId>,
     has_timers: bool,
     has_futures: bool,
@@ -134,14 +137,14 @@ impl Plan {
         self.edge_from(fork);
         let tail: Tail<T> = Box::new(run);
         self.branches
-            .push((fork, BranchId::fresh(), Box::new(tail)));
+            .push((fork, BranchId::fresh(), Box::new(tail), close_tail::<T>));
     }
 
     /// Makes it part of the graph. From inside a closure of the graph it is left in the inbox.
     pub(crate) fn install(self) -> Branch {
         let graph = self.graph.clone();
         let branch = Branch {
-            heads: self.branches.iter().map(|(f, b, _)| (*f, *b)).collect(),
+            heads: self.branches.iter().map(|(f, b, ..)| (*f, *b)).collect(),
             end: self.nodes.first().map(|node| node.label.clone()),
             graph: graph.clone(),
         };
@@ -177,7 +180,9 @@ impl Plan {
             topology.edges.extend(self.edges);
         }
         let mut forks: HashMap<NodeId, Vec<Mail>> = HashMap::new();
-        for (fork, branch, tail) in self.branches {
+        let mut closers = HashMap::new();
+        for (fork, branch, tail, close) in self.branches {
+            closers.insert(fork, close);
             forks
                 .entry(fork)
                 .or_default()
@@ -202,6 +207,19 @@ impl Plan {
         if settle {
             // A branch of a fork that is closed already has to hear of it.
             cx.broadcast(super::push::Signal::Settle);
+            for (fork, close) in closers {
+                // The fork is gone, with the branch it was the end of: nobody else tells them.
+                if cx.node(fork).is_some_and(|node| node.closed) {
+                    for mail in cx.mail.remove(&fork).unwrap_or_default() {
+                        if let Mail::Attach(_, tail) = mail {
+                            close(tail, cx);
+                        }
+                    }
+                }
+            }
+        }
+        if cx.shut {
+            cx.close_all();
         }
     }
 }
@@ -209,6 +227,12 @@ impl Plan {
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Plan(..)")
+    }
+}
+
+fn close_tail<T: 'static>(tail: Box<dyn Any + Send>, cx: &mut Cx) {
+    if let Ok(mut tail) = tail.downcast::<Tail<T>>() {
+        tail.signal(super::push::Signal::Close, cx);
     }
 }
 

@@ -1,23 +1,25 @@
 //! Where elements are emitted by hand, from any thread.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::cell::Cell;
 use super::census::Loss;
 use super::clock::Time;
 use super::context::Cx;
-use super::error::{EmitAllError, EmitError};
+use super::error::{EmitAllError, EmitError, GraphError};
 use super::fork::{Copier, Fork};
 use super::graph::{Core, Graph};
-use super::inbox::{self, Entry, Held};
+use super::inbox::{self, Entry, Held, Inbox};
 use super::lineage::{Lost, Receipt, Token};
 use super::park;
 use super::plan::Plan;
+use super::pressure::Pressure;
 use super::push::{Push, Signal};
 use super::topology::{NodeId, Role, Site};
 use crate::InGraph;
@@ -37,6 +39,9 @@ pub(crate) mod bits {
     pub(crate) const UNDRIVEN: u8 = 4;
     pub(crate) const STOPPED: u8 = 8;
     pub(crate) const LED: u8 = 16;
+    pub(crate) const POISONED: u8 = 32;
+    /// With any of these, a sender does not wait for room: it learns why not.
+    pub(crate) const REFUSED: u8 = CLOSED | UNDRIVEN | STOPPED | POISONED;
 }
 
 /// Where elements enter a graph: `emit` runs them through it.
@@ -88,6 +93,10 @@ pub(crate) struct SourceCell<T> {
     closing: AtomicBool,
     finished: AtomicBool,
     senders: Mutex<Vec<Waker>>,
+    /// How many ends of this graph emit into the source by `connect`, and are open.
+    feeds: AtomicUsize,
+    /// Origins that wait because the queue is full: see [`feed`](SourceCell::feed).
+    crowd: Mutex<Pressure>,
     lead: OnceLock<Box<dyn Fn(&T) -> Time + Send + Sync>>,
 }
 
@@ -106,9 +115,18 @@ pub(crate) trait Inlet: Send + Sync {
     fn resume(&self, cx: &mut Cx);
     /// Closes, once nothing is parked.
     fn finish(&self, cx: &mut Cx);
+    /// At a shutdown: accepts no more from outside, and closes unless its own graph feeds it still.
+    fn retire(&self, cx: &mut Cx);
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
-    /// The graph is poisoned: nobody waits any more.
-    fn abandon(&self);
+    /// Marks the source as closed, and leaves the close behind all that was accepted.
+    fn shut(self: Arc<Self>, inbox: &Inbox);
+    /// Elements that were accepted and wait for the graph.
+    fn waiting(&self) -> usize;
+    /// Gathers the wakers of those who wait for room.
+    fn take_senders(&self, wakes: &mut Vec<Waker>);
+    /// The graph is given up, as it is poisoned or out of time: what waits is lost and nobody waits
+    /// any more. Returns the run that hung from here, to be dropped outside of the lock.
+    fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send>;
 }
 
 impl<T: InGraph> Source<T> {
@@ -137,6 +155,8 @@ impl<T: InGraph> Source<T> {
             closing: AtomicBool::new(false),
             finished: AtomicBool::new(false),
             senders: Mutex::default(),
+            feeds: AtomicUsize::new(0),
+            crowd: Mutex::default(),
             lead: OnceLock::new(),
         });
         plan.inlet(label.id(), cell.clone());
@@ -254,14 +274,7 @@ impl<T: InGraph> Source<T> {
     /// Closes the source for all its handles: later emits return `Closed`, and once what was
     /// accepted has run, closing travels down. From inside a closure it is queued.
     pub fn close(&self) {
-        self.way
-            .cell
-            .state
-            .fetch_or(bits::CLOSED, Ordering::Relaxed);
-        self.way
-            .core
-            .inbox
-            .leave(Entry::Close(self.way.cell.clone()));
+        self.way.cell.clone().shut(&self.way.core.inbox);
         self.graph().change(|_| {});
     }
 
@@ -365,8 +378,7 @@ impl<T: InGraph> WeakSource<T> {
 impl Drop for Open {
     fn drop(&mut self) {
         // Closures run in the driver, or in the next call on the graph: not in a destructor.
-        self.inlet.state().fetch_or(bits::CLOSED, Ordering::Relaxed);
-        self.core.inbox.leave(Entry::Close(self.inlet.clone()));
+        self.inlet.clone().shut(&self.core.inbox);
         self.core.wakeups.driver.wake();
         self.core.wakeups.wake_listeners();
     }
@@ -471,7 +483,7 @@ impl<T: InGraph> Way<T> {
     fn emit_inside(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         if !inbox::holding_innermost(&self.core) {
             let held = Held::enter(&self.core);
-            match self.core.state.try_lock() {
+            match self.core.enter(true) {
                 Ok(mut guard) => {
                     let outcome = self.push_guarded(item, token, &mut guard);
                     let after = self.core.settle(&mut guard);
@@ -480,10 +492,10 @@ impl<T: InGraph> Way<T> {
                     after.run();
                     return outcome;
                 }
-                Err(TryLockError::Poisoned(_)) => return Err(self.poisoned(item)),
-                Err(TryLockError::WouldBlock) => {}
+                Err(GraphError::Inside) => {}
+                Err(_) => return Err(EmitError::Poisoned(item)),
             }
-            drop(held);
+            held.leave();
         }
         self.leave(item, token)?;
         if !inbox::holding_innermost(&self.core) {
@@ -495,18 +507,10 @@ impl<T: InGraph> Way<T> {
     /// Leaves the element in the inbox: whoever holds the graph runs it.
     fn leave(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         let state = self.cell.state.load(Ordering::Relaxed);
-        if state & bits::CLOSED != 0 {
-            return Err(EmitError::Closed(item));
-        }
         if state & bits::UNDRIVEN != 0 {
             return Err(EmitError::Undriven(item));
         }
-        if state & bits::FULL != 0 {
-            return Err(EmitError::Full(item));
-        }
-        self.cell.queue(item, token)?;
-        self.core.inbox.leave(Entry::Element(self.cell.clone()));
-        Ok(())
+        self.cell.queue(item, token, &self.core.inbox)
     }
 
     fn emit_all(&self, mut items: impl Iterator<Item = T>) -> Result<usize, EmitAllError<T>> {
@@ -515,6 +519,7 @@ impl<T: InGraph> Way<T> {
             for item in items {
                 match self.emit_inside(item, Token::NONE) {
                     Ok(()) => tally.accepted += 1,
+                    Err(EmitError::Failed(failure)) => tally.failed(failure, 0),
                     Err(cause) => return tally.refused(cause),
                 }
             }
@@ -543,21 +548,27 @@ impl<T: InGraph> Way<T> {
             }
             room = match self.with_batch(&mut batch, &mut tally) {
                 Some(room) => room,
-                None => return tally.poisoned(batch.pop()),
+                None => {
+                    let mut drawn = batch.into_iter();
+                    let refused = tally.poisoned(drawn.next());
+                    let drawn = drawn.collect();
+                    return refused.map_err(|error| EmitAllError { drawn, ..error });
+                }
             };
-            if !batch.is_empty() {
-                // The source was closed, or the graph stopped, while the iterator was asked.
-                let mut drawn = batch.drain(..);
-                let Some(item) = drawn.next() else {
-                    return tally.finish();
-                };
-                let Err(cause) = self.emit(item) else {
-                    return tally.finish();
-                };
-                let drawn = drawn.collect();
-                return tally
-                    .refused(cause)
-                    .map_err(|error| EmitAllError { drawn, ..error });
+            // The source was closed, or the graph stopped, while the iterator was asked: each
+            // element that was drawn is accepted, or given back.
+            let mut drawn = batch.drain(..);
+            while let Some(item) = drawn.next() {
+                match self.emit(item) {
+                    Ok(()) => tally.accepted += 1,
+                    Err(EmitError::Failed(failure)) => tally.failed(failure, 0),
+                    Err(cause) => {
+                        let drawn = drawn.collect();
+                        return tally
+                            .refused(cause)
+                            .map_err(|error| EmitAllError { drawn, ..error });
+                    }
+                }
             }
         }
     }
@@ -586,7 +597,7 @@ impl<T: InGraph> Way<T> {
             }
         }
         if let Some((failure, others)) = take_fault(cx) {
-            tally.failed(failure, others);
+            tally.note(failure, others);
         }
         let room = if self.cell.state.load(Ordering::Relaxed) & (refused | bits::FULL) != 0 {
             0
@@ -630,7 +641,7 @@ impl<T: InGraph> Way<T> {
             return self.emit_inside(item, token);
         }
         let held = Held::enter(&self.core);
-        match self.core.state.try_lock() {
+        match self.core.enter(true) {
             Ok(mut guard) => {
                 let outcome = self.push_guarded(item, token, &mut guard);
                 let after = self.core.settle(&mut guard);
@@ -639,11 +650,12 @@ impl<T: InGraph> Way<T> {
                 after.run();
                 outcome
             }
-            Err(TryLockError::Poisoned(_)) => Err(self.poisoned(item)),
-            Err(TryLockError::WouldBlock) => {
-                drop(held);
-                *left = true;
-                self.leave(item, token)
+            Err(GraphError::Poisoned) => Err(EmitError::Poisoned(item)),
+            Err(_) => {
+                held.leave();
+                let outcome = self.leave(item, token);
+                *left = outcome.is_ok();
+                outcome
             }
         }
     }
@@ -652,6 +664,12 @@ impl<T: InGraph> Way<T> {
     /// already, this task.
     pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<Result<(), EmitError<T>>> {
         if !self.core.inbox.is_flagged() || self.core.try_visit() {
+            return Poll::Ready(Ok(()));
+        }
+        let wakeups = &self.core.wakeups;
+        if wakeups.attended.fetch_or(false, Ordering::AcqRel) {
+            // The driver sees to it; and if it goes away meanwhile, that is a visit too.
+            wakeups.driver.wake();
             return Poll::Ready(Ok(()));
         }
         task.waker().wake_by_ref();
@@ -677,9 +695,10 @@ impl<T: InGraph> Way<T> {
                 senders.push(task.waker().clone());
             }
         }
+        // What happened before the waker was there woke nobody.
         let state = self.cell.state.load(Ordering::Acquire);
-        // Whoever closed, or opened, the source in between has looked for senders already.
-        if state & bits::CLOSED != 0 || (state & bits::FULL == 0 && self.cell.has_queue_room()) {
+        let room = state & bits::FULL == 0 && self.cell.has_queue_room();
+        if room || state & bits::REFUSED != 0 {
             task.waker().wake_by_ref();
         }
     }
@@ -714,8 +733,15 @@ struct Tally {
 }
 
 impl Tally {
+    /// An element was accepted and failed.
     #[cold]
     fn failed(&mut self, failure: super::error::Failure, others: usize) {
+        self.accepted += 1;
+        self.note(failure, others);
+    }
+
+    #[cold]
+    fn note(&mut self, failure: super::error::Failure, others: usize) {
         self.others += others + usize::from(self.failure.is_some());
         self.failure.get_or_insert(failure);
     }
@@ -754,9 +780,9 @@ impl<T: InGraph> SourceCell<T> {
         if let Some(lead) = self.lead.get() {
             let time = lead(&item);
             if time > cx.clock.read() {
-                cx.faults.emitting = false;
+                let emitting = std::mem::replace(&mut cx.faults.emitting, false);
                 cx.advance_led(time);
-                cx.faults.emitting = true;
+                cx.faults.emitting = emitting;
             }
         }
         cx.begin(self.id);
@@ -778,32 +804,89 @@ impl<T: InGraph> SourceCell<T> {
     }
 
     /// Keeps an element for when the graph comes to it.
-    pub(crate) fn queue(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
-        match self.waiting.lock() {
-            Ok(waiting) if waiting.len() >= INBOX_CAPACITY => Err(EmitError::Full(item)),
-            Ok(mut waiting) => {
-                waiting.push_back((item, token));
-                Ok(())
-            }
-            Err(_) => Err(EmitError::Poisoned(item)),
+    ///
+    /// The queue's lock is held until the inbox knows, as in [`shut`](Inlet::shut): so an element is
+    /// either before the close or refused, and never behind it.
+    fn queue(self: &Arc<Self>, item: T, token: Token, inbox: &Inbox) -> Result<(), EmitError<T>> {
+        let Ok(mut waiting) = self.waiting.lock() else {
+            return Err(EmitError::Poisoned(item));
+        };
+        let state = self.state.load(Ordering::Acquire);
+        if state & bits::POISONED != 0 {
+            return Err(EmitError::Poisoned(item));
         }
+        if state & bits::CLOSED != 0 {
+            return Err(EmitError::Closed(item));
+        }
+        if state & bits::FULL != 0 || waiting.len() >= INBOX_CAPACITY {
+            return Err(EmitError::Full(item));
+        }
+        waiting.push_back((item, token));
+        inbox.leave(Entry::Element(self.clone()));
+        Ok(())
+    }
+
+    /// The graph itself emits, by an end at `node`: the element is never refused for want of room.
+    /// Where it fills the queue the origin of the push under way waits.
+    ///
+    /// In a cycle that would be for ever, so there what does not fit is lost.
+    pub(crate) fn feed(self: &Arc<Self>, item: T, in_cycle: bool, cx: &mut Cx) -> Result<(), Loss> {
+        let Ok(mut waiting) = self.waiting.lock() else {
+            return Err(Loss::Unheard);
+        };
+        if self.finished.load(Ordering::Relaxed) {
+            return Err(Loss::Unheard);
+        }
+        if waiting.len() >= INBOX_CAPACITY && in_cycle {
+            return Err(Loss::Overflow);
+        }
+        waiting.push_back((item, cx.token.clone()));
+        cx.inbox.leave(Entry::Element(self.clone()));
+        if waiting.len() >= INBOX_CAPACITY && !in_cycle {
+            if let Ok(mut crowd) = self.crowd.lock() {
+                crowd.hold(cx);
+            }
+        }
+        Ok(())
+    }
+
+    /// An end emits into this source from now on.
+    pub(crate) fn add_feed(&self) {
+        self.feeds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An end that emitted into this source has closed.
+    pub(crate) fn end_feed(self: &Arc<Self>, cx: &mut Cx) {
+        if self.feeds.fetch_sub(1, Ordering::Relaxed) == 1 && cx.shut {
+            // Not at once: the push under way may have come through a node that this source feeds.
+            self.clone().shut(&cx.inbox);
+            cx.todo = true;
+        }
+    }
+
+    /// How many more elements fit in the queue.
+    pub(crate) fn queue_room(&self) -> usize {
+        INBOX_CAPACITY.saturating_sub(self.waiting())
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
     }
 
     fn next_waiting(&self) -> Option<(T, Token)> {
         self.waiting.lock().ok()?.pop_front()
     }
 
-    fn wake_senders(&self, cx: &mut Cx) {
-        if let Ok(mut senders) = self.senders.lock() {
-            cx.wakes.append(&mut senders);
-        }
-    }
-
     fn run_waiting(&self, cx: &mut Cx) {
         let Some((item, token)) = self.next_waiting() else {
             return;
         };
-        if cx.stopped.is_some() {
+        if self.feeds.load(Ordering::Relaxed) > 0 {
+            if let Ok(mut crowd) = self.crowd.lock() {
+                crowd.release(cx);
+            }
+        }
+        if cx.stopped.is_some() || self.finished.load(Ordering::Relaxed) {
             token.fail(Lost::Discarded);
             cx.lose(self.id, Loss::Unheard, 1);
             return;
@@ -826,7 +909,7 @@ impl<T: InGraph> Inlet for SourceCell<T> {
         } else {
             self.run_waiting(cx);
             if self.senders.lock().is_ok_and(|senders| !senders.is_empty()) {
-                self.wake_senders(cx);
+                self.take_senders(&mut cx.wakes);
             }
         }
     }
@@ -836,7 +919,7 @@ impl<T: InGraph> Inlet for SourceCell<T> {
             let parked = self.parked.load(Ordering::Relaxed);
             if parked == 0 {
                 self.state.fetch_and(!bits::FULL, Ordering::Release);
-                self.wake_senders(cx);
+                self.take_senders(&mut cx.wakes);
                 if self.closing.load(Ordering::Relaxed) {
                     self.finish(cx);
                 }
@@ -848,8 +931,8 @@ impl<T: InGraph> Inlet for SourceCell<T> {
     }
 
     fn finish(&self, cx: &mut Cx) {
-        self.state.fetch_or(bits::CLOSED, Ordering::Relaxed);
-        self.wake_senders(cx);
+        self.state.fetch_or(bits::CLOSED, Ordering::Release);
+        self.take_senders(&mut cx.wakes);
         if self.parked.load(Ordering::Relaxed) > 0 {
             self.closing.store(true, Ordering::Relaxed);
             return;
@@ -857,6 +940,15 @@ impl<T: InGraph> Inlet for SourceCell<T> {
         if !self.finished.swap(true, Ordering::Relaxed) {
             cx.open_sources -= 1;
             self.signal(Signal::Close, cx);
+            cx.wake_waiters();
+        }
+    }
+
+    fn retire(&self, cx: &mut Cx) {
+        self.state.fetch_or(bits::CLOSED, Ordering::Release);
+        self.take_senders(&mut cx.wakes);
+        if self.feeds.load(Ordering::Relaxed) == 0 {
+            self.finish(cx);
         }
     }
 
@@ -867,19 +959,40 @@ impl<T: InGraph> Inlet for SourceCell<T> {
         self.head.put(cx, head);
     }
 
-    fn abandon(&self) {
+    fn shut(self: Arc<Self>, inbox: &Inbox) {
+        let waiting = self.waiting.lock();
+        self.state.fetch_or(bits::CLOSED, Ordering::Release);
+        inbox.leave(Entry::Close(self.clone()));
+        drop(waiting);
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.lock().map_or(0, |waiting| waiting.len())
+    }
+
+    fn take_senders(&self, wakes: &mut Vec<Waker>) {
+        if let Ok(mut senders) = self.senders.lock() {
+            wakes.append(&mut senders);
+        }
+    }
+
+    fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send> {
         let waiting = match self.waiting.lock() {
-            Ok(mut waiting) => std::mem::take(&mut *waiting),
-            Err(_) => return,
+            Ok(mut waiting) => {
+                self.state.fetch_or(why, Ordering::Release);
+                self.finished.store(true, Ordering::Relaxed);
+                self.parked.store(0, Ordering::Relaxed);
+                std::mem::take(&mut *waiting)
+            }
+            Err(_) => VecDeque::new(),
         };
         for (_, token) in &waiting {
             token.fail(Lost::TornDown);
         }
-        let senders = match self.senders.lock() {
-            Ok(mut senders) => std::mem::take(&mut *senders),
-            Err(_) => return,
-        };
-        senders.into_iter().for_each(Waker::wake);
+        self.take_senders(wakes);
+        // What hangs from here later hangs from a closed fork.
+        let fork = self.head.exchange(cx, Fork::closed(self.id));
+        Box::new((waiting.into_iter().collect::<Vec<_>>(), fork))
     }
 }
 
@@ -902,6 +1015,8 @@ pub struct Emitter<'a, T: InGraph> {
 }
 
 struct Hold<'a, T> {
+    /// A closure is running, or it panicked and the caller caught the panic.
+    running: bool,
     head: Box<Fork<T>>,
     guard: MutexGuard<'a, Cx>,
     held: Held<'a>,
@@ -925,7 +1040,12 @@ impl<'a, T: InGraph> Emitter<'a, T> {
                     guard.wakes.extend(after.into_wakes());
                 }
                 let head = way.cell.head.take(&mut guard);
-                emitter.hold = Some(Hold { head, guard, held });
+                emitter.hold = Some(Hold {
+                    running: false,
+                    head,
+                    guard,
+                    held,
+                });
             }
             Err(_) => emitter.poisoned = true,
         }
@@ -939,10 +1059,17 @@ impl<'a, T: InGraph> Emitter<'a, T> {
     #[inline]
     pub fn emit(&mut self, item: T) -> Result<(), EmitError<T>> {
         match &mut self.hold {
-            Some(hold) if self.way.cell.state.load(Ordering::Relaxed) == 0 => {
+            // What this thread emitted past the guard lies in the inbox, and goes first.
+            Some(hold)
+                if self.way.cell.state.load(Ordering::Relaxed) == 0
+                    && !hold.running
+                    && !self.way.core.inbox.is_flagged() =>
+            {
                 let cx = &mut *hold.guard;
                 cx.begin(self.way.cell.id);
+                hold.running = true;
                 hold.head.push(item, cx);
+                hold.running = false;
                 if cx.todo || self.way.core.inbox.is_flagged() {
                     self.settle()
                 } else {
@@ -956,12 +1083,17 @@ impl<'a, T: InGraph> Emitter<'a, T> {
     #[cold]
     #[inline(never)]
     fn emit_unusual(&mut self, item: T) -> Result<(), EmitError<T>> {
+        if self.hold.as_ref().is_some_and(|hold| hold.running) {
+            self.poison();
+        }
         if self.poisoned {
             return Err(self.way.poisoned(item));
         }
         self.apart(|way, cx| match cx {
             Some(cx) => way.push_guarded(item, Token::NONE, cx),
-            None => way.emit_inside(item, Token::NONE),
+            None if inbox::holding() => way.emit_inside(item, Token::NONE),
+            // Made inside of a closure or beside another guard, which is over.
+            None => way.emit(item),
         })
     }
 
@@ -986,23 +1118,56 @@ impl<'a, T: InGraph> Emitter<'a, T> {
                 head,
                 mut guard,
                 held,
+                ..
             }) => {
+                // While it works a panic finds no hold here, and the guard poisons the graph.
+                self.poisoned = true;
                 self.way.cell.head.put(&mut guard, head);
                 let outcome = work(self.way, Some(&mut guard));
                 let head = self.way.cell.head.take(&mut guard);
-                self.hold = Some(Hold { head, guard, held });
+                self.poisoned = false;
+                self.hold = Some(Hold {
+                    running: false,
+                    head,
+                    guard,
+                    held,
+                });
                 outcome
             }
         }
+    }
+
+    /// A closure panicked and the caller caught it, but kept the guard: the graph is poisoned all
+    /// the same. Only a guard that is dropped by unwinding does that.
+    #[cold]
+    fn poison(&mut self) {
+        self.poisoned = true;
+        let hold = self.hold.take();
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let Some(Hold {
+                held, guard, head, ..
+            }) = hold
+            else {
+                return;
+            };
+            // Dropped in the reverse order.
+            let _unwinding = (head, held);
+            let _first = guard;
+            std::panic::resume_unwind(Box::new("a closure panicked"));
+        }));
     }
 }
 
 impl<T: InGraph> Drop for Emitter<'_, T> {
     fn drop(&mut self) {
+        if self.hold.as_ref().is_some_and(|hold| hold.running) && !std::thread::panicking() {
+            self.poison();
+        }
         if let Some(Hold {
             head,
             mut guard,
             held,
+            ..
         }) = self.hold.take()
         {
             if std::thread::panicking() {

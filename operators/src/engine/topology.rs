@@ -250,6 +250,21 @@ impl Topology {
         self.edges.iter().filter(move |edge| edge.from == node)
     }
 
+    /// Whether elements that pass `from` can come to `to`.
+    pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
+        let mut seen = std::collections::HashSet::new();
+        let mut open = vec![from];
+        while let Some(node) = open.pop() {
+            if node == to {
+                return true;
+            }
+            if seen.insert(node) {
+                open.extend(self.outgoing(node).map(|edge| edge.to));
+            }
+        }
+        false
+    }
+
     /// All nodes from which elements can reach input `port` of `node`.
     pub(crate) fn feeders(&self, node: NodeId, port: u32) -> Vec<NodeId> {
         let mut found = Vec::new();

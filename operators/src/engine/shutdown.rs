@@ -1,0 +1,282 @@
+//! The graceful stop: close everything, let what is held drain, and say how it went.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::cell::{Cell, Node};
+use super::census::Report;
+use super::clock::{Clock, Time};
+use super::context::{Cx, NodeState};
+use super::drive::Turn;
+use super::error::GraphError;
+use super::graph::{Core, Graph};
+use super::inbox::{self, Held};
+use super::park;
+use super::push::Signal;
+use super::source::bits;
+use super::topology::{Label, NodeId, Role, Site};
+
+impl Graph {
+    /// Closes all sources, has streams and iterators stop, waits until everything that is held has
+    /// reached its end, and reports. Nothing that was accepted is lost.
+    ///
+    /// From the first poll on emits return [`Closed`](crate::EmitError::Closed), and what is built
+    /// on the graph closes at once. A source that the graph itself feeds
+    /// ([`connect`](crate::Flow::connect)) takes what is on its way to it, and closes after.
+    ///
+    /// The graph's driver does the work. A graph that needs no driver closes at once; one that is
+    /// driven by hand is turned by this future, though its time stands still. A shutdown whose
+    /// future is dropped goes on, only nobody is told.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let graph = Graph::new();
+    /// let readings = graph.source::<u32>();
+    /// readings.sink(drop);
+    /// readings.emit_all(0..100)?;
+    /// let report = graph.shutdown().await?;
+    /// assert_eq!((report.accepted, report.delivered), (100, 100));
+    /// assert!(report.complete);
+    /// println!("{report}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`GraphError::Undriven`] where the graph has timers or futures and no driver, or loses it
+    /// meanwhile: the sources are closed all the same, and [`close`](Graph::close) or a new driver
+    /// lets go what is held. [`GraphError::Poisoned`], and [`GraphError::Inside`] from a closure of
+    /// the graph.
+    pub async fn shutdown(&self) -> Result<Report, GraphError> {
+        self.shut(None)?;
+        poll_fn(|task| self.poll_shut(task)).await
+    }
+
+    /// As [`shutdown`](Graph::shutdown), and gives up when `limit` has passed on the graph's clock.
+    /// Then the report is not [`complete`](Report::complete): its snapshot counts by node what
+    /// remained, and that is lost; receipts for it resolve as torn down.
+    ///
+    /// Where the data leads the clock there is no time to pass: then it waits as `shutdown` does.
+    ///
+    /// # Errors
+    /// As [`shutdown`](Graph::shutdown).
+    pub async fn shutdown_within(&self, limit: Duration) -> Result<Report, GraphError> {
+        self.shut(Some(limit))?;
+        poll_fn(|task| self.poll_shut(task)).await
+    }
+
+    /// As [`shutdown`](Graph::shutdown), on the calling thread: waits for the graph's driver, and
+    /// drives the graph itself where nobody does. The time of a graph that is driven by hand moves
+    /// on as far as deadlines need.
+    ///
+    /// ```
+    /// use headwater_operators::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = graph.source::<u32>();
+    /// numbers.sink(drop);
+    /// numbers.emit(1)?;
+    /// assert_eq!(graph.close()?.delivered, 1);
+    /// assert!(numbers.is_closed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`], and [`GraphError::Inside`] from a closure of any graph, where
+    /// waiting could be for ever.
+    pub fn close(&self) -> Result<Report, GraphError> {
+        if inbox::holding() {
+            return Err(GraphError::Inside);
+        }
+        self.shut(None)?;
+        let waker = park::thread_waker();
+        loop {
+            let (driven, manual) =
+                self.with(|cx| (cx.driven, matches!(cx.clock, Clock::Virtual(_))))?;
+            let own = (!driven).then(|| self.attach_driver(None));
+            let turn = match &own {
+                Some(driving) => driving.turn(&waker)?,
+                None if manual => self.core().locked(turn_now)?,
+                None => Turn::Idle,
+            };
+            let (report, dead) = self.with(|cx| (cx.report_or_wait(&waker), cx.graves()))?;
+            drop(dead);
+            if let Some(report) = report {
+                return Ok(report);
+            }
+            match turn {
+                Turn::Again | Turn::Finished => {}
+                Turn::Until(at) if manual => self.with(|cx| cx.set_now(at))?,
+                Turn::Until(at) => {
+                    let now = self.with(|cx| cx.clock.read())?;
+                    std::thread::park_timeout(at - now);
+                }
+                Turn::Idle => std::thread::park(),
+            }
+        }
+    }
+
+    /// Starts the shutdown, and sets its deadline.
+    fn shut(&self, limit: Option<Duration>) -> Result<(), GraphError> {
+        let alarm = self.fresh_id();
+        let owner = self.cell_owner();
+        self.with(|cx| {
+            cx.shut = true;
+            cx.close_all();
+            let limit = limit.filter(|_| !matches!(cx.clock, Clock::Led(_)));
+            if let Some(limit) = limit {
+                let cell = Cell::new(owner, Deadline);
+                let label = Arc::new(Label::new(alarm, Site::new("shutdown"), None));
+                cx.install_deadline(label, cell, cx.clock.read() + limit);
+            }
+        })
+    }
+
+    fn poll_shut(&self, task: &mut Context<'_>) -> Poll<Result<Report, GraphError>> {
+        loop {
+            let held = Held::enter(self.core());
+            let entered = self.core().enter(held.nested());
+            let mut cx = match entered {
+                Ok(cx) => cx,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            let early = self.core().settle(&mut cx);
+            let needs = cx.has_futures || cx.has_timers;
+            // Nobody else turns a graph that is driven by hand, or by nobody: what was started
+            // inside is to come to an end here.
+            let turn = if matches!(cx.clock, Clock::Virtual(_)) || !(cx.driven || needs) {
+                turn_now(self.core(), &mut cx)
+            } else {
+                Turn::Idle
+            };
+            let report = cx.report_or_wait(task.waker());
+            let undriven = !cx.driven && needs;
+            let idle = !cx.driven;
+            let late = self.core().settle(&mut cx);
+            let dead = cx.graves();
+            drop(cx);
+            held.leave();
+            drop(dead);
+            early.run();
+            late.run();
+            return Poll::Ready(match report {
+                Some(report) => Ok(report),
+                None if undriven => Err(GraphError::Undriven),
+                None if turn == Turn::Again || (idle && turn == Turn::Finished) => continue,
+                None => return Poll::Pending,
+            });
+        }
+    }
+}
+
+fn turn_now(core: &Core, cx: &mut Cx) -> Turn {
+    let now = cx.clock.read();
+    core.turn(cx, now)
+}
+
+/// Wakes who waits for the end when the time is up.
+struct Deadline;
+
+impl Node for Deadline {
+    fn tick(&mut self, cx: &mut Cx) {
+        if !cx.is_drained() {
+            cx.out_of_time = true;
+            cx.wakes.append(&mut cx.waiting_for_end);
+        }
+    }
+}
+
+impl Cx {
+    /// Closes all sources and pumps. Sources that the graph itself feeds may take longer.
+    pub(crate) fn close_all(&mut self) {
+        let roots: Vec<_> = self
+            .nodes
+            .iter()
+            .flatten()
+            .map(|node| (node.inlet.clone(), node.station.clone()))
+            .collect();
+        for (inlet, station) in roots {
+            if let Some(inlet) = inlet {
+                inlet.retire(self);
+            }
+            if let Some(station) = station {
+                station.signal(Signal::Close, self);
+            }
+        }
+        self.wake_driver = true;
+        self.todo = true;
+    }
+
+    fn install_deadline(&mut self, label: Arc<Label>, cell: Cell<Deadline>, at: Time) {
+        let id: NodeId = label.id();
+        if self.nodes.len() <= id.index() {
+            self.nodes.resize_with(id.index() + 1, || None);
+        }
+        let mut node = NodeState::new(label, Role::Operator);
+        node.station = Some(Arc::new(cell));
+        self.nodes[id.index()] = Some(node);
+        self.set_timer(id, at);
+    }
+
+    /// Whether all ends have seen their close, and nothing waits to come in.
+    fn is_drained(&self) -> bool {
+        self.open_ends == 0 && self.open_sources == 0 && !self.inbox.is_flagged()
+    }
+
+    /// The report, if the shutdown is over; else `waker` is called when it may be.
+    fn report_or_wait(&mut self, waker: &Waker) -> Option<Report> {
+        let drained = self.is_drained();
+        if !drained && !self.out_of_time {
+            if !self.waiting_for_end.iter().any(|w| w.will_wake(waker)) {
+                self.waiting_for_end.push(waker.clone());
+            }
+            return None;
+        }
+        let report = self.report_so_far();
+        if !drained {
+            let dead = self.tear_down(bits::CLOSED);
+            self.graves.extend(dead);
+            self.last_report = Some(report.clone());
+            self.wake_driver = true;
+            self.todo = true;
+        }
+        Some(report)
+    }
+
+    fn report_so_far(&mut self) -> Report {
+        // Who asks after the graph was given up gets the counts as they were then.
+        if let Some(report) = &self.last_report {
+            return report.clone();
+        }
+        let snapshot = self.snapshot();
+        let (mut accepted, mut delivered, mut inside) = (0, 0, 0);
+        for node in &snapshot.nodes {
+            let role = self.node(node.label().id()).map(|node| node.role);
+            match role {
+                // What a source still holds was accepted, and has not passed it.
+                Some(Role::Source) => accepted += node.counts.passed + node.counts.held,
+                // Neither the end of an element's way, nor the beginning of another's.
+                Some(Role::End) if node.label().kind() == "connect" => {
+                    inside += node.counts.passed - node.counts.dropped();
+                }
+                Some(Role::End) => delivered += node.counts.passed,
+                _ => {}
+            }
+        }
+        Report {
+            snapshot,
+            accepted: accepted.saturating_sub(inside),
+            delivered,
+            complete: !self.out_of_time,
+        }
+    }
+
+    /// What was torn down, to be dropped outside of the lock.
+    fn graves(&mut self) -> Vec<Box<dyn std::any::Any + Send>> {
+        std::mem::take(&mut self.graves)
+    }
+}
