@@ -34,6 +34,11 @@ impl<N: Send> Cell<N> {
         *self.0.rw(&mut cx.cells).get_mut() = Some(node);
     }
 
+    /// The node for good, if it is there: a panic may have dropped it while it was out.
+    pub(crate) fn remove(&self, cx: &mut Cx) -> Option<Box<N>> {
+        self.0.rw(&mut cx.cells).get_mut().take()
+    }
+
     /// The node, for work that does not need the context.
     #[inline]
     pub(crate) fn open<'a>(&'a self, cx: &'a mut Cx) -> &'a mut N {

@@ -290,13 +290,19 @@ impl Core {
         if let Err(poisoned) = self.state.lock() {
             let mut cx = poisoned.into_inner();
             let dead: Vec<_> = cx.nodes.drain(..).collect();
+            // Sources that the user still has would keep alive what hangs from them.
+            let runs: Vec<_> = dead
+                .iter()
+                .flatten()
+                .filter_map(|node| node.inlet.as_ref()?.uproot(&mut cx))
+                .collect();
             let mail = std::mem::take(&mut cx.mail);
             let wakes: Vec<Waker> = cx.waiting_for_end.drain(..).collect();
             drop(cx);
             for inlet in dead.iter().flatten().filter_map(|n| n.inlet.as_ref()) {
                 inlet.abandon();
             }
-            drop((dead, mail));
+            drop((dead, runs, mail));
             wakes.into_iter().for_each(Waker::wake);
         }
     }

@@ -1,5 +1,6 @@
 //! Where elements are emitted by hand, from any thread.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::Location;
@@ -109,6 +110,8 @@ pub(crate) trait Inlet: Send + Sync {
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
     /// The graph is poisoned: nobody waits any more.
     fn abandon(&self);
+    /// What hangs from the source of a poisoned graph, to be dropped without the lock.
+    fn uproot(&self, cx: &mut Cx) -> Option<Box<dyn Any + Send>>;
 }
 
 impl<T: InGraph> Source<T> {
@@ -865,6 +868,10 @@ impl<T: InGraph> Inlet for SourceCell<T> {
             Err(_) => return,
         };
         senders.into_iter().for_each(Waker::wake);
+    }
+
+    fn uproot(&self, cx: &mut Cx) -> Option<Box<dyn Any + Send>> {
+        self.head.remove(cx).map(|head| head as Box<dyn Any + Send>)
     }
 }
 
