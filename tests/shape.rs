@@ -135,6 +135,13 @@ proptest! {
         let mut sum = 0;
         let expected: Vec<_> = input.iter().map(|x| { sum += x; sum }).collect();
         agrees(&input, &cuts, |s| s.accumulate(0, |sum, x| sum + x), &expected)?;
+        // A state that must be dropped is taken out and put back.
+        let texts: Vec<_> = expected.iter().map(i64::to_string).collect();
+        agrees(&input, &cuts, |s| {
+            s.accumulate("0".to_owned(), |sum, x| {
+                (sum.parse::<i64>().unwrap_or_default() + x).to_string()
+            })
+        }, &texts)?;
         agrees(&input, &cuts, |s| s.map_with_state(0, |sum, x| { *sum += x; *sum }), &expected)?;
     }
 
