@@ -320,6 +320,42 @@ fn a_panic_poisons_the_graph_and_what_it_held_is_lost() {
     drop(time);
 }
 
+#[test]
+fn a_panic_while_the_driver_drains_loses_the_element_under_way() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<i64>();
+    let list = source.buffer(4).map(|x| 1 / x).sink_to_list();
+    let good = source.emit_tracked(1).unwrap();
+    let bad = source.emit_tracked(0).unwrap();
+    let behind = source.emit_tracked(1).unwrap();
+    assert!(catch_unwind(AssertUnwindSafe(|| time.settle())).is_err());
+    assert!(matches!(source.emit(1), Err(EmitError::Poisoned(1))));
+    assert_eq!(good.outcome(), Some(Ok(())));
+    assert_eq!(bad.outcome(), Some(Err(Lost::Panicked)));
+    assert_eq!(behind.outcome(), Some(Err(Lost::TornDown)));
+    assert_eq!(list.take(), [1]);
+}
+
+#[test]
+fn a_failure_of_an_element_emitted_from_a_closure_goes_to_the_handler() {
+    let graph = Graph::new();
+    let errors = Arc::new(Mutex::new(0));
+    let note = errors.clone();
+    graph.on_error(OnError::call(move |_| *note.lock().unwrap() += 1));
+    let source = graph.source::<i64>();
+    let weak = source.downgrade();
+    let list = source.try_map(inverse).sink_to_list();
+    let _ = source.sink(move |x| {
+        if x > 0 {
+            weak.emit(x - 50).unwrap();
+        }
+    });
+    source.emit(50).unwrap();
+    assert_eq!(list.take(), [2]);
+    assert_eq!(*errors.lock().unwrap(), 1);
+}
+
 /// Fails on multiples of `n`.
 fn refusing(n: i64) -> impl Fn(i64) -> Result<i64, BoxError> + Clone {
     move |x| {
