@@ -87,7 +87,13 @@ where
 {
     #[inline]
     fn step<N: Push<S>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
-        if let Some(state) = self.state.take() {
+        if !std::mem::needs_drop::<S>() {
+            // To clone it is to copy it: cheaper than to take it out and to put it back.
+            if let Some(state) = &mut self.state {
+                *state = (self.f)(state.clone(), item);
+                next.push(state.clone(), cx);
+            }
+        } else if let Some(state) = self.state.take() {
             let state = (self.f)(state, item);
             self.state = Some(state.clone());
             next.push(state, cx);

@@ -10,6 +10,20 @@ pub(crate) trait Step<T, U>: Send + 'static {
     /// Takes an element and passes on what becomes of it.
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
 
+    /// Takes many elements. One that may fail says how to loop without a call in the loop: it would
+    /// keep what the run counts from staying in registers.
+    #[inline]
+    fn step_all<N: Push<U>>(
+        &mut self,
+        items: &mut impl Iterator<Item = T>,
+        next: &mut N,
+        cx: &mut Cx,
+    ) {
+        for item in items {
+            self.step(item, next, cx);
+        }
+    }
+
     /// An element failed above: its failure goes on in its place.
     #[inline]
     fn fail<N: Push<U>>(&mut self, failure: Failure, next: &mut N, cx: &mut Cx) {
@@ -53,14 +67,11 @@ where
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         if self.out.next.batches() {
-            for item in items.drain(..) {
-                self.step.step(item, &mut self.out, cx);
-            }
+            self.step.step_all(&mut items.drain(..), &mut self.out, cx);
             self.out.flush(cx);
         } else {
-            for item in items.drain(..) {
-                self.step.step(item, &mut self.out.next, cx);
-            }
+            self.step
+                .step_all(&mut items.drain(..), &mut self.out.next, cx);
         }
     }
 

@@ -87,11 +87,37 @@ where
         match (self.predicate)(&item) {
             Ok(true) => next.push(item, cx),
             Ok(false) => {}
-            Err(error) => {
-                let failure = Failure::with_element(&self.label, error, item);
-                next.signal(Signal::Fail(failure), cx);
-            }
+            Err(error) => self.fail_one(error, item, next, cx),
         }
+    }
+
+    #[inline]
+    fn step_all<N: Push<T>>(
+        &mut self,
+        items: &mut impl Iterator<Item = T>,
+        next: &mut N,
+        cx: &mut Cx,
+    ) {
+        while let Some((error, item)) = items.find_map(|item| match (self.predicate)(&item) {
+            Ok(passes) => {
+                if passes {
+                    next.push(item, cx);
+                }
+                None
+            }
+            Err(error) => Some((error, item)),
+        }) {
+            self.fail_one(error, item, next, cx);
+        }
+    }
+}
+
+impl<F> TryFilterStep<F> {
+    #[cold]
+    #[inline(never)]
+    fn fail_one<T: InGraph>(&self, error: BoxError, item: T, next: &mut impl Push<T>, cx: &mut Cx) {
+        let failure = Failure::with_element(&self.label, error, item);
+        next.signal(Signal::Fail(failure), cx);
     }
 }
 

@@ -86,6 +86,24 @@ where
             Err(error) => self.fail_one(error, next, cx),
         }
     }
+
+    #[inline]
+    fn step_all<N: Push<U>>(
+        &mut self,
+        items: &mut impl Iterator<Item = T>,
+        next: &mut N,
+        cx: &mut Cx,
+    ) {
+        while let Some(error) = items.find_map(|item| match (self.f)(item) {
+            Ok(item) => {
+                next.push(item, cx);
+                None
+            }
+            Err(error) => Some(error),
+        }) {
+            self.fail_one(error, next, cx);
+        }
+    }
 }
 
 impl<F> TryMapStep<F> {
