@@ -519,6 +519,33 @@ fn windows_wait_while_somebody_downstream_is_full_and_then_their_origin_does() {
 }
 
 #[test]
+fn windows_led_by_the_data_go_on_without_a_driver_when_there_is_room_again() {
+    let graph = Graph::new();
+    let source = graph.source::<u64>();
+    source.lead_clock(|at| Time::from_millis(*at));
+    let gate = graph.source::<char>();
+    let rows = source
+        .timed_window(ms(10))
+        .max_len(2)
+        .zip(&gate)
+        .capacity(1)
+        .sink_to_list();
+    source.emit_all([5, 15, 25]).unwrap();
+    assert!(matches!(source.emit(35), Err(EmitError::Full(35))));
+    gate.emit('a').unwrap();
+    source.emit(35).unwrap();
+    source.close();
+    gate.emit_all(['b', 'c', 'd']).unwrap();
+    let expected = [
+        (vec![5], 'a'),
+        (vec![15], 'b'),
+        (vec![25], 'c'),
+        (vec![35], 'd'),
+    ];
+    assert_eq!(rows.take(), expected);
+}
+
+#[test]
 fn a_folding_window_keeps_one_state_waiting_and_then_its_origin_waits() {
     let graph = Graph::new();
     let time = graph.drive_manually();

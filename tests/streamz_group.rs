@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{EmitError, Manual};
+use headwater::{EmitError, Manual, OnFull};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -122,6 +122,53 @@ fn each_key_has_its_own_timer() {
     assert_eq!(groups.take(), [[1, 3]]);
 }
 
+// case: probe/error_spares_partition_timeout
+#[test]
+fn a_flush_that_fails_spares_the_next_and_the_emitter() {
+    let (graph, time, source) = driven();
+    let failed = Arc::new(Mutex::new(Vec::new()));
+    graph.on_error(OnError::call({
+        let failed = failed.clone();
+        move |failure| {
+            failed
+                .lock()
+                .unwrap()
+                .extend(failure.take_element::<Vec<u32>>())
+        }
+    }));
+    // Two groups grow old at once, and there is room for one.
+    let groups = source
+        .partition(10)
+        .max_age(ms(10))
+        .by_key(|x| *x)
+        .buffer(1)
+        .on_full(OnFull::Fail)
+        .sink_to_list();
+    source.emit(1).unwrap();
+    source.emit(0).unwrap();
+    time.advance(ms(30));
+    for x in [2, 3] {
+        source.emit(x).unwrap();
+        time.advance(ms(30));
+    }
+    assert_eq!(groups.take(), [[1], [2], [3]]);
+    assert_eq!(*failed.lock().unwrap(), [[0]]);
+}
+
+// case: core/test_timed_window_str
+#[test]
+fn a_window_shows_by_its_kind_or_its_name() {
+    let (graph, _time, source) = driven();
+    let _ = source.timed_window(ms(50)).sink(|_| {});
+    let _ = source
+        .timed_window(ms(50))
+        .named("twenty a second")
+        .sink(|_| {});
+    let picture = graph.topology().to_string();
+    assert!(picture.contains("source -> timed_window"));
+    assert!(picture.contains("twenty a second -> sink"));
+}
+
 // case: core/test_sliding_window/partial, probe/sliding_window_partial_3, probe/sliding_window_1
 #[test]
 fn sliding_windows_start_short() {
@@ -225,7 +272,7 @@ fn windows_wait_for_a_slow_reader_and_nothing_is_lost() {
         .sink_to_list();
     let mut refused_at = None;
     let mut waiting: Vec<u32> = (0..5).rev().collect();
-    for at in (0..800).step_by(10) {
+    for at in (0..600).step_by(10) {
         if at % 100 == 0 && at > 0 {
             turns.emit(()).unwrap();
             time.settle();

@@ -334,6 +334,12 @@ impl Cx {
         }
     }
 
+    /// Whether nobody drives, since the elements bring the time along: then they also bring those
+    /// along who waited for room downstream.
+    pub(crate) fn is_led_alone(&self) -> bool {
+        !self.driven && !self.has_futures && matches!(self.clock, Clock::Led(_))
+    }
+
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
         while let Some((at, node)) = self.timers.pop_due(now) {
