@@ -92,6 +92,27 @@ fn windows(items: &[(u64, u32)], every: u64, max: usize) -> Vec<Vec<(u64, u32)>>
         .collect()
 }
 
+/// Groups by `x % modulus` of up to n, each emitted when its first element is `age` old.
+fn aged(items: &[(u64, u32)], n: usize, modulus: u32, age: u64) -> Vec<Vec<(u64, u32)>> {
+    let (mut groups, mut out) = (Vec::<Vec<(u64, u32)>>::new(), Vec::new());
+    for item in items {
+        while groups.first().is_some_and(|g| g[0].0 + age <= item.0) {
+            out.push(groups.remove(0));
+        }
+        let same = |g: &Vec<(u64, u32)>| g[0].1 % modulus == item.1 % modulus;
+        let at = groups.iter().position(same).unwrap_or_else(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[at].push(*item);
+        if groups[at].len() == n {
+            out.push(groups.remove(at));
+        }
+    }
+    out.extend(groups);
+    out
+}
+
 fn recording() -> impl Strategy<Value = Vec<(u64, u32)>> {
     prop::collection::vec((0_u64..40, any::<u32>()), 0..60).prop_map(|steps| {
         let mut at = 0;
@@ -225,6 +246,79 @@ proptest! {
         }
         source.close();
         check(live)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn groups_that_grow_old_are_the_same_live_and_led_by_the_data(
+        items in recording(),
+        n in 1_usize..6,
+        modulus in 1_u32..5,
+        age in 1_u64..80,
+    ) {
+        let build = |source: &Source<(u64, u32)>| {
+            let groups = source.partition(n).max_age(ms(age));
+            let keyed = source.partition(n).max_age(ms(age)).by_key(move |r| r.1 % modulus);
+            (groups.sink_to_list(), keyed.sink_to_list())
+        };
+        let check = |(groups, by_key): (List<Vec<(u64, u32)>>, List<Vec<(u64, u32)>>)| {
+            prop_assert_eq!(groups.take(), aged(&items, n, 1, age));
+            prop_assert_eq!(by_key.take(), aged(&items, n, modulus, age));
+            Ok(())
+        };
+
+        let source = Source::new();
+        source.lead_clock(|(at, _)| Time::from_millis(*at));
+        let led = build(&source);
+        source.emit_all(items.iter().copied()).unwrap();
+        source.close();
+        check(led)?;
+
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source();
+        let live = build(&source);
+        for item in &items {
+            time.advance(Time::from_millis(item.0) - time.now());
+            source.emit(*item).unwrap();
+        }
+        source.close();
+        check(live)?;
+    }
+
+    #[test]
+    fn every_tracked_element_is_done_after_the_close_and_none_before_its_group(
+        tracked in prop::collection::vec(any::<bool>(), 0..40),
+        n in 1_usize..6,
+    ) {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<usize>();
+        let _ = source.partition(n).sink(|_| {});
+        let _ = source.partition(n).max_age(ms(7)).sink(|_| {});
+        let _ = source.partition(n).by_key(|_| ()).sink(|_| {});
+        let _ = source.fold_partition(n, Sum).buffer(100).sink(|_| {});
+        let _ = source.rolling(n, Sum).full().sink(|_| {});
+        let mut receipts = Vec::new();
+        for (x, tracked) in tracked.iter().enumerate() {
+            if *tracked {
+                receipts.push((x, source.emit_tracked(x).unwrap()));
+            } else {
+                source.emit(x).unwrap();
+            }
+            time.settle();
+            for (at, receipt) in &receipts {
+                let grouped = at / n < (x + 1) / n;
+                prop_assert_eq!(receipt.outcome(), grouped.then_some(Ok(())));
+            }
+        }
+        let _ = source.sliding_window(n).sink(|_| {});
+        source.close();
+        time.settle();
+        prop_assert!(receipts.iter().all(|(_, r)| r.outcome() == Some(Ok(()))));
     }
 }
 

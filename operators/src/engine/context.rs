@@ -480,23 +480,32 @@ impl Cx {
         }
     }
 
-    /// Brings the state bits of all sources up to date: stopped, undriven.
-    pub(crate) fn refresh_inlets(&mut self) {
+    /// What all sources should know of the graph: stopped, undriven, led.
+    pub(crate) fn inlet_bits(&self) -> [(u8, bool); 3] {
         let led = matches!(self.clock, Clock::Led(_));
         // Elements that lead the clock bring the time along; futures need somebody who polls.
         let undriven = !self.driven && (self.has_futures || (self.has_timers && !led));
-        let stopped = self.stopped.is_some();
+        [
+            (bits::UNDRIVEN, undriven),
+            (bits::STOPPED, self.stopped.is_some()),
+            (bits::LED, led),
+        ]
+    }
+
+    /// Brings the state bits of all sources up to date.
+    pub(crate) fn refresh_inlets(&mut self) {
         for inlet in self.nodes.iter().flatten().filter_map(|n| n.inlet.as_ref()) {
-            for (bit, on) in [
-                (bits::UNDRIVEN, undriven),
-                (bits::STOPPED, stopped),
-                (bits::LED, led),
-            ] {
-                if on {
-                    inlet.state().fetch_or(bit, Ordering::Relaxed);
-                } else {
-                    inlet.state().fetch_and(!bit, Ordering::Relaxed);
-                }
+            self.refresh_inlet(&**inlet);
+        }
+    }
+
+    /// Brings the state bits of one source up to date.
+    pub(crate) fn refresh_inlet(&self, inlet: &dyn Inlet) {
+        for (bit, on) in self.inlet_bits() {
+            if on {
+                inlet.state().fetch_or(bit, Ordering::Relaxed);
+            } else {
+                inlet.state().fetch_and(!bit, Ordering::Relaxed);
             }
         }
     }
