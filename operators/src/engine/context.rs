@@ -377,6 +377,12 @@ impl Cx {
         }
     }
 
+    /// Whether nobody drives, since the elements bring the time along: then they also bring those
+    /// along who waited for room downstream.
+    pub(crate) fn is_led_alone(&self) -> bool {
+        !self.driven && !self.has_futures && matches!(self.clock, Clock::Led(_))
+    }
+
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
         while let Some((at, node)) = self.timers.pop_due(now) {
@@ -552,28 +558,37 @@ impl Cx {
         }
     }
 
-    /// Brings the state bits of all sources up to date: stopped, undriven.
-    pub(crate) fn refresh_inlets(&mut self) {
+    /// What all sources should know of the graph: stopped, undriven, led.
+    pub(crate) fn inlet_bits(&self) -> [(u8, bool); 3] {
         let led = matches!(self.clock, Clock::Led(_));
         // Elements that lead the clock bring the time along; futures need somebody who polls.
         let undriven = !self.driven && (self.has_futures || (self.has_timers && !led));
-        let stopped = self.stopped.is_some();
-        let wakes = &mut self.wakes;
-        for inlet in self.nodes.iter().flatten().filter_map(|n| n.inlet.as_ref()) {
-            for (bit, on) in [
-                (bits::UNDRIVEN, undriven),
-                (bits::STOPPED, stopped),
-                (bits::LED, led),
-            ] {
-                if on {
-                    let before = inlet.state().fetch_or(bit, Ordering::Release);
-                    if before & bit == 0 && bit & bits::REFUSED != 0 {
-                        // Who waits for room now waits in vain.
-                        inlet.take_senders(wakes);
-                    }
-                } else {
-                    inlet.state().fetch_and(!bit, Ordering::Relaxed);
+        [
+            (bits::UNDRIVEN, undriven),
+            (bits::STOPPED, self.stopped.is_some()),
+            (bits::LED, led),
+        ]
+    }
+
+    /// Brings the state bits of all sources up to date.
+    pub(crate) fn refresh_inlets(&mut self) {
+        let inlets: Vec<_> = self.nodes.iter().flatten().filter_map(|n| n.inlet.clone()).collect();
+        for inlet in inlets {
+            self.refresh_inlet(&*inlet);
+        }
+    }
+
+    /// Brings the state bits of one source up to date.
+    pub(crate) fn refresh_inlet(&mut self, inlet: &dyn Inlet) {
+        for (bit, on) in self.inlet_bits() {
+            if on {
+                let before = inlet.state().fetch_or(bit, Ordering::Release);
+                if before & bit == 0 && bit & bits::REFUSED != 0 {
+                    // Who waits for room now waits in vain.
+                    inlet.take_senders(&mut self.wakes);
                 }
+            } else {
+                inlet.state().fetch_and(!bit, Ordering::Relaxed);
             }
         }
     }

@@ -303,7 +303,7 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
-            } else {
+            } else if !(cx.is_led_alone() && cx.poll_next()) {
                 break;
             }
         }

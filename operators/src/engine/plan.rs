@@ -153,6 +153,7 @@ impl Plan {
     }
 
     fn apply(self, cx: &mut Cx) {
+        let inlet_bits = cx.inlet_bits();
         for node in &self.nodes {
             let at = node.label.id().index();
             if cx.nodes.len() <= at {
@@ -170,9 +171,9 @@ impl Plan {
             }
         }
         cx.open_sources += self.inlets.len();
-        for (id, inlet) in self.inlets {
-            if let Some(node) = cx.node(id) {
-                node.inlet = Some(inlet);
+        for (id, inlet) in &self.inlets {
+            if let Some(node) = cx.node(*id) {
+                node.inlet = Some(inlet.clone());
             }
         }
         if let Ok(mut topology) = cx.topology.lock() {
@@ -200,7 +201,14 @@ impl Plan {
         if self.led {
             cx.lead();
         }
-        cx.refresh_inlets();
+        if cx.inlet_bits() == inlet_bits {
+            // Nothing new for the others: a graph of n sources is not built in n² steps.
+            for (_, inlet) in &self.inlets {
+                cx.refresh_inlet(&**inlet);
+            }
+        } else {
+            cx.refresh_inlets();
+        }
         for id in self.starts {
             cx.wake(id);
         }

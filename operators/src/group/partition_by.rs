@@ -103,9 +103,6 @@ where
 
     fn build<N: Push<Vec<R::Item>>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
-        if self.age.is_some() {
-            plan.has_timers();
-        }
         let node = KeyedNode {
             label: label.clone(),
             n: self.n,
@@ -121,8 +118,55 @@ where
             alarm: Alarm::default(),
             next: Box::new(next),
         };
-        let cell = plan.cell(&label, node);
-        self.upstream.build(Port::<_>(cell), plan);
+        let push = if self.age.is_some() {
+            plan.has_timers();
+            KeyedPush::Timed(Port(plan.cell(&label, node)))
+        } else {
+            KeyedPush::Inline(Box::new(node))
+        };
+        self.upstream.build(push, plan);
+    }
+}
+
+/// Without an age no timer enters the node, so that it needs no cell. One type for both ways, since
+/// the run above is compiled once for each.
+enum KeyedPush<T, F, K> {
+    Inline(Box<KeyedNode<T, F, K>>),
+    Timed(Port<KeyedNode<T, F, K>>),
+}
+
+impl<T, F, K> Push<T> for KeyedPush<T, F, K>
+where
+    T: InGraph,
+    F: FnMut(&T) -> K + InGraph,
+    K: Hash + Eq + Clone + InGraph,
+{
+    #[inline]
+    fn push(&mut self, item: T, cx: &mut Cx) {
+        match self {
+            KeyedPush::Inline(node) => node.enter(item, cx),
+            KeyedPush::Timed(port) => port.push(item, cx),
+        }
+    }
+
+    #[inline]
+    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        match self {
+            KeyedPush::Inline(node) => node.enter_batch(items, cx),
+            KeyedPush::Timed(port) => port.push_batch(items, cx),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        match self {
+            KeyedPush::Inline(node) => node.enter_signal(signal, cx),
+            KeyedPush::Timed(port) => port.signal(signal, cx),
+        }
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        true
     }
 }
 
@@ -215,13 +259,12 @@ where
 
     /// All groups have the same age, so the oldest one's deadline is the next.
     fn arm(&mut self, cx: &mut Cx) {
-        if self.age.is_some() {
-            if let Some((_, (_, deadline))) = self.order.first_key_value() {
-                // One that is overdue waits for room, and for no timer.
-                if *deadline > cx.now() {
-                    self.alarm.set(self.label.id(), *deadline, cx);
-                }
-            }
+        let Some((_, (_, deadline))) = self.order.first_key_value() else {
+            return;
+        };
+        // One that is overdue waits for room, and for no timer.
+        if self.age.is_some() && *deadline > cx.now() {
+            self.alarm.set(self.label.id(), *deadline, cx);
         }
     }
 }
