@@ -179,7 +179,7 @@ impl Scripted {
         })))
     }
 
-    fn with<U>(&self, change: impl FnOnce(&mut Script) -> U) -> U {
+    fn script<U>(&self, change: impl FnOnce(&mut Script) -> U) -> U {
         let mut script = self.0.lock().unwrap();
         let answer = change(&mut script);
         if let Some(waker) = script.waker.take() {
@@ -237,14 +237,14 @@ fn forwarded_elements_are_done_when_the_sink_has_flushed_them() {
     source.forward(sink.clone());
     let receipts: Vec<_> = (0..3).map(|x| source.emit_tracked(x).unwrap()).collect();
     time.settle();
-    assert_eq!(sink.with(|s| s.got.clone()), [0, 1, 2]);
+    assert_eq!(sink.script(|s| s.got.clone()), [0, 1, 2]);
     assert!(receipts.iter().all(|r| r.outcome().is_none()));
-    sink.with(|s| s.flush = true);
+    sink.script(|s| s.flush = true);
     time.settle();
     assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));
     source.close();
     time.settle();
-    assert!(sink.with(|s| s.closed));
+    assert!(sink.script(|s| s.closed));
     let passed = graph
         .snapshot()
         .unwrap()
@@ -266,10 +266,10 @@ fn a_sink_that_is_never_ready_makes_its_source_wait() {
     time.settle();
     assert_eq!(accepted, FORWARD_CAPACITY);
     assert!(matches!(source.emit(0), Err(EmitError::Full(0))));
-    sink.with(|s| s.ready = true);
+    sink.script(|s| s.ready = true);
     time.settle();
     assert!(
-        sink.with(|s| s.flushed.clone())
+        sink.script(|s| s.flushed.clone())
             .into_iter()
             .eq(0..FORWARD_CAPACITY as u32)
     );
@@ -287,7 +287,7 @@ fn a_sink_that_failed_fails_what_follows_and_nobody_waits_for_it() {
     }));
     let source = graph.source::<u32>();
     let sink = Scripted::new(true, true);
-    sink.with(|s| s.fail_at = Some(1));
+    sink.script(|s| s.fail_at = Some(1));
     source.forward(sink.clone());
     let receipts: Vec<_> = (0..3).map(|x| source.emit_tracked(x).unwrap()).collect();
     time.settle();
@@ -309,7 +309,7 @@ fn a_sink_that_failed_fails_what_follows_and_nobody_waits_for_it() {
     assert_eq!(failure.take_element::<u32>(), Some(7));
     source.close();
     time.settle();
-    assert!(!sink.with(|s| s.closed));
+    assert!(!sink.script(|s| s.closed));
 }
 
 proptest! {
@@ -326,20 +326,20 @@ proptest! {
         let mut receipts = Vec::new();
         for act in acts {
             match act {
-                0 => sink.with(|s| s.ready ^= true),
-                1 => sink.with(|s| s.flush ^= true),
+                0 => sink.script(|s| s.ready ^= true),
+                1 => sink.script(|s| s.flush ^= true),
                 _ => receipts.push(source.emit_tracked(receipts.len() as u32).unwrap()),
             }
             time.settle();
-            let flushed = sink.with(|s| s.flushed.len());
+            let flushed = sink.script(|s| s.flushed.len());
             time.settle();
             let done = receipts.iter().take_while(|r| r.outcome().is_some()).count();
             prop_assert_eq!(done, flushed);
         }
         source.close();
-        sink.with(|s| (s.ready, s.flush) = (true, true));
+        sink.script(|s| (s.ready, s.flush) = (true, true));
         time.settle();
-        let (flushed, closed) = sink.with(|s| (s.flushed.clone(), s.closed));
+        let (flushed, closed) = sink.script(|s| (s.flushed.clone(), s.closed));
         prop_assert!(closed);
         prop_assert!(flushed.into_iter().eq(0..receipts.len() as u32));
         prop_assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));

@@ -10,7 +10,7 @@ use headwater::{EmitError, InGraph, Manual, Source};
 
 /// The part that futures may hold: it does not keep the graph's driver.
 #[derive(Clone)]
-pub struct Clock(Arc<Mutex<State>>);
+pub(crate) struct Clock(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -20,15 +20,14 @@ struct State {
     sleepers: BTreeMap<(u64, usize), oneshot::Sender<()>>,
 }
 
-#[allow(dead_code, reason = "not every test crate uses all of it")]
 impl Clock {
     /// Milliseconds since the night began.
-    pub fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.0.lock().unwrap().now
     }
 
     /// Ends `ms` after it was made.
-    pub fn sleep(&self, ms: u64) -> impl Future<Output = ()> + Send + 'static + use<> {
+    pub(crate) fn sleep(&self, ms: u64) -> impl Future<Output = ()> + Send + 'static + use<> {
         let (wake, woken) = oneshot::channel();
         let state = &mut *self.0.lock().unwrap();
         state.naps += 1;
@@ -40,19 +39,18 @@ impl Clock {
 }
 
 /// Graph time and naps, moved together.
-pub struct Night {
+pub(crate) struct Night {
     time: Manual,
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }
 
-#[allow(dead_code, reason = "not every test crate uses all of it")]
 impl Night {
-    pub fn new(time: Manual) -> Night {
+    pub(crate) fn new(time: Manual) -> Night {
         let clock = Clock(Arc::default());
         Night { time, clock }
     }
 
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.time.settle();
     }
 
@@ -62,7 +60,7 @@ impl Night {
     }
 
     /// Moves time to `at`, ending all naps on the way, each at its moment.
-    pub fn until(&self, at: u64) {
+    pub(crate) fn until(&self, at: u64) {
         self.settle();
         while let Some(next) = self.next().filter(|next| *next <= at) {
             self.step(next);
@@ -81,12 +79,12 @@ impl Night {
         self.clock.0.lock().unwrap().now = at;
     }
 
-    pub fn advance(&self, ms: u64) {
+    pub(crate) fn advance(&self, ms: u64) {
         self.until(self.clock.now() + ms);
     }
 
     /// What an awaited emit does: waits, in virtual time, until there is room.
-    pub fn emit_waiting<T: InGraph>(&self, source: &Source<T>, item: T) {
+    pub(crate) fn emit_waiting<T: InGraph>(&self, source: &Source<T>, item: T) {
         let mut next = item;
         loop {
             match source.emit(next) {
