@@ -13,7 +13,9 @@ use headwater::{BoxFlow, Lost, Outcome, WorkerPanicked, zip};
 use proptest::prelude::*;
 
 /// Futures that finish when the test says so.
-struct Jobs<U>(Arc<Mutex<VecDeque<(u32, oneshot::Sender<U>)>>>);
+struct Jobs<U>(Arc<Mutex<Running<U>>>);
+
+type Running<U> = VecDeque<(u32, oneshot::Sender<U>)>;
 
 impl<U> Clone for Jobs<U> {
     fn clone(&self) -> Self {
@@ -131,6 +133,48 @@ proptest! {
             let good: Vec<u32> = out.into_iter().filter(|x| !failing.contains(x)).collect();
             prop_assert_eq!(seen.get(), good);
         }
+    }
+
+    /// Across a fork, a join, failures and a sink that finishes as it likes: each handle once.
+    #[test]
+    fn every_item_of_an_acked_stream_is_acknowledged_exactly_once(
+        failing in prop::collection::vec(any::<bool>(), 0..60),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 60),
+        (n, writes) in (1usize..5, 1usize..5),
+        ordered in any::<bool>(),
+    ) {
+        let graph = Graph::new();
+        graph.on_error(OnError::call(|_| {}));
+        let time = graph.drive_manually();
+        let (flow, acks) = acked(&graph, 0..failing.len() as u32);
+        let fails = failing.clone();
+        let flow = flow.try_map_async(n, move |x| {
+            let fails = fails[x as usize];
+            async move { if fails { Err("no".into()) } else { Ok(x) } }
+        });
+        let shared = if ordered { flow.share() } else { flow.unordered().share() };
+        let jobs = Jobs::new();
+        let start = jobs.clone();
+        shared.map_async(3, |x| async move { x }).sink_async(writes, move |x| start.start(x));
+        let rows = zip((&shared, shared.buffer(3))).sink_to_list();
+        let mut order = order.into_iter();
+        let mut written = Vec::new();
+        time.settle();
+        while jobs.running() > 0 {
+            prop_assert!(jobs.running() <= writes);
+            let told: Vec<_> = acks.lock().unwrap().iter().map(|(x, _)| *x).collect();
+            prop_assert!(told.iter().all(|x| written.contains(x) || failing[*x as usize]));
+            written.push(jobs.finish(order.next().unwrap().index(jobs.running()), |_| ()));
+            time.settle();
+        }
+        prop_assert_eq!(rows.len(), failing.iter().filter(|fails| !**fails).count());
+        let mut acks = std::mem::take(&mut *acks.lock().unwrap());
+        acks.sort_by_key(|(handle, _)| *handle);
+        let expected = failing.iter().enumerate().map(|(x, fails)| match fails {
+            true => (x as u32, Err(Lost::Failed)),
+            false => (x as u32, Ok(())),
+        });
+        prop_assert!(acks.into_iter().eq(expected));
     }
 
     /// Pumped, in batches or not, through any limit: the same elements in the same order.
@@ -576,4 +620,58 @@ fn an_acked_stream_waits_for_a_stalled_sink() {
         .sink_async(4, |_| futures::future::pending());
     time.settle();
     assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn a_branch_that_is_disconnected_finishes_what_is_in_flight() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let jobs = Jobs::new();
+    let start = jobs.clone();
+    let branch = source.sink_async(2, move |x| start.start(x));
+    let receipt = source.emit_tracked(1).unwrap();
+    time.settle();
+    branch.disconnect();
+    source.emit(2).unwrap();
+    time.settle();
+    assert_eq!(receipt.outcome(), None);
+    assert_eq!(jobs.finish(0, |_| ()), 1);
+    time.settle();
+    assert_eq!(receipt.outcome(), Some(Ok(())));
+    assert_eq!(jobs.running(), 0);
+}
+
+#[test]
+fn a_sender_waits_for_a_slot() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let jobs = Jobs::new();
+    let start = jobs.clone();
+    source.sink_async(1, move |x| start.start(x));
+    source.emit(1).unwrap();
+    let mut waiting = Box::pin(source.send(2));
+    assert!(futures::FutureExt::now_or_never(&mut waiting).is_none());
+    time.settle();
+    jobs.finish(0, |_| ());
+    assert!(futures::FutureExt::now_or_never(&mut waiting).is_none());
+    time.settle();
+    assert!(futures::FutureExt::now_or_never(&mut waiting).is_some_and(|sent| sent.is_ok()));
+    time.settle();
+    assert_eq!(jobs.finish(0, |_| ()), 2);
+}
+
+#[test]
+fn a_graph_that_stops_at_a_failure_pumps_no_more() {
+    let graph = Graph::new();
+    graph.on_error(OnError::Stop);
+    let (flow, acks) = acked(&graph, 0..100);
+    flow.try_sink_async(1, |x| async move {
+        if x == 3 { Err("three".into()) } else { Ok(()) }
+    });
+    assert!(matches!(graph.run(), Err(GraphError::Stopped(_))));
+    let acks = acks.lock().unwrap();
+    assert_eq!(acks.last(), Some(&(3, Err(Lost::Failed))));
+    assert_eq!(acks.len(), 4);
 }
