@@ -173,9 +173,15 @@ impl Graph {
     }
 
     /// Changes the structure: at once, or when the closure that is running has finished.
+    ///
+    /// From a destructor that runs in an unwinding it is left to others: a closure that panicked
+    /// then would abort the program.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Cx) + Send + 'static) {
         self.core.inbox.leave(Entry::Task(Box::new(change)));
-        if inbox::holding() {
+        if std::thread::panicking() {
+            self.core.wakeups.driver.wake();
+            self.core.wakeups.wake_listeners();
+        } else if inbox::holding() {
             if !inbox::holding_innermost(&self.core) {
                 inbox::owe_visit(&self.core);
             }
@@ -200,8 +206,15 @@ impl Graph {
         if self.core.state.is_poisoned() {
             return false;
         }
-        // Inside of a closure, whoever holds the graph looks at the inbox before they let go.
-        if self.core.inbox.is_flagged() && !inbox::holding() && !self.core.try_visit() {
+        if !self.core.inbox.is_flagged() {
+            return true;
+        }
+        if inbox::holding() {
+            // Whoever holds this graph looks at the inbox before they let go.
+            if !inbox::holding_innermost(&self.core) {
+                inbox::owe_visit(&self.core);
+            }
+        } else if !self.core.try_visit() {
             self.core.wakeups.driver.wake();
             waker.wake_by_ref();
         }
