@@ -25,9 +25,9 @@ impl<T: Send + 'static> InGraph for T {}
 
 /// May pass a fork, where each branch gets an element of its own: `Clone`. All such types have it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't pass a fork: each branch gets an element of its own",
+    message = "`{Self}` can't pass a fork, where each branch gets an element of its own: derive `Clone`, or send `Arc<{Self}>`",
     label = "not `Clone`",
-    note = "derive `Clone`, send `Arc<{Self}>`, or make the source by `graph.pipe()`, which has one branch and needs no `Clone`"
+    note = "a source made by `graph.pipe()` has one branch and needs no `Clone`"
 )]
 pub trait Forkable: Clone {}
 
@@ -37,6 +37,11 @@ impl<T: Clone> Forkable for T {}
 /// A straight run that was described and not connected yet: what operators return.
 ///
 /// Every `Run` is a [`Flow`]; users meet this trait in bounds only, operators implement it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a flow",
+    label = "not a flow",
+    note = "sources and shared nodes are flows by reference: write `&source`"
+)]
 pub trait Run: Sized + InGraph {
     /// What flows out of the run.
     type Item: InGraph;
@@ -609,6 +614,7 @@ pub trait Flow: Sized {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Run> Flow for R {
     type Item = R::Item;
     type Run = R;

@@ -320,11 +320,14 @@ impl<T: InGraph> Source<T> {
     }
 }
 
-impl<T: Forkable + InGraph> Source<T> {
+impl<T: InGraph> Source<T> {
     /// The one source of a new graph: shorthand for `Graph::new().source()`.
     #[track_caller]
     #[must_use]
-    pub fn new() -> Source<T> {
+    pub fn new() -> Source<T>
+    where
+        T: Forkable,
+    {
         Source::forking(&Graph::new(), Location::caller())
     }
 }

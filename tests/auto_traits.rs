@@ -1,0 +1,84 @@
+//! What may move between threads, and what may be shared by them.
+
+use headwater::*;
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+fn unpin<T: Unpin>() {}
+
+macro_rules! assert_all {
+    ($($ty:ty),+ $(,)?) => {
+        $(send::<$ty>(); sync::<$ty>(); unpin::<$ty>();)+
+    };
+}
+
+macro_rules! assert_send {
+    ($($ty:ty),+ $(,)?) => {
+        $(send::<$ty>(); unpin::<$ty>();)+
+    };
+}
+
+/// An element that is `Send`, and nothing else.
+type Item = std::cell::Cell<u8>;
+
+#[test]
+fn handles_and_values_are_send_sync_and_unpin() {
+    assert_all!(
+        Graph,
+        Source<Item>,
+        WeakSource<Item>,
+        Shared<Item>,
+        Pipe<Item>,
+        Head<Item>,
+        Branch,
+        Failure,
+        GraphError,
+        Receipt,
+        Token,
+        Lost,
+        Time,
+        Snapshot,
+        NodeSnapshot,
+        Counts,
+        Report,
+        Topology,
+        TopologyNode,
+        Edge,
+        Label,
+        NodeId,
+        Site,
+        Manual,
+        Driving,
+        Turn,
+        OnFull,
+        Overflow,
+        Starved,
+        Inputs,
+    );
+    assert_all!(EmitError<u8>, EmitAllError<u8>, List<Item>);
+}
+
+#[test]
+fn flows_are_send_and_unpin() {
+    assert_send!(
+        BoxFlow<Item>,
+        OnError,
+        Plan,
+        Map<Head<Item>, fn(Item) -> Item>,
+        Named<Head<Item>>,
+        Buffer<Head<Item>>,
+        FromIter<std::vec::IntoIter<Item>>,
+        Zip<(Head<Item>, Head<Item>)>,
+        ZipAll<Head<Item>>,
+        Union<(Head<Item>, Head<Item>)>,
+        CombineLatest<(Head<Item>, Head<Item>)>,
+    );
+}
+
+#[test]
+fn the_futures_of_a_source_are_send() {
+    fn is_send<T: Send>(_: &T) {}
+    let source = Source::<u8>::new();
+    is_send(&source.send(1));
+    is_send(&source.send_tracked(1));
+}

@@ -1,0 +1,9 @@
+//! Remedy: map one of them.
+use headwater::prelude::*;
+
+fn main() {
+    let graph = Graph::new();
+    let a = graph.source::<i32>();
+    let b = graph.source::<String>();
+    let _ = a.union(&b);
+}
