@@ -1,8 +1,9 @@
-//! Dataflow graphs of stream combinators.
-pub use headwater_operators::*;
+#![doc = include_str!("guide.md")]
+#![warn(unreachable_pub)]
 
 mod runtime;
 
+pub use headwater_operators::*;
 pub use runtime::{Driver, Spawn};
 
 /// What most programs import: `use headwater::prelude::*`.
@@ -10,3 +11,8 @@ pub mod prelude {
     pub use crate::runtime::Spawn;
     pub use headwater_operators::prelude::*;
 }
+
+/// The README's example is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,6 +3,8 @@
 //! This package has no runtime, no input and no output; the package `headwater` adds those and
 //! re-exports everything here. Start there.
 
+#![warn(unreachable_pub)]
+
 pub mod aggregate;
 pub mod engine;
 pub mod flow;

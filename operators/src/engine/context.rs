@@ -572,7 +572,12 @@ impl Cx {
 
     /// Brings the state bits of all sources up to date.
     pub(crate) fn refresh_inlets(&mut self) {
-        let inlets: Vec<_> = self.nodes.iter().flatten().filter_map(|n| n.inlet.clone()).collect();
+        let inlets: Vec<_> = self
+            .nodes
+            .iter()
+            .flatten()
+            .filter_map(|n| n.inlet.clone())
+            .collect();
         for inlet in inlets {
             self.refresh_inlet(&*inlet);
         }
