@@ -167,7 +167,9 @@ fn when_the_runtime_goes_away_emits_are_refused_and_waiting_senders_learn_of_it(
         .enable_time()
         .build()
         .unwrap();
-    let driver = runtime.block_on(async { graph.spawn() });
+    let inside = runtime.enter();
+    let driver = graph.spawn();
+    drop(inside);
     source.emit(1).unwrap();
     let blocked = std::thread::spawn({
         let source = source.clone();
@@ -392,4 +394,31 @@ async fn what_is_built_after_a_shutdown_is_closed() {
     assert!(late.is_closed());
     assert!(matches!(late.emit(1), Err(EmitError::Closed(1))));
     assert!(graph.shutdown().await.unwrap().complete, "a second time");
+}
+
+#[test]
+fn run_and_close_bring_a_clock_where_time_was_moved_by_hand_before() {
+    let graph = Graph::new();
+    drop(graph.drive_manually());
+    // Undriven again, with a clock that was moved by hand: `close` and `run` bring their own.
+    let list = graph.from_iter(0..3u32).buffer(1).sink_to_list();
+    graph.run().unwrap();
+    assert_eq!(list.take(), [0, 1, 2]);
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn a_graph_is_driven_by_one_after_the_other_and_its_time_goes_on() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    time.advance(Duration::from_secs(3600));
+    drop(time);
+    let driver = graph.spawn_thread();
+    let at = graph.snapshot().unwrap().at;
+    assert!(
+        at >= Time::from(Duration::from_secs(3600)),
+        "never backwards"
+    );
+    driver.stop();
+    driver.join().unwrap();
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Time};
 use super::context::Cx;
@@ -129,7 +129,8 @@ impl Graph {
         if super::inbox::holding() {
             return Err(GraphError::Inside);
         }
-        let driving = self.attach_driver(None);
+        let start = Instant::now();
+        let driving = self.attach_driver(Some(Box::new(move || start.elapsed())));
         let waker = park::thread_waker();
         loop {
             let turn = driving.turn(&waker)?;

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cell::{Cell, Node};
 use super::census::Report;
@@ -94,10 +94,15 @@ impl Graph {
         }
         self.shut(None)?;
         let waker = park::thread_waker();
+        let start = Instant::now();
+        let mut own = None;
         loop {
-            let (driven, manual) =
+            let (driven, by_hand) =
                 self.with(|cx| (cx.driven, matches!(cx.clock, Clock::Virtual(_))))?;
-            let own = (!driven).then(|| self.attach_driver(None));
+            if !driven {
+                own = Some(self.attach_driver(Some(Box::new(move || start.elapsed()))));
+            }
+            let manual = by_hand && own.is_none();
             let turn = match &own {
                 Some(driving) => driving.turn(&waker)?,
                 None if manual => self.core().locked(turn_now)?,

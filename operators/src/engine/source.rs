@@ -579,7 +579,7 @@ impl<T: InGraph> Way<T> {
     /// Pushes the batch, and returns how many may follow; `None` from a poisoned graph.
     fn with_batch(&self, batch: &mut Vec<T>, tally: &mut Tally) -> Option<usize> {
         let held = Held::enter(&self.core);
-        let mut guard = self.core.state.lock().ok()?;
+        let mut guard = self.core.enter(false).ok()?;
         let cx = &mut *guard;
         if self.core.inbox.is_flagged() {
             let after = self.core.settle(cx);
@@ -845,10 +845,11 @@ impl<T: InGraph> SourceCell<T> {
         }
         waiting.push_back((item, cx.token.clone()));
         cx.inbox.leave(Entry::Element(self.clone()));
-        if waiting.len() >= INBOX_CAPACITY && !in_cycle {
-            if let Ok(mut crowd) = self.crowd.lock() {
-                crowd.hold(cx);
-            }
+        if waiting.len() >= INBOX_CAPACITY
+            && !in_cycle
+            && let Ok(mut crowd) = self.crowd.lock()
+        {
+            crowd.hold(cx);
         }
         Ok(())
     }
@@ -884,10 +885,8 @@ impl<T: InGraph> SourceCell<T> {
         let Some((item, token)) = self.next_waiting() else {
             return;
         };
-        if self.feeds.load(Ordering::Relaxed) > 0 {
-            if let Ok(mut crowd) = self.crowd.lock() {
-                crowd.release(cx);
-            }
+        if let Ok(mut crowd) = self.crowd.lock() {
+            crowd.release(cx);
         }
         if cx.stopped.is_some() || self.finished.load(Ordering::Relaxed) {
             token.fail(Lost::Discarded);
@@ -1036,7 +1035,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
             return emitter;
         }
         let held = Held::enter(&way.core);
-        match way.core.state.lock() {
+        match way.core.enter(false) {
             Ok(mut guard) => {
                 if way.core.inbox.is_flagged() {
                     let after = way.core.settle(&mut guard);
