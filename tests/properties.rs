@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use common::fail_unless;
 use headwater::prelude::*;
-use headwater::{BoxFlow, EmitError, Receipt};
+use headwater::{BoxFlow, EmitError, OnFull, Receipt};
 use proptest::prelude::*;
 
 /// A node of a random graph; its inputs are earlier nodes. All of them are shared.
@@ -200,7 +200,15 @@ impl Oracle {
 
 // ---- the graph ----
 
-fn run(ops: &[Op], steps: &[Step], way: &Way) -> Vec<(Vec<i64>, u64)> {
+/// Zips that are never full.
+const ENDLESS: (usize, OnFull) = (1 << 20, OnFull::Wait);
+
+fn run(
+    ops: &[Op],
+    steps: &[Step],
+    way: &Way,
+    (capacity, policy): (usize, OnFull),
+) -> Vec<(Vec<i64>, u64)> {
     let graph = Graph::new();
     let mut sources = Vec::new();
     let mut shared = Vec::<headwater::Shared<i64>>::new();
@@ -216,7 +224,11 @@ fn run(ops: &[Op], steps: &[Step], way: &Way) -> Vec<(Vec<i64>, u64)> {
             Op::Map(a) => shared[a].map(|x| mix(x, 7)).boxed(),
             Op::Fail(a) => fail_unless(&shared[a], |x| x % 3 != 0).boxed(),
             Op::Zip(a, b) => {
-                let rows = shared[a].zip(&shared[b]).capacity(1 << 20).named(name);
+                let rows = shared[a]
+                    .zip(&shared[b])
+                    .capacity(capacity)
+                    .on_full(policy)
+                    .named(name);
                 rows.map(|(a, b)| mix(a, b)).boxed()
             }
             Op::Union(a, b) => shared[a].union(&shared[b]).named(name).boxed(),
@@ -366,7 +378,7 @@ proptest! {
     ) {
         let expected = Oracle::new(&ops).run(&steps);
         for way in [Way::OneByOne, Way::Locked, Way::All, Way::Cut(sizes), Way::Tracked] {
-            prop_assert_eq!(&run(&ops, &steps, &way), &expected, "{:?}", way);
+            prop_assert_eq!(&run(&ops, &steps, &way, ENDLESS), &expected, "{:?}", way);
         }
     }
 
@@ -380,7 +392,22 @@ proptest! {
             let mut steps: Vec<_> = items[..at].iter().map(emit).collect();
             steps.extend((0..SOURCES).map(|i| Step::Close((i + at) % SOURCES)));
             let expected = Oracle::new(&ops).run(&steps);
-            prop_assert_eq!(&run(&ops, &steps, &Way::Tracked), &expected);
+            prop_assert_eq!(&run(&ops, &steps, &Way::Tracked, ENDLESS), &expected);
+        }
+    }
+
+    #[test]
+    fn what_full_zips_drop_does_not_depend_on_batches(
+        ops in graphs(),
+        steps in scripts(),
+        sizes in prop::collection::vec(1..20usize, 1..5),
+        capacity in 1..6usize,
+        policy in prop::sample::select(&[OnFull::DropOldest, OnFull::DropNewest, OnFull::Fail]),
+    ) {
+        let expected = run(&ops, &steps, &Way::OneByOne, (capacity, policy));
+        for way in [Way::Locked, Way::All, Way::Cut(sizes), Way::Tracked] {
+            let found = run(&ops, &steps, &way, (capacity, policy));
+            prop_assert_eq!(&found, &expected, "{:?}", way);
         }
     }
 }

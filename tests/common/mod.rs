@@ -5,7 +5,7 @@ use headwater::prelude::*;
 use headwater::{Cx, Failure, InGraph, Plan, Push, Signal};
 
 /// The predicate fails on an element.
-pub struct Unfit;
+pub(crate) struct Unfit;
 
 /// Some failure: operators outside of the crate have no label to make one of.
 fn failure() -> Failure {
@@ -22,13 +22,13 @@ fn failure() -> Failure {
 }
 
 /// Lets elements pass, drop or fail: `None` drops, `Some(Err)` fails.
-pub struct Sieve<R, F> {
+pub(crate) struct Sieve<R, F> {
     upstream: R,
     f: F,
     failure: Option<Failure>,
 }
 
-pub fn sieve<Fl: Flow, U, F>(flow: Fl, f: F) -> Sieve<Fl::Run, F>
+pub(crate) fn sieve<Fl: Flow, U, F>(flow: Fl, f: F) -> Sieve<Fl::Run, F>
 where
     U: InGraph,
     F: FnMut(Fl::Item) -> Option<Result<U, Unfit>> + InGraph,
@@ -41,7 +41,7 @@ where
 }
 
 /// Keeps what fulfils the predicate.
-pub fn keep<Fl: Flow>(
+pub(crate) fn keep<Fl: Flow>(
     flow: Fl,
     mut p: impl FnMut(&Fl::Item) -> bool + InGraph,
 ) -> impl Run<Item = Fl::Item> {
@@ -53,7 +53,7 @@ pub fn keep<Fl: Flow>(
 }
 
 /// Fails on what does not fulfil the predicate.
-pub fn fail_unless<Fl: Flow>(
+pub(crate) fn fail_unless<Fl: Flow>(
     flow: Fl,
     mut p: impl FnMut(&Fl::Item) -> bool + InGraph,
 ) -> impl Run<Item = Fl::Item> {

@@ -216,6 +216,8 @@ macro_rules! zip_arity {
     (@entries $all:tt [$($B:tt)*]) => {};
     (@entry [$($All:ident)+] [$(($B:ident $O:tt))*] $T:ident $P:tt [$(($A:ident $Q:tt))*]) => {
         impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            const KEEPS: bool = true;
+
             #[inline]
             fn keep(&mut self, item: $T) -> Option<$T> {
                 let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
