@@ -313,6 +313,11 @@ impl Cx {
 
     /// With nothing left to do, a join at which an origin waits may wait for ever: let it look.
     fn free_starved(&mut self) {
+        if self.joins_full.is_empty() {
+            return;
+        }
+        // What holders hold they say in a census only.
+        self.broadcast(Signal::Census);
         for id in std::mem::take(&mut self.joins_full) {
             if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
                 station.starved(self);
