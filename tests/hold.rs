@@ -636,9 +636,11 @@ fn a_branch_that_is_disconnected_finishes_what_is_in_flight() {
     source.emit(2).unwrap();
     time.settle();
     assert_eq!(receipt.outcome(), None);
+    assert_eq!(graph.snapshot().unwrap().held(), 1);
     assert_eq!(jobs.finish(0, |_| ()), 1);
     time.settle();
     assert_eq!(receipt.outcome(), Some(Ok(())));
+    assert_eq!(graph.snapshot().unwrap().held(), 0);
     assert_eq!(jobs.running(), 0);
 }
 
@@ -674,4 +676,80 @@ fn a_graph_that_stops_at_a_failure_pumps_no_more() {
     let acks = acks.lock().unwrap();
     assert_eq!(acks.last(), Some(&(3, Err(Lost::Failed))));
     assert_eq!(acks.len(), 4);
+}
+
+#[test]
+fn a_zip_whose_empty_input_has_futures_in_flight_does_not_starve() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let jobs = Jobs::new();
+    let start = jobs.clone();
+    let slow = source.map_async(10, move |x| start.start(x));
+    let rows = slow.zip(&source).capacity(2).sink_to_list();
+    source.emit(1).unwrap();
+    source.emit(2).unwrap();
+    time.settle();
+    // The other input is full, and what could feed the empty one is under way.
+    assert!(matches!(source.emit(3), Err(EmitError::Full(3))));
+    time.settle();
+    assert!(matches!(source.emit(3), Err(EmitError::Full(3))));
+    jobs.finish(0, |x| x);
+    time.settle();
+    assert_eq!(rows.take(), [(1, 1)]);
+    source.emit(3).unwrap();
+    time.settle();
+    jobs.finish(0, |x| x);
+    jobs.finish(0, |x| x);
+    time.settle();
+    assert_eq!(rows.take(), [(2, 2), (3, 3)]);
+    assert_eq!(graph.snapshot().unwrap().failed(), 0);
+}
+
+#[test]
+fn threads_that_send_through_blocking_workers_lose_nothing() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source.map_blocking(3, |x| x).unordered().sink_to_list();
+    let done = Arc::new(AtomicUsize::new(0));
+    let through = done.clone();
+    let driver = std::thread::spawn(move || {
+        while through.load(Ordering::Acquire) == 0 {
+            time.settle();
+            std::thread::yield_now();
+        }
+    });
+    let senders: Vec<_> = (0..4u32)
+        .map(|thread| {
+            let source = source.clone();
+            std::thread::spawn(move || {
+                for x in 0..250 {
+                    source.blocking_send(thread * 250 + x).unwrap();
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.join().unwrap();
+    }
+    let patience = Instant::now() + Duration::from_secs(30);
+    while list.len() < 1_000 {
+        assert!(Instant::now() < patience, "{} of 1000", list.len());
+        std::thread::yield_now();
+    }
+    done.store(1, Ordering::Release);
+    driver.join().unwrap();
+    let mut seen = list.take();
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(0..1_000));
+}
+
+#[test]
+fn the_handles_go_where_tasks_go() {
+    fn movable<T: Send + Sync + Unpin>() {}
+    movable::<headwater::FlowStream<u32>>();
+    movable::<headwater::SourceSink<u32>>();
+    movable::<headwater::SinkBroken>();
+    movable::<WorkerPanicked>();
 }

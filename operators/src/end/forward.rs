@@ -132,6 +132,15 @@ where
         }
     }
 
+    fn count(&self, cx: &mut Cx) {
+        let (held, since) = (self.held(), self.pressure.since());
+        cx.take_census(self.label.id(), |node| {
+            node.counts.held = held as u64;
+            node.counts.capacity = FORWARD_CAPACITY as u64;
+            node.blocked_since = since;
+        });
+    }
+
     fn kept(&mut self, cx: &mut Cx) {
         if self.held() >= FORWARD_CAPACITY {
             self.pressure.hold(cx);
@@ -222,12 +231,7 @@ where
             }
             other => {
                 if matches!(other, Signal::Census) {
-                    let (held, since) = (self.held(), self.pressure.since());
-                    cx.take_census(self.label.id(), |node| {
-                        node.counts.held = held as u64;
-                        node.counts.capacity = FORWARD_CAPACITY as u64;
-                        node.blocked_since = since;
-                    });
+                    self.count(cx);
                 }
                 cx.end_signal(self.label.id(), self.passed, other);
             }
@@ -255,6 +259,14 @@ where
         if ended && self.closing {
             self.sink = None;
             cx.end_signal(self.label.id(), self.passed, Signal::Close);
+        }
+    }
+
+    fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        // A branch that was taken off drains, and no flow asks it any more.
+        if matches!(signal, Signal::Census) {
+            self.count(cx);
+            cx.end_signal(self.label.id(), self.passed, signal);
         }
     }
 }

@@ -138,6 +138,19 @@ impl<T: InGraph> StreamNode<T> {
         }
     }
 
+    fn count(&self, cx: &mut Cx) {
+        let queue = open(&self.channel);
+        let (held, capacity) = (queue.items.len(), queue.capacity);
+        drop(queue);
+        let since = self.pressure.since();
+        cx.take_census(self.label.id(), |node| {
+            node.rests = true;
+            node.counts.held = held as u64;
+            node.counts.capacity = capacity as u64;
+            node.blocked_since = since;
+        });
+    }
+
     /// The consumer took something, or went.
     fn look_again(&mut self, cx: &mut Cx) {
         let (full, ended) = {
@@ -186,16 +199,7 @@ impl<T: InGraph> Entry<T> for StreamNode<T> {
             }
             other => {
                 if matches!(other, Signal::Census) {
-                    let queue = open(&self.channel);
-                    let (held, capacity) = (queue.items.len(), queue.capacity);
-                    drop(queue);
-                    let since = self.pressure.since();
-                    cx.take_census(self.label.id(), |node| {
-                        node.rests = true;
-                        node.counts.held = held as u64;
-                        node.counts.capacity = capacity as u64;
-                        node.blocked_since = since;
-                    });
+                    self.count(cx);
                 }
                 cx.end_signal(self.label.id(), self.passed, other);
             }
@@ -203,7 +207,15 @@ impl<T: InGraph> Entry<T> for StreamNode<T> {
     }
 }
 
-impl<T: InGraph> Node for StreamNode<T> {}
+impl<T: InGraph> Node for StreamNode<T> {
+    fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        // A branch that was taken off drains, and no flow asks it any more.
+        if matches!(signal, Signal::Census) {
+            self.count(cx);
+            cx.end_signal(self.label.id(), self.passed, signal);
+        }
+    }
+}
 
 impl<T> Drop for StreamNode<T> {
     fn drop(&mut self) {

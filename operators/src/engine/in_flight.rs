@@ -248,6 +248,22 @@ where
         }
     }
 
+    fn census(&mut self, cx: &mut Cx) {
+        if !cx.first_visit(self.label.id()) {
+            return;
+        }
+        let (passed, capacity) = (self.passed, self.limits.at_once);
+        let held = self.load() + self.finished();
+        let since = self.pressure.since();
+        cx.take_census(self.label.id(), |node| {
+            node.counts.passed = passed;
+            node.counts.held = held as u64;
+            node.counts.capacity = capacity as u64;
+            node.blocked_since = since;
+        });
+        self.next.signal(Signal::Census, cx);
+    }
+
     fn kept(&mut self, cx: &mut Cx) {
         if self.load() >= self.limits.at_once {
             self.pressure.hold(cx);
@@ -292,18 +308,7 @@ where
             Signal::Room(room) => {
                 *room = (*room).min(self.limits.at_once.saturating_sub(self.load()));
             }
-            Signal::Census => {
-                let (passed, capacity) = (self.passed, self.limits.at_once);
-                let held = self.load() + self.finished();
-                let since = self.pressure.since();
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held as u64;
-                    node.counts.capacity = capacity as u64;
-                    node.blocked_since = since;
-                });
-                self.next.signal(Signal::Census, cx);
-            }
+            Signal::Census => self.census(cx),
             Signal::Settle => self.next.signal(Signal::Settle, cx),
         }
     }
@@ -335,6 +340,13 @@ where
         if self.closing && self.load() == 0 && self.places.is_empty() {
             self.closing = false;
             self.next.signal(Signal::Close, cx);
+        }
+    }
+
+    fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        // A branch that was taken off drains, and no flow asks it any more.
+        if matches!(signal, Signal::Census) {
+            self.census(cx);
         }
     }
 }

@@ -133,6 +133,23 @@ struct BufferNode<T> {
 /// Elements passed on in one turn, so that other nodes get theirs.
 const TURN: usize = 256;
 
+impl<T: InGraph> BufferNode<T> {
+    fn census(&mut self, cx: &mut Cx) {
+        if !cx.first_visit(self.label.id()) {
+            return;
+        }
+        let (passed, capacity) = (self.passed, self.capacity);
+        let (held, since) = (self.queue.items(), self.pressure.since());
+        cx.take_census(self.label.id(), |node| {
+            node.counts.passed = passed;
+            node.counts.held = held as u64;
+            node.counts.capacity = capacity as u64;
+            node.blocked_since = since;
+        });
+        self.next.signal(Signal::Census, cx);
+    }
+}
+
 impl<T: InGraph> Entry<T> for BufferNode<T> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
@@ -186,17 +203,7 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
                     *room = (*room).min(self.capacity.saturating_sub(self.queue.len()));
                 }
             }
-            Signal::Census => {
-                let (passed, capacity) = (self.passed, self.capacity);
-                let (held, since) = (self.queue.items(), self.pressure.since());
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held as u64;
-                    node.counts.capacity = capacity as u64;
-                    node.blocked_since = since;
-                });
-                self.next.signal(Signal::Census, cx);
-            }
+            Signal::Census => self.census(cx),
             Signal::Settle => self.next.signal(Signal::Settle, cx),
         }
     }
@@ -228,6 +235,13 @@ impl<T: InGraph> Node for BufferNode<T> {
         } else if self.closing {
             self.closing = false;
             self.next.signal(Signal::Close, cx);
+        }
+    }
+
+    fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        // A branch that was taken off drains, and no flow asks it any more.
+        if matches!(signal, Signal::Census) {
+            self.census(cx);
         }
     }
 }
