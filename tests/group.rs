@@ -487,7 +487,11 @@ fn windows_end_at_multiples_of_their_length_whenever_elements_come() {
 #[test]
 fn ten_thousand_idle_windows_have_no_timers() {
     let graph = Graph::new();
-    let driver = graph.attach_driver(Some(Box::new(|| ms(3))));
+    let now = Arc::new(AtomicU64::new(3));
+    let driver = graph.attach_driver(Some(Box::new({
+        let now = now.clone();
+        move || ms(now.load(Ordering::Relaxed))
+    })));
     let turn = || loop {
         match driver.turn(Waker::noop()).unwrap() {
             Turn::Again => {}
@@ -504,6 +508,8 @@ fn ten_thousand_idle_windows_have_no_timers() {
     assert_eq!(turn(), Turn::Idle);
     sources[77].emit(1).unwrap();
     assert_eq!(turn(), Turn::Until(Time::from_millis(10)));
+    now.store(10, Ordering::Relaxed);
+    assert_eq!(turn(), Turn::Idle);
 }
 
 #[test]
@@ -610,6 +616,36 @@ fn windows_wait_while_somebody_downstream_is_full_and_then_their_origin_does() {
     ];
     assert_eq!(rows.take(), expected);
     assert_eq!(node(&graph, "timed_window").counts.early, 0);
+}
+
+#[test]
+fn a_window_that_filled_while_it_had_to_wait_goes_early_when_there_is_room() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let gate = graph.source::<char>();
+    let rows = source
+        .timed_window(ms(10))
+        .max_len(2)
+        .zip(&gate)
+        .capacity(1)
+        .sink_to_list();
+    source.emit(1).unwrap();
+    time.advance(ms(10));
+    source.emit_all([2, 3]).unwrap();
+    assert!(matches!(source.emit(4), Err(EmitError::Full(4))));
+    gate.emit('a').unwrap();
+    time.settle();
+    source.emit(4).unwrap();
+    source.close();
+    for mate in ['b', 'c'] {
+        gate.emit(mate).unwrap();
+        time.settle();
+    }
+    assert_eq!(time.now(), Time::from_millis(10));
+    let expected = [(vec![1], 'a'), (vec![2, 3], 'b'), (vec![4], 'c')];
+    assert_eq!(rows.take(), expected);
+    assert_eq!(node(&graph, "timed_window").counts.early, 1);
 }
 
 #[test]

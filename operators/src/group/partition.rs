@@ -1,5 +1,6 @@
 //! `partition`: every n elements become one `Vec`.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ impl<R> Partition<R> {
     where
         R: Run,
         F: FnMut(&R::Item) -> K + InGraph,
+        K: Hash + Eq + Clone + InGraph,
     {
         PartitionBy::new(self.upstream, self.n, None, key, self.site)
     }

@@ -1,5 +1,6 @@
 //! `partition(n).max_age(d)`: a group that does not fill in time is emitted short.
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -64,6 +65,7 @@ impl<R> PartitionAged<R> {
     where
         R: Run,
         F: FnMut(&R::Item) -> K + InGraph,
+        K: Hash + Eq + Clone + InGraph,
     {
         PartitionBy::new(self.upstream, self.n, Some(self.age), key, self.site)
     }

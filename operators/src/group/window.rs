@@ -169,9 +169,15 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
         }
     }
 
-    /// Emits windows that are over, until somebody downstream is full.
+    /// Emits windows that are over, and one that is full before its time, until somebody downstream
+    /// is full.
     fn drain(&mut self, cx: &mut Cx) {
         while !self.over.is_empty() && !cx.gated(self.label.id()) {
+            self.emit_next(cx);
+        }
+        if self.room() == 0 && !cx.gated(self.label.id()) {
+            self.early += 1;
+            self.end_window();
             self.emit_next(cx);
         }
         if self.room() > 0 {
@@ -187,17 +193,14 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
         }
     }
 
-    /// After elements came in: arms the alarm; a full window goes early, unless it would have to
-    /// wait downstream, and then the origin waits here.
+    /// After elements came in: arms the alarm; a full window goes early, unless it has to wait
+    /// downstream, and then the origin waits here.
     #[inline]
     fn took(&mut self, cx: &mut Cx) {
         self.arm(cx);
         if self.room() == 0 {
-            if self.over.is_empty() && !cx.gated(self.label.id()) {
-                self.early += 1;
-                self.end_window();
-                self.emit_next(cx);
-            } else {
+            self.drain(cx);
+            if self.room() == 0 {
                 self.pressure.hold(cx);
             }
         }
