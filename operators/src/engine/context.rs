@@ -298,13 +298,13 @@ impl Cx {
     /// Has the driver poll the node.
     #[inline]
     pub(crate) fn wake(&mut self, id: NodeId) {
-        if let Some(node) = self.node(id) {
-            if !node.ready {
-                node.ready = true;
-                self.ready.push_back(id);
-                self.wake_driver = true;
-                self.todo = true;
-            }
+        if let Some(node) = self.node(id)
+            && !node.ready
+        {
+            node.ready = true;
+            self.ready.push_back(id);
+            self.wake_driver = true;
+            self.todo = true;
         }
     }
 
@@ -315,10 +315,10 @@ impl Cx {
             return;
         };
         for id in woken.drain(..) {
-            if let Some(node) = self.node(id) {
-                if let Some(waker) = &node.waker {
-                    waker.queued.store(false, Ordering::Release);
-                }
+            if let Some(node) = self.node(id)
+                && let Some(waker) = &node.waker
+            {
+                waker.queued.store(false, Ordering::Release);
             }
             self.wake(id);
         }

@@ -97,8 +97,11 @@ pub(crate) struct SourceCell<T> {
     feeds: AtomicUsize,
     /// Origins that wait because the queue is full: see [`feed`](SourceCell::feed).
     crowd: Mutex<Pressure>,
-    lead: OnceLock<Box<dyn Fn(&T) -> Time + Send + Sync>>,
+    lead: OnceLock<Lead<T>>,
 }
+
+/// Tells when an element happened.
+type Lead<T> = Box<dyn Fn(&T) -> Time + Send + Sync>;
 
 /// Dropped with the last handle: marks the source as closed.
 struct Open {
@@ -693,10 +696,10 @@ impl<T: InGraph> Way<T> {
 
     /// Has the task woken when the source has room again.
     pub(super) fn listen(&self, task: &Context<'_>) {
-        if let Ok(mut senders) = self.cell.senders.lock() {
-            if !senders.iter().any(|waker| waker.will_wake(task.waker())) {
-                senders.push(task.waker().clone());
-            }
+        if let Ok(mut senders) = self.cell.senders.lock()
+            && !senders.iter().any(|waker| waker.will_wake(task.waker()))
+        {
+            senders.push(task.waker().clone());
         }
         // What happened before the waker was there woke nobody.
         let state = self.cell.state.load(Ordering::Acquire);

@@ -26,8 +26,10 @@ use crate::flow::{InGraph, Run};
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct BoxFlow<T> {
     graph: Graph,
-    build: Box<dyn FnOnce(Tail<T>, &mut Plan) + Send>,
+    build: Build<T>,
 }
+
+type Build<T> = Box<dyn FnOnce(Tail<T>, &mut Plan) + Send>;
 
 impl<T: InGraph> BoxFlow<T> {
     pub(crate) fn new<R: Run<Item = T>>(run: R) -> Self {
