@@ -6,8 +6,9 @@ use crate::flow::{InGraph, Run};
 /// A flow of `T`, however it was made: for struct fields and return types. See
 /// [`Flow::boxed`](crate::Flow::boxed).
 ///
-/// Costs one virtual call a batch, or an element where elements come one by one; otherwise it does
-/// what the flow does.
+/// Costs one virtual call a batch, or an element where elements come one by one. It adds no operator:
+/// the flow **emits**, **holds**, **waits**, **drops** and **panics** as before, and closes as before
+/// **on close**.
 ///
 /// ```
 /// use headwater_operators::prelude::*;
