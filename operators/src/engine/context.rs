@@ -424,9 +424,12 @@ impl Cx {
         self.node(origin).is_some_and(|node| node.gate > 0)
     }
 
-    /// The counts of a node.
+    /// The counts of a node, to count something: from then on it is in snapshots.
     pub(crate) fn counts(&mut self, id: NodeId) -> Option<&mut Counts> {
-        self.node(id).map(|node| &mut node.counts)
+        self.node(id).map(|node| {
+            node.counted = true;
+            &mut node.counts
+        })
     }
 
     /// Counts elements that an operator discards other than by the user's predicate.
