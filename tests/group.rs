@@ -9,6 +9,9 @@ use headwater::prelude::*;
 use headwater::{EmitError, List, Lost, NodeSnapshot, OnFull, Turn};
 use proptest::prelude::*;
 
+/// A time in milliseconds, and a value.
+type Timed = (u64, u32);
+
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -219,7 +222,7 @@ proptest! {
             .iter()
             .map(|w| (w.len() as u64, w[0].1))
             .collect();
-        let check = |(list, folds): (List<Vec<(u64, u32)>>, List<(u64, u32)>)| {
+        let check = |(list, folds): (List<Vec<Timed>>, List<Timed>)| {
             let mut got = list.take();
             if keep {
                 got.retain(|window| !window.is_empty());
@@ -264,7 +267,7 @@ proptest! {
             let keyed = source.partition(n).max_age(ms(age)).by_key(move |r| r.1 % modulus);
             (groups.sink_to_list(), keyed.sink_to_list())
         };
-        let check = |(groups, by_key): (List<Vec<(u64, u32)>>, List<Vec<(u64, u32)>>)| {
+        let check = |(groups, by_key): (List<Vec<Timed>>, List<Vec<Timed>>)| {
             prop_assert_eq!(groups.take(), aged(&items, n, 1, age));
             prop_assert_eq!(by_key.take(), aged(&items, n, modulus, age));
             Ok(())

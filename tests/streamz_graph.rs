@@ -1,7 +1,7 @@
 //! Cases of streamz about the graph itself: connect, disconnect, destroy, cycles.
 
 use headwater::prelude::*;
-use headwater::{EmitError, zip};
+use headwater::{EmitError, combine_latest, zip};
 
 // case: core/test_disconnect
 #[test]
@@ -78,6 +78,43 @@ fn a_zip_that_is_cut_and_made_again_with_fewer_inputs_goes_on() {
     b.emit(1).unwrap();
     c.emit(1).unwrap();
     assert_eq!(rest.take(), [(1, 1)]);
+}
+
+// case: core/test_connect_discombine_latest, probe/combine_latest_disconnect_after_value
+// As with a zip; in streamz an input that has emitted can't be taken off at all.
+#[test]
+fn a_combine_latest_that_is_cut_and_made_again_with_fewer_inputs_goes_on() {
+    let graph = Graph::new();
+    let (a, b, c) = (
+        graph.source::<u32>(),
+        graph.source::<u32>(),
+        graph.source::<u32>(),
+    );
+    let three = combine_latest((&a, &b, &c)).sink_to_list();
+    a.emit(1).unwrap();
+    b.emit(2).unwrap();
+    c.emit(3).unwrap();
+    three.branch().clone().disconnect();
+    let two = a.combine_latest(&b).emit_on(0).sink_to_list();
+    b.emit(4).unwrap();
+    c.emit(5).unwrap();
+    a.emit(6).unwrap();
+    assert_eq!(three.take(), [(1, 2, 3)]);
+    assert_eq!(two.take(), [(6, 4)]);
+}
+
+// case: probe/from_iterable_error
+// In streamz the error ends the source, which claims to run on.
+#[test]
+fn an_iterator_goes_on_after_an_element_that_failed() {
+    let graph = Graph::new();
+    let list = graph
+        .from_iter([1, 0, 2])
+        .try_map(|x: i32| 10_i32.checked_div(x).ok_or("divided by zero".into()))
+        .sink_to_list();
+    graph.run().unwrap();
+    assert_eq!(list.take(), [10, 5]);
+    assert_eq!(graph.snapshot().unwrap().failed(), 1);
 }
 
 // case: core/test_destroy

@@ -277,11 +277,11 @@ fn windows_wait_for_a_slow_reader_and_nothing_is_lost() {
             turns.emit(()).unwrap();
             time.settle();
         }
-        if let Some(x) = waiting.pop() {
-            if let Err(EmitError::Full(x)) = source.emit(x) {
-                refused_at.get_or_insert(at);
-                waiting.push(x);
-            }
+        if let Some(x) = waiting.pop()
+            && let Err(EmitError::Full(x)) = source.emit(x)
+        {
+            refused_at.get_or_insert(at);
+            waiting.push(x);
         }
         time.advance(ms(10));
     }

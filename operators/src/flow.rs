@@ -1,7 +1,8 @@
 //! The table of contents of the algebra: everything that a flow can do, one short entry each.
 //!
 //! What an operator does in full (when it emits, how much it holds, when it makes others wait, what
-//! it drops) is told by the type that its method returns, beside the code that does it.
+//! it drops) is told by the type that its method returns, beside the code that does it. Methods that
+//! return no type of their own (most ends) take it in from a file beside that code.
 
 use std::time::Duration;
 
@@ -201,19 +202,7 @@ pub trait Flow: Sized {
 
     /// Applies a function to the flow itself: for compositions that have a name.
     ///
-    /// ```
-    /// use headwater_operators::prelude::*;
-    ///
-    /// fn rounded(flow: impl Flow<Item = f64>) -> impl Flow<Item = i64> {
-    ///     flow.filter(|x| x.is_finite()).map(|x| x.round() as i64)
-    /// }
-    ///
-    /// let source = Source::<f64>::new();
-    /// let list = source.through(rounded).unique().sink_to_list();
-    /// source.emit_all([0.9, f64::NAN, 1.1, 2.0])?;
-    /// assert_eq!(list.take(), [1, 2]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    #[doc = include_str!("shape/through.md")]
     #[doc(alias = "pipe")]
     #[doc(alias = "apply")]
     fn through<U>(self, function: impl FnOnce(Self::Run) -> U) -> U {
@@ -329,6 +318,9 @@ pub trait Flow: Sized {
     // ---- an element waits ----
 
     /// Lets up to `capacity` elements wait for the driver, so that the emitter does not.
+    #[doc(alias = "queue")]
+    #[doc(alias = "channel")]
+    #[doc(alias = "on_backpressure_buffer")]
     #[track_caller]
     fn buffer(self, capacity: usize) -> hold::Buffer<Self::Run> {
         hold::Buffer::new(self.into_run(), capacity)
@@ -388,16 +380,18 @@ pub trait Flow: Sized {
     // ---- forks, names, erasure ----
 
     /// Names the operator in front, for errors, pictures and snapshots.
+    #[doc(alias = "label")]
     fn named(self, name: impl Into<String>) -> shape::Named<Self::Run> {
         shape::Named::new(self.into_run(), name.into())
     }
 
     /// Erases how the flow was made, for struct fields and return types.
+    #[doc(alias = "erase")]
     fn boxed(self) -> shape::BoxFlow<Self::Item> {
         shape::BoxFlow::new(self.into_run())
     }
 
-    /// Ends the run in a node that any number of flows may hang from.
+    /// Ends the run in a node that any number of flows may hang from: see [`Shared`].
     #[doc(alias = "tee")]
     #[doc(alias = "broadcast")]
     #[doc(alias = "publish")]
@@ -413,6 +407,7 @@ pub trait Flow: Sized {
     // ---- errors ----
 
     /// Applies `f`, which may fail, to each element.
+    #[doc(alias = "and_then")]
     #[track_caller]
     fn try_map<U, F>(self, f: F) -> shape::TryMap<Self::Run, F>
     where
@@ -445,23 +440,7 @@ pub trait Flow: Sized {
 
     /// Parts the flow in two: of its elements, and of the failures that come from above.
     ///
-    /// Both are connected as any flow is; elements come to the second as soon as they fail. A failure
-    /// that comes there is handled: nobody else reports it, and the lineage of a tracked element
-    /// goes on beside it. Its place in the flow of elements stays empty. Failures that nobody takes,
-    /// as nothing hangs from the second flow, are reported.
-    ///
-    /// ```
-    /// use headwater_operators::prelude::*;
-    ///
-    /// let source = Source::<&str>::new();
-    /// let (numbers, failures) = source.try_map(|text| Ok(text.parse::<i32>()?)).split_errors();
-    /// let numbers = numbers.sink_to_list();
-    /// let errors = failures.map(|failure| failure.error().to_string()).sink_to_list();
-    /// source.emit_all(["1", "two", "3"])?;
-    /// assert_eq!(numbers.take(), [1, 3]);
-    /// assert_eq!(errors.take(), ["invalid digit found in string"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    #[doc = include_str!("shape/split_errors.md")]
     #[doc(alias = "partition_result")]
     #[doc(alias = "dead_letter")]
     #[track_caller]
@@ -473,6 +452,8 @@ pub trait Flow: Sized {
     // ---- where a run ends ----
 
     /// Calls `f` with each element.
+    ///
+    #[doc = include_str!("end/sink.md")]
     #[doc(alias = "for_each")]
     #[doc(alias = "subscribe")]
     #[track_caller]
@@ -485,18 +466,7 @@ pub trait Flow: Sized {
 
     /// Calls `f`, which may fail, with each element.
     ///
-    /// A failure names the sink and its place. `emit` returns it, or the graph's handler gets it; the
-    /// others go on.
-    ///
-    /// ```
-    /// use headwater_operators::prelude::*;
-    ///
-    /// let source = Source::<i32>::new();
-    /// let _ = source.try_sink(|x| if x < 0 { Err("negative".into()) } else { Ok(()) });
-    /// source.emit(1)?;
-    /// assert!(matches!(source.emit(-1), Err(EmitError::Failed(_))));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    #[doc = include_str!("end/try_sink.md")]
     #[doc(alias = "try_for_each")]
     #[track_caller]
     fn try_sink<F>(self, f: F) -> crate::Branch
@@ -506,7 +476,8 @@ pub trait Flow: Sized {
         end::try_sink(self.into_run(), f)
     }
 
-    /// Keeps the elements in a list that the caller can look at.
+    /// Keeps the elements in a list that the caller can look at: see [`List`](crate::List).
+    #[doc(alias = "to_vec")]
     #[track_caller]
     fn sink_to_list(self) -> end::List<Self::Item> {
         end::sink_to_list(self.into_run())
@@ -563,6 +534,7 @@ pub trait Flow: Sized {
     /// Sends each element into a `futures::Sink`, and flushes it.
     ///
     #[doc = include_str!("end/forward.md")]
+    #[doc(alias = "send_all")]
     #[track_caller]
     fn forward<S>(self, sink: S) -> crate::Branch
     where
@@ -571,41 +543,17 @@ pub trait Flow: Sized {
         end::forward(self.into_run(), sink)
     }
 
-    /// Ends the run in a `futures::Stream` that holds up to `capacity` elements.
+    /// Ends the run in a `futures::Stream` that holds up to `capacity` elements: see
+    /// [`FlowStream`](crate::FlowStream).
     #[doc(alias = "subscribe")]
     #[track_caller]
     fn into_stream(self, capacity: usize) -> end::FlowStream<Self::Item> {
         end::into_stream(self.into_run(), capacity)
     }
 
-    /// Emits each element into `source`, a source of the same graph, by way of the graph's queue: it
-    /// runs once the element or batch under way has finished. So flows can be joined after they
-    /// were made, and graphs can have cycles.
+    /// Emits each element into `source`, a source of the same graph.
     ///
-    /// - **Emits** nothing here; receipts of an element wait for what it becomes beyond the source.
-    /// - **Holds** nothing; the source's queue has room for
-    ///   [`INBOX_CAPACITY`](crate::INBOX_CAPACITY) elements.
-    /// - **Waits**: while the queue is full the origin waits. In a cycle, where that would be for
-    ///   ever, what does not fit is dropped.
-    /// - **On close** the source stays open, and this end does not keep it open. At a shutdown the
-    ///   source closes after all flows that were connected to it, and a cycle when it has run empty.
-    /// - **Drops** what comes when the source is closed, counted as unheard, and what a cycle's full
-    ///   queue can't take, counted as overflow.
-    /// - **Panics** if the source belongs to another graph: emit from a [`sink`](Flow::sink) instead.
-    ///
-    /// ```
-    /// use headwater_operators::prelude::*;
-    ///
-    /// let graph = Graph::new();
-    /// let numbers = graph.source::<u32>();
-    /// let seen = numbers.sink_to_list();
-    /// let halves = graph.source::<u32>();
-    /// numbers.map(|n| n / 2).connect(&halves);
-    /// let more = halves.sink_to_list();
-    /// numbers.emit(8)?;
-    /// assert_eq!((seen.take(), more.take()), (vec![8], vec![4]));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    #[doc = include_str!("end/connect.md")]
     #[doc(alias = "feedback")]
     #[doc(alias = "cycle")]
     #[track_caller]

@@ -7,7 +7,29 @@ use crate::flow::{Flow, Run};
 
 /// The elements that reached a [`sink_to_list`](Flow::sink_to_list): for tests and small jobs.
 ///
-/// A handle: clones see the same list. It grows until somebody takes from it.
+/// - **Emits** nothing; the elements lie in the list until somebody takes them.
+/// - **Holds** whatever comes, without a limit: it grows until somebody takes from it. For a limit
+///   there is [`into_stream`](Flow::into_stream).
+/// - **Waits** never.
+/// - **On close** the end has closed; the list stays.
+/// - **Drops** nothing. An element is done, and its receipt resolves, once it is in the list. Failures
+///   that nobody caught on the way are reported here.
+/// - **Panics** never.
+///
+/// A handle: clones see the same list.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+///
+/// let source = Source::<u32>::new();
+/// let squares = source.map(|x| x * x).sink_to_list();
+/// source.emit_all([1, 2])?;
+/// assert_eq!(squares.get(), [1, 4]);
+/// source.emit(3)?;
+/// assert_eq!(squares.take(), [1, 4, 9]);
+/// assert!(squares.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct List<T> {
     items: Arc<Mutex<Vec<T>>>,
     branch: Branch,

@@ -304,13 +304,13 @@ impl Cx {
     /// Has the driver poll the node.
     #[inline]
     pub(crate) fn wake(&mut self, id: NodeId) {
-        if let Some(node) = self.node(id) {
-            if !node.ready {
-                node.ready = true;
-                self.ready.push_back(id);
-                self.wake_driver = true;
-                self.todo = true;
-            }
+        if let Some(node) = self.node(id)
+            && !node.ready
+        {
+            node.ready = true;
+            self.ready.push_back(id);
+            self.wake_driver = true;
+            self.todo = true;
         }
     }
 
@@ -321,10 +321,10 @@ impl Cx {
             return;
         };
         for id in woken.drain(..) {
-            if let Some(node) = self.node(id) {
-                if let Some(waker) = &node.waker {
-                    waker.queued.store(false, Ordering::Release);
-                }
+            if let Some(node) = self.node(id)
+                && let Some(waker) = &node.waker
+            {
+                waker.queued.store(false, Ordering::Release);
             }
             self.wake(id);
         }
@@ -432,9 +432,12 @@ impl Cx {
         self.node(origin).is_some_and(|node| node.gate > 0)
     }
 
-    /// The counts of a node.
+    /// The counts of a node, to count something: from then on it is in snapshots.
     pub(crate) fn counts(&mut self, id: NodeId) -> Option<&mut Counts> {
-        self.node(id).map(|node| &mut node.counts)
+        self.node(id).map(|node| {
+            node.counted = true;
+            &mut node.counts
+        })
     }
 
     /// Counts elements that an operator discards other than by the user's predicate.

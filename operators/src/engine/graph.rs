@@ -112,7 +112,6 @@ impl Graph {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    #[must_use]
     pub fn pipe<T: InGraph>(&self) -> (Source<T>, Pipe<T>) {
         Source::single(self, Location::caller())
     }
@@ -357,10 +356,10 @@ impl Core {
 
 impl After {
     fn by(mut self, core: &Core) -> After {
-        if self.driver {
-            if let Some(waker) = core.wakeups.driver.take() {
-                self.wakes.push(waker);
-            }
+        if self.driver
+            && let Some(waker) = core.wakeups.driver.take()
+        {
+            self.wakes.push(waker);
         }
         self
     }

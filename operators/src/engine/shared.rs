@@ -8,10 +8,32 @@ use super::topology::{NodeId, Role, Site};
 use crate::InGraph;
 use crate::flow::{Flow, Forkable, Run};
 
-/// A node that any number of flows may hang from: each of them sees every element.
+/// A node that any number of flows may hang from: each of them sees every element. What
+/// [`share`](Flow::share) returns.
+///
+/// - **Emits** each element into every branch, at once, in the order in which they were connected: a
+///   clone into each but the last, which gets the element itself.
+/// - **Holds** nothing.
+/// - **Waits** never.
+/// - **On close** all branches close.
+/// - **Drops** what comes while nothing hangs from it, counted as unheard. A failure from above is
+///   reported here, and only its empty place goes on into the branches.
+/// - **Panics** where the element's `Clone` does; that poisons the graph.
 ///
 /// A handle: flows hang from `&shared`, also while the graph runs; clones mean the same node.
-/// Elements that come while nothing hangs from it are dropped and counted as unheard.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+///
+/// let source = Source::<i32>::new();
+/// let squares = source.map(|x| x * x).share();
+/// let sums = squares.accumulate(0, |sum, x| sum + x).sink_to_list();
+/// let pairs = squares.zip(squares.map(|x| x + 1)).sink_to_list();
+/// source.emit_all([1, 2])?;
+/// assert_eq!(sums.take(), [1, 5]);
+/// assert_eq!(pairs.take(), [(1, 2), (4, 5)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Shared<T> {
     graph: Graph,

@@ -237,10 +237,10 @@ impl<T: InGraph> Way<T> {
 
     /// Has the task woken when the source has room again.
     pub(super) fn listen(&self, task: &Context<'_>) {
-        if let Ok(mut senders) = self.cell.senders.lock() {
-            if !senders.iter().any(|waker| waker.will_wake(task.waker())) {
-                senders.push(task.waker().clone());
-            }
+        if let Ok(mut senders) = self.cell.senders.lock()
+            && !senders.iter().any(|waker| waker.will_wake(task.waker()))
+        {
+            senders.push(task.waker().clone());
         }
         // What happened before the waker was there woke nobody.
         let state = self.cell.state.load(Ordering::Acquire);

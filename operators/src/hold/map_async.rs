@@ -44,10 +44,9 @@ pub struct MapAsync<R, F> {
 /// Awaits a future that may fail for each element: see
 /// [`Flow::try_map_async`](crate::Flow::try_map_async).
 ///
-/// As [`MapAsync`], and
-///
-/// - **Emits** a failure in the element's place where the future returns an error: it goes on down
-///   to the nearest operator that catches, else to the graph's handler.
+/// - **Emits** what the future returns as `Ok`; where it returns an error, a failure in the element's
+///   place, which goes on down to the nearest operator that catches, else to the graph's handler.
+/// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapAsync`].
 ///
 /// ```
 /// use headwater_operators::prelude::*;

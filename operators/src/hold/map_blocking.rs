@@ -43,10 +43,9 @@ pub struct MapBlocking<R, F> {
 /// Applies a closure that blocks and may fail, on threads of its own: see
 /// [`Flow::try_map_blocking`](crate::Flow::try_map_blocking).
 ///
-/// As [`MapBlocking`], and
-///
-/// - **Emits** a failure in the element's place where the closure returns an error: it goes on down
-///   to the nearest operator that catches, else to the graph's handler.
+/// - **Emits** what the closure returns as `Ok`; where it returns an error, a failure in the element's
+///   place, which goes on down to the nearest operator that catches, else to the graph's handler.
+/// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapBlocking`].
 ///
 /// ```
 /// use headwater_operators::prelude::*;

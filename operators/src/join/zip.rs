@@ -21,7 +21,7 @@ use crate::hold::OnFull;
 /// - **On close** of an input that holds nothing more it closes, as no row can follow.
 /// - **Drops** what is left without a mate then or comes later, and the mates of elements that failed
 ///   or were dropped: counted as unpaired.
-/// - **Panics** if the flows belong to two graphs.
+/// - **Panics** at construction if the flows belong to two graphs.
 ///
 /// ```
 /// use headwater_operators::prelude::*;

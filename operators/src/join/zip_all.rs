@@ -9,7 +9,9 @@ use crate::hold::OnFull;
 
 /// Lines up the elements of like flows by position: a `Vec` for each row. See [`zip_all`].
 ///
-/// Emits, holds, waits, closes and drops as [`Zip`](crate::Zip) does.
+/// - **Emits** a `Vec` when every input has an element.
+/// - **Holds**, **Waits**, **On close**, **Drops**: as [`Zip`](crate::Zip).
+/// - **Panics** at construction if there is no flow, or if the flows belong to two graphs.
 ///
 /// ```
 /// use headwater_operators::prelude::*;

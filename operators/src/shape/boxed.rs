@@ -6,8 +6,9 @@ use crate::flow::{InGraph, Run};
 /// A flow of `T`, however it was made: for struct fields and return types. See
 /// [`Flow::boxed`](crate::Flow::boxed).
 ///
-/// Costs one virtual call a batch, or an element where elements come one by one; otherwise it does
-/// what the flow does.
+/// Costs one virtual call a batch, or an element where elements come one by one. It adds no operator:
+/// the flow **emits**, **holds**, **waits**, **drops** and **panics** as before, and closes as before
+/// **on close**.
 ///
 /// ```
 /// use headwater_operators::prelude::*;
@@ -26,8 +27,10 @@ use crate::flow::{InGraph, Run};
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct BoxFlow<T> {
     graph: Graph,
-    build: Box<dyn FnOnce(Tail<T>, &mut Plan) + Send>,
+    build: Build<T>,
 }
+
+type Build<T> = Box<dyn FnOnce(Tail<T>, &mut Plan) + Send>;
 
 impl<T: InGraph> BoxFlow<T> {
     pub(crate) fn new<R: Run<Item = T>>(run: R) -> Self {

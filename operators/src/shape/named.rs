@@ -4,6 +4,17 @@ use crate::engine::{Graph, Plan, Push};
 use crate::flow::Run;
 
 /// Names the operator in front of it: see [`Flow::named`](crate::Flow::named). Costs nothing.
+///
+/// It adds no operator: the flow **emits**, **holds**, **waits**, **drops** and **panics** as before,
+/// and closes as before **on close**.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+///
+/// let source = Source::<&str>::new();
+/// let _list = source.try_map(|s| Ok(s.parse::<i32>()?)).named("parse").sink_to_list();
+/// assert!(source.emit("seven").unwrap_err().to_string().contains("`parse`"));
+/// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct Named<R> {
     upstream: R,

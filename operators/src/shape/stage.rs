@@ -117,7 +117,8 @@ impl<N> std::fmt::Debug for Outlet<'_, N> {
     }
 }
 
-/// An operator of the user's own: see [`Flow::stage`](crate::Flow::stage) and [`Stage`].
+/// An operator of the user's own: see [`Flow::stage`](crate::Flow::stage), and [`Stage`] for a longer
+/// example.
 ///
 /// - **Emits** what the stage emits, at once.
 /// - **Holds** what the stage keeps, which the graph does not see: elements kept there exert no
@@ -126,6 +127,27 @@ impl<N> std::fmt::Debug for Outlet<'_, N> {
 /// - **On close** the stage emits what it kept, then it closes.
 /// - **Drops** what the stage drops; that is not counted.
 /// - **Panics** where the stage does; that poisons the graph.
+///
+/// ```
+/// use headwater_operators::prelude::*;
+/// use headwater_operators::{Outlet, Push, Stage};
+///
+/// /// Emits every element twice.
+/// struct Twice;
+///
+/// impl Stage<u8, u8> for Twice {
+///     fn on_item(&mut self, item: u8, out: &mut Outlet<'_, impl Push<u8>>) {
+///         out.emit(item);
+///         out.emit(item);
+///     }
+/// }
+///
+/// let source = Source::<u8>::new();
+/// let list = source.stage(Twice).sink_to_list();
+/// source.emit_all([1, 2])?;
+/// assert_eq!(list.take(), [1, 1, 2, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct Staged<R, S, Out> {
     upstream: R,
