@@ -262,8 +262,16 @@ impl Gate {
     #[inline]
     pub(crate) fn emitted(&mut self, rows: usize, cx: &mut Cx) {
         self.rows += rows as u64;
-        self.starving = None;
+        if self.starving.is_some() {
+            self.starving = None;
+        }
         self.pressure.release(cx);
+    }
+
+    /// Whether an input has closed, so that the last row may have been emitted.
+    #[inline]
+    pub(crate) fn may_end(&self) -> bool {
+        self.any_closed
     }
 
     /// Whether the zip passed its close on.
