@@ -15,9 +15,9 @@ use super::clock::{Clock, Time, Timers};
 use super::error::{Failure, OnError};
 use super::fork::Mail;
 use super::inbox::Inbox;
+use super::inlet::{Inlet, bits};
 use super::lineage::{Lost, Token, Watch};
 use super::push::Signal;
-use super::source::{Inlet, bits};
 use super::topology::{Label, NodeId, Role, Topology};
 
 /// What the engine shares with a push: it is made once for a graph, lives under the graph's lock
@@ -275,6 +275,12 @@ impl Cx {
         self.now = None;
     }
 
+    /// The clock may have moved since the last push.
+    #[inline]
+    pub(crate) fn forget_time(&mut self) {
+        self.now = None;
+    }
+
     pub(crate) fn set_now(&mut self, now: Time) {
         match &mut self.clock {
             Clock::Virtual(at) | Clock::Led(at) => *at = now,
@@ -397,6 +403,8 @@ impl Cx {
             node.gate += 1;
             if let Some(inlet) = &node.inlet {
                 inlet.state().fetch_or(bits::FULL, Ordering::Relaxed);
+                // Who holds the lock for many elements must look at the state again.
+                self.todo = true;
             }
         }
     }

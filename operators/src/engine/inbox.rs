@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use super::context::Cx;
 use super::graph::Core;
-use super::source::Inlet;
+use super::inlet::Inlet;
 
 thread_local! {
     /// Address of the innermost graph that this thread holds; the low bit says that visits are owed.

@@ -8,8 +8,8 @@ use super::cell::{Cell, Node, Station};
 use super::context::{Cx, NodeState};
 use super::fork::{BranchId, Mail};
 use super::graph::Graph;
+use super::inlet::Inlet;
 use super::push::{Push, Tail};
-use super::source::Inlet;
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
 
 /// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.

@@ -2,8 +2,8 @@
 
 use super::fork::{Copier, Fork};
 use super::graph::Graph;
+use super::head::Head;
 use super::plan::Plan;
-use super::source::Head;
 use super::topology::{NodeId, Role, Site};
 use crate::InGraph;
 use crate::flow::{Flow, Forkable, Run};

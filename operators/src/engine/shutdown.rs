@@ -13,9 +13,9 @@ use super::drive::Turn;
 use super::error::GraphError;
 use super::graph::{Core, Graph};
 use super::inbox::{self, Held};
+use super::inlet::bits;
 use super::park;
 use super::push::Signal;
-use super::source::bits;
 use super::topology::{Label, NodeId, Role, Site};
 
 impl Graph {

@@ -1,0 +1,205 @@
+//! Many elements in one hold of the lock: what `Source::lock` returns.
+
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::context::Cx;
+use super::error::EmitError;
+use super::fork::Fork;
+use super::inbox::{self, Held};
+use super::lineage::Token;
+use super::push::Push;
+use super::way::{Way, take_fault};
+use crate::InGraph;
+
+/// Holds a graph's lock, so that each element costs little more than a call: see
+/// [`Source::lock`](crate::Source::lock).
+///
+/// What closures emit meanwhile runs before the next element, or when the guard goes.
+pub struct Emitter<'a, T: InGraph> {
+    way: &'a Way<T>,
+    /// Raised when something lies in the inbox.
+    flag: &'a AtomicBool,
+    /// Set while elements may simply be pushed: the source is open, and has room.
+    live: Option<(Box<Fork<T>>, Hold<'a>)>,
+    /// Set while they may not. Both are `None` inside of a closure, where elements are queued.
+    idle: Option<Hold<'a>>,
+    /// A closure panicked, whether or not the caller caught it.
+    poisoned: bool,
+}
+
+/// In the order in which it is to be dropped.
+struct Hold<'a> {
+    guard: MutexGuard<'a, Cx>,
+    held: Held<'a>,
+}
+
+/// Set off by unwinding, and disarmed by `forget`: costs nothing on the way that does not panic.
+struct Bomb<'a> {
+    poisoned: &'a mut bool,
+    flag: &'a AtomicBool,
+}
+
+impl Drop for Bomb<'_> {
+    fn drop(&mut self) {
+        *self.poisoned = true;
+        // Sends the next element, if there is one after this, on the long way round.
+        self.flag.store(true, Ordering::Release);
+    }
+}
+
+impl<'a, T: InGraph> Emitter<'a, T> {
+    pub(super) fn new(way: &'a Way<T>) -> Emitter<'a, T> {
+        let mut emitter = Emitter {
+            way,
+            flag: &way.core.inbox.flag,
+            live: None,
+            idle: None,
+            poisoned: false,
+        };
+        if inbox::holding() {
+            return emitter;
+        }
+        let held = Held::enter(&way.core);
+        match way.core.enter(false) {
+            Ok(guard) => {
+                emitter.idle = Some(Hold { guard, held });
+                emitter.apart(|way, cx| {
+                    let Some(cx) = cx else { return };
+                    if way.core.inbox.is_flagged() {
+                        let after = way.core.settle(cx);
+                        cx.wakes.extend(after.into_wakes());
+                    }
+                });
+            }
+            Err(_) => emitter.poisoned = true,
+        }
+        emitter
+    }
+
+    /// As [`Source::emit`](crate::Source::emit).
+    ///
+    /// # Errors
+    /// As [`Source::emit`](crate::Source::emit).
+    #[inline(always)]
+    pub fn emit(&mut self, item: T) -> Result<(), EmitError<T>> {
+        match &mut self.live {
+            // What this thread emitted past the guard lies in the inbox, and goes first; so does the
+            // word of who closed the source.
+            Some((head, hold)) if !self.flag.load(Ordering::Acquire) => {
+                let cx = &mut *hold.guard;
+                cx.forget_time();
+                let bomb = Bomb {
+                    poisoned: &mut self.poisoned,
+                    flag: self.flag,
+                };
+                head.push(item, cx);
+                std::mem::forget(bomb);
+                if cx.todo { self.settle() } else { Ok(()) }
+            }
+            _ => self.emit_unusual(item),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn emit_unusual(&mut self, item: T) -> Result<(), EmitError<T>> {
+        if self.poisoned {
+            self.poison();
+            return Err(self.way.poisoned(item));
+        }
+        self.apart(|way, cx| match cx {
+            Some(cx) => way.push_guarded(item, Token::NONE, cx),
+            None if inbox::holding() => way.emit_inside(item, Token::NONE),
+            // Made inside of a closure or beside another guard, which is over.
+            None => way.emit(item),
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle(&mut self) -> Result<(), EmitError<T>> {
+        self.apart(|way, cx| {
+            let Some(cx) = cx else { return Ok(()) };
+            let fault = take_fault(cx);
+            let after = way.core.settle(cx);
+            // Woken when the guard goes: their first step would be to wait for it.
+            cx.wakes.extend(after.into_wakes());
+            fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)))
+        })
+    }
+
+    /// Runs `work` with the head back in its cell, where others can find it.
+    fn apart<R>(&mut self, work: impl FnOnce(&Way<T>, Option<&mut Cx>) -> R) -> R {
+        let cell = &self.way.cell;
+        if let Some((head, mut hold)) = self.live.take() {
+            cell.head.put(&mut hold.guard, head);
+            self.idle = Some(hold);
+        }
+        let Some(hold) = &mut self.idle else {
+            return work(self.way, None);
+        };
+        let bomb = Bomb {
+            poisoned: &mut self.poisoned,
+            flag: self.flag,
+        };
+        let outcome = work(self.way, Some(&mut hold.guard));
+        std::mem::forget(bomb);
+        if cell.state.load(Ordering::Relaxed) == 0 {
+            hold.guard.begin(cell.id);
+            let head = cell.head.take(&mut hold.guard);
+            self.live = self.idle.take().map(|hold| (head, hold));
+        }
+        outcome
+    }
+
+    fn take_hold(&mut self) -> Option<(Option<Box<Fork<T>>>, Hold<'a>)> {
+        match self.live.take() {
+            Some((head, hold)) => Some((Some(head), hold)),
+            None => self.idle.take().map(|hold| (None, hold)),
+        }
+    }
+
+    /// A closure panicked and the caller caught it, but kept the guard: the graph is poisoned all
+    /// the same. Only a guard that is dropped by unwinding does that.
+    #[cold]
+    fn poison(&mut self) {
+        let Some((head, Hold { guard, held })) = self.take_hold() else {
+            return;
+        };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            // Dropped in the reverse order.
+            let _unwinding = (head, held);
+            let _first = guard;
+            std::panic::resume_unwind(Box::new("a closure panicked"));
+        }));
+    }
+}
+
+impl<T: InGraph> Drop for Emitter<'_, T> {
+    fn drop(&mut self) {
+        if self.poisoned && !std::thread::panicking() {
+            self.poison();
+        }
+        let Some((head, Hold { mut guard, held })) = self.take_hold() else {
+            return;
+        };
+        if std::thread::panicking() {
+            drop(guard);
+            return;
+        }
+        if let Some(head) = head {
+            self.way.cell.head.put(&mut guard, head);
+        }
+        let after = self.way.core.settle(&mut guard);
+        drop(guard);
+        held.leave();
+        after.run();
+    }
+}
+
+impl<T: InGraph> std::fmt::Debug for Emitter<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Emitter(..)")
+    }
+}

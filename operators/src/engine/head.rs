@@ -1,0 +1,70 @@
+//! Where a run begins: at a source, a shared node, or a pipe.
+
+use super::graph::Graph;
+use super::plan::Plan;
+use super::push::Push;
+use super::topology::NodeId;
+use crate::InGraph;
+use crate::flow::Run;
+
+/// The one flow that hangs from a source of elements that need not be `Clone`: see
+/// [`Graph::pipe`].
+#[must_use = "elements go nowhere until the flow ends in a sink"]
+pub struct Pipe<T> {
+    pub(super) head: Head<T>,
+}
+
+/// A flow as it begins at a source or a shared node.
+pub struct Head<T> {
+    graph: Graph,
+    fork: NodeId,
+    _items: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T> Head<T> {
+    pub(crate) fn new(graph: Graph, fork: NodeId) -> Head<T> {
+        Head {
+            graph,
+            fork,
+            _items: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<T: InGraph> Run for Head<T> {
+    type Item = T;
+
+    fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
+        plan.hang(self.fork, next);
+    }
+}
+
+impl<T: InGraph> Run for Pipe<T> {
+    type Item = T;
+
+    fn graph(&self) -> &Graph {
+        &self.head.graph
+    }
+
+    fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
+        self.head.build(next, plan);
+    }
+}
+
+impl<T> std::fmt::Debug for Pipe<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pipe(..)")
+    }
+}
+
+impl<T> std::fmt::Debug for Head<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Head")
+            .field("fork", &self.fork)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,272 @@
+//! The ways of one element into its graph: at once, queued, or after waiting.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use super::context::Cx;
+use super::error::{EmitError, GraphError};
+use super::graph::Core;
+use super::inbox::{self, Held};
+use super::inlet::{SourceCell, bits};
+use super::lineage::Token;
+use super::push::Push;
+use crate::InGraph;
+
+/// The way into the graph: what a source and its weak handles share.
+pub(super) struct Way<T> {
+    pub(super) core: Arc<Core>,
+    pub(super) cell: Arc<SourceCell<T>>,
+}
+
+impl<T> Clone for Way<T> {
+    fn clone(&self) -> Self {
+        Way {
+            core: self.core.clone(),
+            cell: self.cell.clone(),
+        }
+    }
+}
+
+impl<T: InGraph> Way<T> {
+    #[inline]
+    pub(super) fn emit(&self, item: T) -> Result<(), EmitError<T>> {
+        if inbox::holding() {
+            return self.emit_inside(item, Token::NONE);
+        }
+        let core = &*self.core;
+        let held = Held::enter(core);
+        let Ok(mut guard) = core.state.lock() else {
+            return Err(self.poisoned(item));
+        };
+        let cx = &mut *guard;
+        if self.cell.state.load(Ordering::Relaxed) != 0 || core.inbox.is_flagged() {
+            let outcome = self.push_guarded(item, Token::NONE, cx);
+            let after = core.settle(cx);
+            drop(guard);
+            held.leave();
+            after.run();
+            return outcome;
+        }
+        cx.begin(self.cell.id);
+        let mut head = self.cell.head.take(cx);
+        head.push(item, cx);
+        self.cell.head.put(cx, head);
+        if cx.todo || core.inbox.is_flagged() {
+            let fault = take_fault(cx);
+            let after = core.settle(cx);
+            drop(guard);
+            held.leave();
+            after.run();
+            return fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)));
+        }
+        drop(guard);
+        held.leave();
+        Ok(())
+    }
+
+    /// As `emit`, for an element that may be tracked.
+    pub(super) fn emit_with(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
+        if inbox::holding() {
+            return self.emit_inside(item, token);
+        }
+        let held = Held::enter(&self.core);
+        let Ok(mut guard) = self.core.state.lock() else {
+            return Err(self.poisoned(item));
+        };
+        let outcome = self.push_guarded(item, token, &mut guard);
+        let after = self.core.settle(&mut guard);
+        drop(guard);
+        held.leave();
+        after.run();
+        outcome
+    }
+
+    /// Pushes one element after looking at everything that could speak against it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn push_guarded(
+        &self,
+        item: T,
+        token: Token,
+        cx: &mut Cx,
+    ) -> Result<(), EmitError<T>> {
+        if self.core.inbox.is_flagged() {
+            // What was left before must run before, or one thread's elements could pass each other.
+            let after = self.core.settle(cx);
+            cx.wakes.extend(after.into_wakes());
+        }
+        self.admit(item, cx).map(|item| {
+            if token.is_some() {
+                cx.track(&token);
+            }
+            self.cell.deliver(item, token, cx);
+        })?;
+        match take_fault(cx) {
+            Some((failure, _)) => Err(EmitError::Failed(failure)),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the element back where the source can't take it.
+    pub(super) fn admit(&self, item: T, cx: &mut Cx) -> Result<T, EmitError<T>> {
+        let state = self.cell.state.load(Ordering::Relaxed);
+        if state & bits::CLOSED != 0 {
+            return Err(EmitError::Closed(item));
+        }
+        if let Some(cause) = cx.stopped.clone() {
+            return Err(EmitError::Stopped(item, cause));
+        }
+        if state & bits::UNDRIVEN != 0 {
+            return Err(EmitError::Undriven(item));
+        }
+        if state & bits::FULL != 0 {
+            return Err(EmitError::Full(item));
+        }
+        Ok(item)
+    }
+
+    /// From inside a closure of this graph, or of another one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn emit_inside(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
+        if !inbox::holding_innermost(&self.core) {
+            let held = Held::enter(&self.core);
+            match self.core.enter(true) {
+                Ok(mut guard) => {
+                    let outcome = self.push_guarded(item, token, &mut guard);
+                    let after = self.core.settle(&mut guard);
+                    drop(guard);
+                    held.leave();
+                    after.run();
+                    return outcome;
+                }
+                Err(GraphError::Inside) => {}
+                Err(_) => return Err(EmitError::Poisoned(item)),
+            }
+            held.leave();
+        }
+        self.leave(item, token)?;
+        if !inbox::holding_innermost(&self.core) {
+            inbox::owe_visit(&self.core);
+        }
+        Ok(())
+    }
+
+    /// Leaves the element in the inbox: whoever holds the graph runs it.
+    pub(super) fn leave(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
+        let state = self.cell.state.load(Ordering::Relaxed);
+        if state & bits::UNDRIVEN != 0 {
+            return Err(EmitError::Undriven(item));
+        }
+        self.cell.queue(item, token, &self.core.inbox)
+    }
+
+    pub(super) async fn send(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
+        let mut next = Some(item);
+        let mut left = false;
+        poll_fn(|task| {
+            if left {
+                return self.hand_over(task);
+            }
+            let Some(item) = next.take() else {
+                return Poll::Pending;
+            };
+            match self.offer(item, token.clone(), &mut left) {
+                Err(EmitError::Full(item)) => self.wait(item, &mut next, task),
+                Ok(()) if left => self.hand_over(task),
+                outcome => Poll::Ready(outcome),
+            }
+        })
+        .await
+    }
+
+    /// As `emit`, without waiting for the lock.
+    pub(super) fn offer(&self, item: T, token: Token, left: &mut bool) -> Result<(), EmitError<T>> {
+        if inbox::holding() {
+            return self.emit_inside(item, token);
+        }
+        let held = Held::enter(&self.core);
+        match self.core.enter(true) {
+            Ok(mut guard) => {
+                let outcome = self.push_guarded(item, token, &mut guard);
+                let after = self.core.settle(&mut guard);
+                drop(guard);
+                held.leave();
+                after.run();
+                outcome
+            }
+            Err(GraphError::Poisoned) => Err(EmitError::Poisoned(item)),
+            Err(_) => {
+                held.leave();
+                let outcome = self.leave(item, token);
+                *left = outcome.is_ok();
+                outcome
+            }
+        }
+    }
+
+    /// The element lies in the inbox: somebody must see it, the holder or, if it had looked
+    /// already, this task.
+    pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<Result<(), EmitError<T>>> {
+        if !self.core.inbox.is_flagged() || self.core.try_visit() {
+            return Poll::Ready(Ok(()));
+        }
+        let wakeups = &self.core.wakeups;
+        if wakeups.attended.fetch_or(false, Ordering::AcqRel) {
+            // The driver sees to it; and if it goes away meanwhile, that is a visit too.
+            wakeups.driver.wake();
+            return Poll::Ready(Ok(()));
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Registers to be woken when the source has room again.
+    pub(super) fn wait(
+        &self,
+        item: T,
+        next: &mut Option<T>,
+        task: &mut Context<'_>,
+    ) -> Poll<Result<(), EmitError<T>>> {
+        *next = Some(item);
+        self.listen(task);
+        Poll::Pending
+    }
+
+    /// Has the task woken when the source has room again.
+    pub(super) fn listen(&self, task: &Context<'_>) {
+        if let Ok(mut senders) = self.cell.senders.lock()
+            && !senders.iter().any(|waker| waker.will_wake(task.waker()))
+        {
+            senders.push(task.waker().clone());
+        }
+        // What happened before the waker was there woke nobody.
+        let state = self.cell.state.load(Ordering::Acquire);
+        let room = state & bits::FULL == 0 && self.cell.has_queue_room();
+        if room || state & bits::REFUSED != 0 {
+            task.waker().wake_by_ref();
+        }
+    }
+
+    /// Whether an element would have to wait, and may hope to get in.
+    pub(super) fn waits_for_room(&self) -> bool {
+        let state = self.cell.state.load(Ordering::Acquire);
+        let refused = bits::CLOSED | bits::UNDRIVEN | bits::STOPPED;
+        state & bits::FULL != 0 && state & refused == 0 && !self.core.state.is_poisoned()
+    }
+
+    #[cold]
+    pub(super) fn poisoned(&self, item: T) -> EmitError<T> {
+        self.core.bury();
+        EmitError::Poisoned(item)
+    }
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn take_fault(cx: &mut Cx) -> Option<(super::error::Failure, usize)> {
+    let others = std::mem::take(&mut cx.faults.others);
+    cx.faults.first.take().map(|failure| (failure, others))
+}
