@@ -34,3 +34,8 @@ pub mod prelude {
     };
     pub use crate::flow::{Flow, Run};
 }
+
+/// The README's example is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,7 +19,8 @@ impl Sensor {
     }
 }
 
-fn main() {
+#[test]
+fn a_flow_lives_in_a_struct_beside_its_source() {
     let graph = Graph::new();
     let sensor = Sensor::new(&graph);
     let list = sensor.celsius.zip(sensor.raw).sink_to_list();

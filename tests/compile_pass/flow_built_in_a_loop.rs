@@ -2,7 +2,8 @@
 use headwater::prelude::*;
 use headwater::{union_all, zip_all};
 
-fn main() {
+#[test]
+fn a_flow_grows_in_a_loop() {
     let source = Source::<u64>::new();
     let mut flow = source.into_run().boxed();
     for _ in 0..10 {

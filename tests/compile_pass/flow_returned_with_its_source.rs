@@ -7,7 +7,8 @@ fn doubled() -> (Source<i32>, impl Run<Item = i32>) {
     (source, flow)
 }
 
-fn main() {
+#[test]
+fn a_function_returns_a_source_and_a_flow_of_it() {
     let (source, flow) = doubled();
     let list = flow.map(|x| x + 1).sink_to_list();
     source.emit(3).unwrap();

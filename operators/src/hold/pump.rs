@@ -15,7 +15,7 @@ use crate::flow::{InGraph, Run};
 /// - **Waits** while an operator downstream is full.
 /// - **On close** (the iterator ends, or the graph shuts down) it closes.
 /// - **Drops** nothing: at a shutdown the rest stays in the iterator.
-/// - **Panics** where the iterator does; that poisons the graph.
+/// - **Panics** where the iterator does; that poisons the graph. The graph needs a driver.
 ///
 /// ```
 /// use headwater_operators::prelude::*;
