@@ -74,7 +74,7 @@ impl<R, F> MapBlocking<R, F> {
         MapBlocking {
             upstream,
             f,
-            limits: Limits::new(n),
+            limits: Limits::new("map_blocking", n),
             site: Site::new("map_blocking"),
         }
     }
@@ -117,7 +117,7 @@ impl<R, F> TryMapBlocking<R, F> {
         TryMapBlocking {
             upstream,
             f,
-            limits: Limits::new(n),
+            limits: Limits::new("try_map_blocking", n),
             site: Site::new("try_map_blocking"),
         }
     }

@@ -46,7 +46,7 @@ impl Limit {
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         assert!(
             capacity > 0,
-            "a zip needs room for at least 1 element an input"
+            "`capacity(0)` could hold nothing: give each input of the zip room for at least 1 element"
         );
         self.capacity = capacity;
     }
