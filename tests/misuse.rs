@@ -563,9 +563,12 @@ fn a_driver_dropped_mid_way_leaves_what_is_held_and_emits_are_refused() {
     assert!(graph.snapshot().unwrap().held() > 0, "it is all there");
     let shutdown = block_on(graph.shutdown()).unwrap_err();
     assert_eq!(shutdown.to_string(), NOBODY_DRIVES);
-    // The last handles go: what is held is lost, and the receipts say so.
+    // The shutdown closed the window. The last handles go: what is held is lost, and the receipts
+    // say so.
+    assert_eq!(windows.take(), [[0, 1, 2, 3]]);
     drop((source, graph, list, windows));
-    for receipt in receipts {
+    assert_eq!(receipts[0].outcome(), Some(Ok(())));
+    for receipt in &receipts[1..] {
         assert_eq!(receipt.outcome(), Some(Err(Lost::TornDown)));
     }
 }
