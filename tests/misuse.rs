@@ -547,10 +547,9 @@ fn a_driver_dropped_mid_way_leaves_what_is_held_and_emits_are_refused() {
         .map(|x| source.emit_tracked(x).unwrap())
         .collect();
     time.settle();
+    while source.emit(9).is_ok() {}
     let mut waiting = Box::pin(source.send(4));
-    while waiting.as_mut().now_or_never().is_some() {
-        waiting = Box::pin(source.send(4));
-    }
+    assert!(waiting.as_mut().now_or_never().is_none(), "it is full");
     drop(time);
     let error = block_on(waiting).unwrap_err();
     assert_eq!(error.to_string(), UNDRIVEN);
@@ -565,7 +564,7 @@ fn a_driver_dropped_mid_way_leaves_what_is_held_and_emits_are_refused() {
     assert_eq!(shutdown.to_string(), NOBODY_DRIVES);
     // The shutdown closed the window. The last handles go: what is held is lost, and the receipts
     // say so.
-    assert_eq!(windows.take(), [[0, 1, 2, 3]]);
+    assert_eq!(windows.take().concat()[..4], [0, 1, 2, 3]);
     drop((source, graph, list, windows));
     assert_eq!(receipts[0].outcome(), Some(Ok(())));
     for receipt in &receipts[1..] {
