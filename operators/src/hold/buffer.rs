@@ -166,8 +166,11 @@ impl<T: InGraph> BufferNode<T> {
                     return;
                 }
                 Slot::Failure(failure) => {
+                    // Not a matter of the element under way, nor of who emits it.
                     let current = std::mem::replace(&mut cx.token, token);
+                    let emitting = std::mem::replace(&mut cx.faults.emitting, false);
                     cx.report(failure);
+                    cx.faults.emitting = emitting;
                     cx.token = current;
                 }
                 Slot::Hole => {}

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Signal, Slot,
-    Token,
+    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Signal, Slot, Token,
 };
 use crate::hold::{OnFull, Overflow};
 
