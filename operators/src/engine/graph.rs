@@ -381,7 +381,11 @@ impl Cx {
                 .nodes
                 .iter()
                 .flatten()
-                .filter(|node| node.counted)
+                // Operators that only pass on are left out, unless something went wrong there.
+                .filter(|node| {
+                    let counts = &node.counts;
+                    node.counted || counts.failed > 0 || counts.dropped() > 0
+                })
                 .map(|node| {
                     let mut counts = node.counts;
                     if let Some(inlet) = &node.inlet {
