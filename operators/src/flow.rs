@@ -165,6 +165,8 @@ pub trait Flow: Sized {
     }
 
     /// Lets the elements pass that were not seen lately.
+    ///
+    /// `.history(n)` says how many are remembered; with `.history(1)` only repeats in a row go.
     #[doc(alias = "distinct")]
     #[doc(alias = "dedup")]
     #[track_caller]
@@ -250,6 +252,9 @@ pub trait Flow: Sized {
     }
 
     /// Makes a `Vec` of the elements of each stretch of time of length `every`.
+    ///
+    /// `.keep_empty()` emits stretches without elements too; `.max_len(n)` bounds a window. To keep
+    /// figures and not elements, see [`fold_window`](Flow::fold_window).
     #[doc(alias = "window")]
     #[doc(alias = "tumbling_window")]
     #[doc(alias = "buffer_time")]
@@ -284,6 +289,9 @@ pub trait Flow: Sized {
     }
 
     /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    ///
+    /// Several figures in one go: `rolling(100, (Mean, Max))` emits tuples;
+    /// `Mean.of(|r: &Reading| r.value)` folds a field. See [`aggregate`](crate::aggregate) for what there is.
     #[doc(alias = "moving")]
     #[doc(alias = "moving_average")]
     #[doc(alias = "running")]
@@ -298,13 +306,15 @@ pub trait Flow: Sized {
 
     // ---- several flows become one ----
 
-    /// Pairs the elements of two flows by position.
+    /// Pairs the elements of two flows by position. For up to eight flows there is
+    /// [`zip`](crate::zip()), which takes a tuple of them.
     #[track_caller]
     fn zip<B: Flow>(self, other: B) -> join::Zip<(Self::Run, B::Run)> {
         join::zip((self, other))
     }
 
-    /// Merges two flows of one type, in the order in which elements come.
+    /// Merges two flows of one type, in the order in which elements come. For up to eight flows there
+    /// is [`union`](crate::union()), which takes a tuple of them.
     #[doc(alias = "merge")]
     #[doc(alias = "or")]
     #[track_caller]
@@ -315,7 +325,8 @@ pub trait Flow: Sized {
         join::union((self, other))
     }
 
-    /// Joins the latest elements of two flows, for each element of either.
+    /// Joins the latest elements of two flows, for each element of either. For up to eight flows
+    /// there is [`combine_latest`](crate::combine_latest()), which takes a tuple of them.
     #[doc(alias = "with_latest_from")]
     #[track_caller]
     fn combine_latest<B>(self, other: B) -> join::CombineLatest<(Self::Run, B::Run)>
@@ -329,12 +340,16 @@ pub trait Flow: Sized {
     // ---- an element waits ----
 
     /// Lets up to `capacity` elements wait for the driver, so that the emitter does not.
+    ///
+    /// `.on_full(…)` says what happens to one more: see [`OnFull`](crate::OnFull).
     #[track_caller]
     fn buffer(self, capacity: usize) -> hold::Buffer<Self::Run> {
         hold::Buffer::new(self.into_run(), capacity)
     }
 
     /// Awaits a future for each element, at most `n` at once; their results go on in order.
+    ///
+    /// `.unordered()` lets them go on as they come.
     #[doc(alias = "buffered")]
     #[doc(alias = "buffer_unordered")]
     #[doc(alias = "then")]
@@ -387,7 +402,8 @@ pub trait Flow: Sized {
 
     // ---- forks, names, erasure ----
 
-    /// Names the operator in front, for errors, pictures and snapshots.
+    /// Names the operator in front, for errors, pictures and snapshots. Before
+    /// [`share`](Flow::share), not after it: a named flow is a flow again, with one branch.
     fn named(self, name: impl Into<String>) -> shape::Named<Self::Run> {
         shape::Named::new(self.into_run(), name.into())
     }
@@ -431,7 +447,8 @@ pub trait Flow: Sized {
         shape::TryFilter::new(self.into_run(), predicate)
     }
 
-    /// Handles the failures that come from above: what `handler` returns takes the element's place.
+    /// Handles the failures that come from above: what `handler` returns takes the element's place;
+    /// with `None` the place stays empty.
     #[doc(alias = "catch_error")]
     #[doc(alias = "recover")]
     #[doc(alias = "on_error_resume")]

@@ -10,9 +10,11 @@ use crate::flow::{InGraph, Run};
 /// - **Emits** the result of each element's future, in the order of the elements;
 ///   [`unordered`](MapAsync::unordered), as soon as it is there.
 /// - **Holds** up to `n` elements, in flight or waiting to be, never more than `n` of them in flight,
-///   and `n` whenever as many wait and nobody downstream is full. Besides, in order, up to 1 024
-///   finished results ([`reorder`](MapAsync::reorder)) that wait for an earlier one.
-/// - **Waits**: the origin of the element that makes it `n` waits until one has finished.
+///   and `n` whenever as many wait and nobody downstream is full. Besides, up to 1 024
+///   finished results ([`reorder`](MapAsync::reorder)) that wait for an earlier one, or for room
+///   downstream.
+/// - **Waits**: the origin of the element that makes it `n` waits until one has finished. In front of
+///   a slow end, that is once the finished results are at their limit too.
 /// - **On close** it awaits all, then closes.
 /// - **Drops** nothing. Failures and holes from above keep their place.
 /// - **Panics** at construction if `n` is 0; where the closure or a future does, which poisons the
