@@ -204,7 +204,8 @@ pub trait Flow: Sized {
     /// Applies a function to the flow itself: for compositions that have a name.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// fn rounded(flow: impl Flow<Item = f64>) -> impl Flow<Item = i64> {
     ///     flow.filter(|x| x.is_finite()).map(|x| x.round() as i64)
@@ -468,7 +469,8 @@ pub trait Flow: Sized {
     /// as nothing hangs from the second flow, are reported.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let source = Source::<&str>::new();
     /// let (numbers, failures) = source.try_map(|text| Ok(text.parse::<i32>()?)).split_errors();
@@ -506,7 +508,8 @@ pub trait Flow: Sized {
     /// others go on.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let source = Source::<i32>::new();
     /// let _ = source.try_sink(|x| if x < 0 { Err("negative".into()) } else { Ok(()) });
@@ -611,7 +614,8 @@ pub trait Flow: Sized {
     /// - **Panics** if the source belongs to another graph: emit from a [`sink`](Flow::sink) instead.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let graph = Graph::new();
     /// let numbers = graph.source::<u32>();

@@ -31,7 +31,8 @@ impl Graph {
     /// future is dropped goes on, only nobody is told.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// # futures::executor::block_on(async {
     /// let graph = Graph::new();
@@ -74,7 +75,8 @@ impl Graph {
     /// on as far as deadlines need.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let graph = Graph::new();
     /// let numbers = graph.source::<u32>();

@@ -24,7 +24,8 @@ use crate::flow::{InGraph, Run};
 /// An element is done when its result is; a receipt resolves no earlier.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let time = graph.drive_manually();
@@ -52,7 +53,8 @@ pub struct MapAsync<R, F> {
 ///   to the nearest operator that catches, else to the graph's handler.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let time = graph.drive_manually();

@@ -22,7 +22,8 @@ use crate::flow::{InGraph, Run};
 /// is work for them and end with the node: it delays no sibling, no emitter and no timer.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let lengths = graph
@@ -50,7 +51,8 @@ pub struct MapBlocking<R, F> {
 ///   to the nearest operator that catches, else to the graph's handler.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let sizes = graph

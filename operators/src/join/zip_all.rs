@@ -12,8 +12,9 @@ use crate::hold::OnFull;
 /// Emits, holds, waits, closes and drops as [`Zip`](crate::Zip) does.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::zip_all;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::zip_all;
 ///
 /// let graph = Graph::new();
 /// let sources: Vec<_> = (0..3).map(|_| graph.source::<i32>()).collect();
