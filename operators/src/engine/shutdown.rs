@@ -74,6 +74,9 @@ impl Graph {
     /// drives the graph itself where nobody does. The time of a graph that is driven by hand moves
     /// on as far as deadlines need.
     ///
+    /// Not for async code, where [`shutdown`](Graph::shutdown) is: a driver on the same thread, such
+    /// as a task of a `current_thread` runtime, never gets its turn, and this waits for ever.
+    ///
     /// ```
     /// # use headwater_operators as headwater;
     /// use headwater::prelude::*;
