@@ -42,8 +42,8 @@ pub enum Alert {
 
 /// Builds the pipeline, which ends in `show`, and returns where samples go in.
 pub fn build(graph: &Graph, show: impl FnMut(News) + Send + 'static) -> Source<Sample> {
-    let samples = graph.source().named("samples");
-    let valid = samples.filter(|s: &Sample| s.value.is_finite()).share();
+    let samples = graph.source::<Sample>().named("samples");
+    let valid = samples.filter(|s| s.value.is_finite()).share();
 
     // A table a second: mean and peak of each tag.
     let table = valid.timed_window(SECOND).map(by_tag).map(News::Table);
@@ -76,11 +76,12 @@ fn by_tag(window: Vec<Sample>) -> Vec<Row> {
     for sample in window {
         tags.entry(sample.tag).or_default().push(sample.value);
     }
-    let row = |(tag, values): (Tag, Vec<f64>)| {
-        let (mean, peak) = (Mean, Max).fold(&values)?;
-        Some(Row { tag, mean, peak })
-    };
-    tags.into_iter().filter_map(row).collect()
+    tags.into_iter()
+        .filter_map(|(tag, values)| {
+            let (mean, peak) = (Mean, Max).fold(&values)?;
+            Some(Row { tag, mean, peak })
+        })
+        .collect()
 }
 
 fn alert(mean: f64) -> Alert {

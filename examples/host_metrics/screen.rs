@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write, stdout};
 
-use crossterm::{cursor, queue, terminal};
+use crossterm::{cursor, queue, terminal, terminal::ClearType};
 use serde_json::json;
 
 use crate::pipeline::{Alert, News, Row};
@@ -70,11 +70,6 @@ impl Screen {
     fn draw(&self, out: &mut impl Write) -> std::io::Result<()> {
         let (columns, lines) = terminal::size().unwrap_or((80, 24));
         let width = usize::from(columns).min(160);
-        queue!(
-            out,
-            cursor::MoveTo(0, 0),
-            terminal::Clear(terminal::ClearType::All)
-        )?;
         let mut text = vec![format!(
             "{:<9} {:<20} {:>12} {:>12}",
             "WHAT", "OF", "MEAN 1 s", "PEAK 1 s"
@@ -95,9 +90,15 @@ impl Screen {
             "{} samples/s, {} in all; Ctrl-C ends",
             self.throughput, self.total
         ));
+        // Over the old text, in one write: a screen that is cleared first flickers.
+        let mut page = Vec::new();
+        queue!(page, cursor::MoveTo(0, 0))?;
         for line in text {
-            writeln!(out, "{}", cut(&line, width))?;
+            queue!(page, terminal::Clear(ClearType::UntilNewLine))?;
+            writeln!(page, "{}", cut(&line, width))?;
         }
+        queue!(page, terminal::Clear(ClearType::FromCursorDown))?;
+        out.write_all(&page)?;
         out.flush()
     }
 }

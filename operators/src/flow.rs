@@ -166,6 +166,8 @@ pub trait Flow: Sized {
     }
 
     /// Lets the elements pass that were not seen lately.
+    ///
+    /// `.history(n)` says how many are remembered; with `.history(1)` only repeats in a row go.
     #[doc(alias = "distinct")]
     #[doc(alias = "dedup")]
     #[track_caller]
@@ -203,6 +205,20 @@ pub trait Flow: Sized {
     /// Applies a function to the flow itself: for compositions that have a name.
     ///
     #[doc = include_str!("shape/through.md")]
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    ///
+    /// fn rounded(flow: impl Flow<Item = f64>) -> impl Flow<Item = i64> {
+    ///     flow.filter(|x| x.is_finite()).map(|x| x.round() as i64)
+    /// }
+    ///
+    /// let source = Source::<f64>::new();
+    /// let list = source.through(rounded).unique().sink_to_list();
+    /// source.emit_all([0.9, f64::NAN, 1.1, 2.0])?;
+    /// assert_eq!(list.take(), [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "pipe")]
     #[doc(alias = "apply")]
     fn through<U>(self, function: impl FnOnce(Self::Run) -> U) -> U {
@@ -239,6 +255,9 @@ pub trait Flow: Sized {
     }
 
     /// Makes a `Vec` of the elements of each stretch of time of length `every`.
+    ///
+    /// `.keep_empty()` emits stretches without elements too; `.max_len(n)` bounds a window. To keep
+    /// figures and not elements, see [`fold_window`](Flow::fold_window).
     #[doc(alias = "window")]
     #[doc(alias = "tumbling_window")]
     #[doc(alias = "buffer_time")]
@@ -273,6 +292,9 @@ pub trait Flow: Sized {
     }
 
     /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    ///
+    /// Several figures in one go: `rolling(100, (Mean, Max))` emits tuples;
+    /// `Mean.of(|r: &Reading| r.value)` folds a field. See [`aggregate`](crate::aggregate) for what there is.
     #[doc(alias = "moving")]
     #[doc(alias = "moving_average")]
     #[doc(alias = "running")]
@@ -287,13 +309,15 @@ pub trait Flow: Sized {
 
     // ---- several flows become one ----
 
-    /// Pairs the elements of two flows by position.
+    /// Pairs the elements of two flows by position. For up to eight flows there is
+    /// [`zip`](crate::zip()), which takes a tuple of them.
     #[track_caller]
     fn zip<B: Flow>(self, other: B) -> join::Zip<(Self::Run, B::Run)> {
         join::zip((self, other))
     }
 
-    /// Merges two flows of one type, in the order in which elements come.
+    /// Merges two flows of one type, in the order in which elements come. For up to eight flows there
+    /// is [`union`](crate::union()), which takes a tuple of them.
     #[doc(alias = "merge")]
     #[doc(alias = "or")]
     #[track_caller]
@@ -304,7 +328,8 @@ pub trait Flow: Sized {
         join::union((self, other))
     }
 
-    /// Joins the latest elements of two flows, for each element of either.
+    /// Joins the latest elements of two flows, for each element of either. For up to eight flows
+    /// there is [`combine_latest`](crate::combine_latest()), which takes a tuple of them.
     #[doc(alias = "with_latest_from")]
     #[track_caller]
     fn combine_latest<B>(self, other: B) -> join::CombineLatest<(Self::Run, B::Run)>
@@ -321,12 +346,16 @@ pub trait Flow: Sized {
     #[doc(alias = "queue")]
     #[doc(alias = "channel")]
     #[doc(alias = "on_backpressure_buffer")]
+    ///
+    /// `.on_full(…)` says what happens to one more: see [`OnFull`](crate::OnFull).
     #[track_caller]
     fn buffer(self, capacity: usize) -> hold::Buffer<Self::Run> {
         hold::Buffer::new(self.into_run(), capacity)
     }
 
     /// Awaits a future for each element, at most `n` at once; their results go on in order.
+    ///
+    /// `.unordered()` lets them go on as they come.
     #[doc(alias = "buffered")]
     #[doc(alias = "buffer_unordered")]
     #[doc(alias = "then")]
@@ -381,6 +410,8 @@ pub trait Flow: Sized {
 
     /// Names the operator in front, for errors, pictures and snapshots.
     #[doc(alias = "label")]
+    /// Names the operator in front, for errors, pictures and snapshots. Before
+    /// [`share`](Flow::share), not after it: a named flow is a flow again, with one branch.
     fn named(self, name: impl Into<String>) -> shape::Named<Self::Run> {
         shape::Named::new(self.into_run(), name.into())
     }
@@ -426,7 +457,8 @@ pub trait Flow: Sized {
         shape::TryFilter::new(self.into_run(), predicate)
     }
 
-    /// Handles the failures that come from above: what `handler` returns takes the element's place.
+    /// Handles the failures that come from above: what `handler` returns takes the element's place;
+    /// with `None` the place stays empty.
     #[doc(alias = "catch_error")]
     #[doc(alias = "recover")]
     #[doc(alias = "on_error_resume")]
@@ -441,6 +473,24 @@ pub trait Flow: Sized {
     /// Parts the flow in two: of its elements, and of the failures that come from above.
     ///
     #[doc = include_str!("shape/split_errors.md")]
+    /// Both are connected as any flow is; elements come to the second as soon as they fail. A failure
+    /// that comes there is handled: nobody else reports it, and the lineage of a tracked element
+    /// goes on beside it. Its place in the flow of elements stays empty. Failures that nobody takes,
+    /// as nothing hangs from the second flow, are reported.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    ///
+    /// let source = Source::<&str>::new();
+    /// let (numbers, failures) = source.try_map(|text| Ok(text.parse::<i32>()?)).split_errors();
+    /// let numbers = numbers.sink_to_list();
+    /// let errors = failures.map(|failure| failure.error().to_string()).sink_to_list();
+    /// source.emit_all(["1", "two", "3"])?;
+    /// assert_eq!(numbers.take(), [1, 3]);
+    /// assert_eq!(errors.take(), ["invalid digit found in string"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "partition_result")]
     #[doc(alias = "dead_letter")]
     #[track_caller]
@@ -467,6 +517,19 @@ pub trait Flow: Sized {
     /// Calls `f`, which may fail, with each element.
     ///
     #[doc = include_str!("end/try_sink.md")]
+    /// A failure names the sink and its place. `emit` returns it, or the graph's handler gets it; the
+    /// others go on.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    ///
+    /// let source = Source::<i32>::new();
+    /// let _ = source.try_sink(|x| if x < 0 { Err("negative".into()) } else { Ok(()) });
+    /// source.emit(1)?;
+    /// assert!(matches!(source.emit(-1), Err(EmitError::Failed(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "try_for_each")]
     #[track_caller]
     fn try_sink<F>(self, f: F) -> crate::Branch
@@ -554,6 +617,31 @@ pub trait Flow: Sized {
     /// Emits each element into `source`, a source of the same graph.
     ///
     #[doc = include_str!("end/connect.md")]
+    /// - **Emits** nothing here; receipts of an element wait for what it becomes beyond the source.
+    /// - **Holds** nothing; the source's queue has room for
+    ///   [`INBOX_CAPACITY`](crate::INBOX_CAPACITY) elements.
+    /// - **Waits**: while the queue is full the origin waits. In a cycle, where that would be for
+    ///   ever, what does not fit is dropped.
+    /// - **On close** the source stays open, and this end does not keep it open. At a shutdown the
+    ///   source closes after all flows that were connected to it, and a cycle when it has run empty.
+    /// - **Drops** what comes when the source is closed, counted as unheard, and what a cycle's full
+    ///   queue can't take, counted as overflow.
+    /// - **Panics** if the source belongs to another graph: emit from a [`sink`](Flow::sink) instead.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = graph.source::<u32>();
+    /// let seen = numbers.sink_to_list();
+    /// let halves = graph.source::<u32>();
+    /// numbers.map(|n| n / 2).connect(&halves);
+    /// let more = halves.sink_to_list();
+    /// numbers.emit(8)?;
+    /// assert_eq!((seen.take(), more.take()), (vec![8], vec![4]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[doc(alias = "feedback")]
     #[doc(alias = "cycle")]
     #[track_caller]

@@ -5,7 +5,8 @@ use super::Aggregate;
 /// Takes elements of any type.
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, Count};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Count};
 ///
 /// assert_eq!(Count.fold(&["a", "b"]), Some(2));
 /// ```

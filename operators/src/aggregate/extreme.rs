@@ -44,7 +44,8 @@ extreme! {
     /// sets, where neither of two is less, the reading depends on how they were grouped.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, Min};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, Min};
     ///
     /// assert_eq!(Min.fold(&[3, 1, 2]), Some(1));
     /// assert_eq!(Min.fold(&[f64::NAN, 2.0, 1.0]), Some(1.0));
@@ -62,7 +63,8 @@ extreme! {
     /// sets, where neither of two is greater, the reading depends on how they were grouped.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, Max};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, Max};
     ///
     /// assert_eq!(Max.fold(&[1, 3, 2]), Some(3));
     /// assert_eq!(Max.fold(&[2.0, f64::NAN, 1.0]), Some(2.0));

@@ -3,7 +3,8 @@ use super::Aggregate;
 /// The first element: of a sliding window, the oldest it holds.
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, First, Last};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, First, Last};
 ///
 /// let candle = (First, Last);
 /// assert_eq!(candle.fold(&[7, 9, 8]), Some((7, 8)));
@@ -35,7 +36,8 @@ impl<T: Clone + Send + 'static> Aggregate<T> for First {
 /// The last element.
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, Last};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Last};
 ///
 /// assert_eq!(Last.fold(&["a", "b"]), Some("b"));
 /// ```

@@ -8,7 +8,8 @@ use super::{Aggregate, Summand};
 /// so is the mean.
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, Mean};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Mean};
 ///
 /// assert_eq!(Mean.fold(&[1, 2]), Some(1.5));
 /// assert_eq!(Mean.fold(&[i64::MAX, i64::MAX]), Some(i64::MAX as f64));

@@ -15,7 +15,8 @@
 //! [`Of`] folds a field of a record:
 //!
 //! ```
-//! use headwater_operators::aggregate::{Aggregate, Count, Max, Mean, Of};
+//! # use headwater_operators as headwater;
+//! use headwater::aggregate::{Aggregate, Count, Max, Mean, Of};
 //!
 //! struct Reading {
 //!     celsius: f64,
@@ -67,7 +68,8 @@ pub use variance::{Moments, PopulationStdDev, PopulationVariance, StdDev, Varian
 /// # One's own
 ///
 /// ```
-/// use headwater_operators::aggregate::Aggregate;
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::Aggregate;
 ///
 /// /// The n-th root of the product, for positive numbers.
 /// struct GeometricMean;
@@ -127,7 +129,8 @@ pub trait Aggregate<T>: Send + 'static {
     /// The reading of a whole collection, or `None` if it is empty.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, Sum};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, Sum};
     ///
     /// assert_eq!(Sum.fold(&[1, 2, 3]), Some(6));
     /// assert_eq!(Sum.fold(&[] as &[i32]), None);

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// A total is wider than the elements, so that adding neither overflows nor rounds on the way.
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, Mean, Sum, Summand};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Mean, Sum, Summand};
 ///
 /// /// Money, to the cent.
 /// #[derive(Debug, PartialEq)]
@@ -66,7 +67,8 @@ pub trait Summand: Send + 'static {
 /// Integers beyond 2⁵³ are rounded to the nearest `f64`.
 ///
 /// ```
-/// use headwater_operators::aggregate::Real;
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::Real;
 ///
 /// assert_eq!(3_u8.to_f64(), 3.0);
 /// ```

@@ -12,7 +12,8 @@ use super::{
 /// `|r: &Reading| r.value`.
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, Max, Min, Of};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Max, Min, Of};
 ///
 /// struct Reading {
 ///     sensor: u8,

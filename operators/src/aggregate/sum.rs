@@ -13,7 +13,8 @@ use super::{Aggregate, Summand};
 /// One's own type can be summed by implementing [`Summand`].
 ///
 /// ```
-/// use headwater_operators::aggregate::{Aggregate, Sum};
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Sum};
 ///
 /// assert_eq!(Sum.fold(&[200_u8, 50]), Some(250));
 /// assert_eq!(Sum.fold(&[200_u8, 100]), Some(255));

@@ -81,7 +81,8 @@ variance! {
     /// [`Variance::population`] divides by n. A NaN or an infinity among the elements makes it NaN.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, Variance};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, Variance};
     ///
     /// assert_eq!(Variance.fold(&[1e9, 1e9 + 1.0, 1e9 + 2.0]), Some(1.0));
     /// assert!(Variance.fold(&[5]).unwrap().is_nan());
@@ -97,7 +98,8 @@ variance! {
     /// infinity among the elements. [`StdDev::population`] divides by n.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, StdDev};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, StdDev};
     ///
     /// assert_eq!(StdDev.fold(&[2, 4, 6]), Some(2.0));
     /// ```
@@ -126,7 +128,8 @@ impl Variance {
     /// The variance of just these elements, over n instead of n − 1.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, Variance};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, Variance};
     ///
     /// assert_eq!(Variance::population().fold(&[1, 3]), Some(1.0));
     /// assert_eq!(Variance::population().fold(&[5]), Some(0.0));
@@ -140,7 +143,8 @@ impl StdDev {
     /// The standard deviation of just these elements, over n instead of n − 1.
     ///
     /// ```
-    /// use headwater_operators::aggregate::{Aggregate, StdDev};
+    /// # use headwater_operators as headwater;
+    /// use headwater::aggregate::{Aggregate, StdDev};
     ///
     /// assert_eq!(StdDev::population().fold(&[1, 3]), Some(1.0));
     /// ```

@@ -29,7 +29,8 @@ use crate::flow::{InGraph, Run};
 ///
 /// ```
 /// use futures::StreamExt;
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// # futures::executor::block_on(async {
 /// let source = Source::<u32>::new();

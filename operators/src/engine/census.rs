@@ -188,7 +188,8 @@ pub struct Report {
     pub snapshot: Snapshot,
     /// Elements that entered by a source, a stream or an iterator.
     pub accepted: u64,
-    /// Elements that reached an end.
+    /// Elements that reached an end: a group or a row counts as one, and a fork delivers to each
+    /// branch.
     pub delivered: u64,
     /// Whether all that was held was delivered; `false` where the time was up first.
     pub complete: bool,

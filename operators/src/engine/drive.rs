@@ -75,7 +75,8 @@ impl Graph {
     /// tests: deterministic, and without sleeping.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     /// use std::time::Duration;
     ///
     /// let graph = Graph::new();
@@ -109,7 +110,8 @@ impl Graph {
     /// ended, and nothing is held any more. Sources may stay open.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let graph = Graph::new();
     /// let sums = graph.from_iter(1..=10).partition(3).map(|n| n.iter().sum::<i32>()).sink_to_list();

@@ -294,7 +294,8 @@ impl Error for GraphError {}
 #[non_exhaustive]
 #[derive(Default)]
 pub enum OnError {
-    /// Log it as an event of `tracing` (level `ERROR`), count it, go on. The default.
+    /// Log it as an event of `tracing` (level `ERROR`), count it, go on. The default. Without a
+    /// `tracing` subscriber nobody sees it.
     #[default]
     Log,
     /// Give it to a closure, count it, go on.

@@ -29,7 +29,8 @@ use crate::flow::Forkable;
 /// or driver of it.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let words = graph.source::<String>();
@@ -101,7 +102,8 @@ impl Graph {
     /// request with its reply channel.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     /// use std::sync::mpsc;
     ///
     /// let graph = Graph::new();

@@ -76,8 +76,9 @@ macro_rules! limit_methods {
             self
         }
 
-        /// How many finished results may wait for an earlier one before no further element is
-        /// started (1 024 unless said).
+        /// How many finished results may wait for an earlier one, or for room downstream, before
+        /// no further element is started (1 024 unless said). Also bounds those of
+        /// [`unordered`](Self::unordered).
         ///
         /// # Panics
         /// If `results` is 0.

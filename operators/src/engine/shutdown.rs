@@ -31,7 +31,8 @@ impl Graph {
     /// future is dropped goes on, only nobody is told.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// # futures::executor::block_on(async {
     /// let graph = Graph::new();
@@ -73,8 +74,12 @@ impl Graph {
     /// drives the graph itself where nobody does. The time of a graph that is driven by hand moves
     /// on as far as deadlines need.
     ///
+    /// Not for async code, where [`shutdown`](Graph::shutdown) is: a driver on the same thread, such
+    /// as a task of a `current_thread` runtime, never gets its turn, and this waits for ever.
+    ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let graph = Graph::new();
     /// let numbers = graph.source::<u32>();

@@ -168,6 +168,7 @@ impl<T: InGraph> Source<T> {
     }
 
     /// As [`emit`](Source::emit), and waits on the calling thread while an operator is full.
+    /// In async code use [`send`](Source::send): a driver on the same thread would wait for this.
     ///
     /// # Errors
     /// As [`emit`](Source::emit), without `Full`; [`Inside`](EmitError::Inside) from a closure of

@@ -35,7 +35,8 @@ impl<T: InGraph> Source<T> {
     ///
     /// ```
     /// use futures::{SinkExt, StreamExt, stream};
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// # futures::executor::block_on(async {
     /// let source = Source::<u32>::new();

@@ -22,7 +22,8 @@ impl Graph {
     /// due or ready. It ends when all sources are closed and everything has reached its end.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let graph = Graph::new();
     /// let driver = graph.spawn_thread();

@@ -165,7 +165,8 @@ impl Topology {
     /// The graph in the DOT language of Graphviz.
     ///
     /// ```
-    /// use headwater_operators::prelude::*;
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
     ///
     /// let graph = Graph::new();
     /// let numbers = graph.source::<u32>();

@@ -17,7 +17,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** at construction if `n` is 0.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<u32>::new();
 /// let sums = source.fold_partition(2, (Count, Sum)).sink_to_list();

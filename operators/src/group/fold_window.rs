@@ -24,7 +24,8 @@ use crate::flow::{InGraph, Run};
 ///   is led by the data.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 /// use std::time::Duration;
 ///
 /// let graph = Graph::new();

@@ -23,7 +23,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** at construction if `n` is 0.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let pairs = source.partition(2).sink_to_list();

@@ -25,7 +25,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** at construction if `n` or `age` is zero. The graph needs a driver.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 /// use std::time::Duration;
 ///
 /// let graph = Graph::new();

@@ -33,7 +33,8 @@ const MAX_GROUPS: usize = 10_000;
 ///   poisons the graph. With an age, the graph needs a driver.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let groups = source.partition(2).by_key(|x| x % 2).sink_to_list();

@@ -22,7 +22,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** at construction if `n` is 0.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<f64>::new();
 /// let means = source.rolling(2, Mean).sink_to_list();

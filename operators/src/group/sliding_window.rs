@@ -24,7 +24,8 @@ use crate::flow::{InGraph, Run};
 /// that it was in is done and it has left, or at the close.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let windows = source.sliding_window(2).sink_to_list();

@@ -29,7 +29,8 @@ const MAX_LEN: usize = 65_536;
 ///   a clock that is led by the data.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 /// use std::time::Duration;
 ///
 /// let source = Source::<(u64, &str)>::new();

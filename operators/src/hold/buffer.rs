@@ -22,8 +22,9 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** at construction if `n` is 0. The graph needs a driver.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::OnFull;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::OnFull;
 ///
 /// let graph = Graph::new();
 /// let time = graph.drive_manually();

@@ -26,7 +26,8 @@ use crate::flow::{InGraph, Run};
 ///
 /// ```
 /// use futures::stream;
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 /// use std::sync::mpsc;
 ///
 /// let (commit, committed) = mpsc::channel();

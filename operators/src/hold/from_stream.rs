@@ -21,7 +21,8 @@ use crate::flow::{InGraph, Run};
 ///
 /// ```
 /// use futures::stream;
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let evens = graph.from_stream(stream::iter(1..=3)).map(|x| 2 * x).sink_to_list();

@@ -10,9 +10,11 @@ use crate::flow::{InGraph, Run};
 /// - **Emits** the result of each element's future, in the order of the elements;
 ///   [`unordered`](MapAsync::unordered), as soon as it is there.
 /// - **Holds** up to `n` elements, in flight or waiting to be, never more than `n` of them in flight,
-///   and `n` whenever as many wait and nobody downstream is full. Besides, in order, up to 1 024
-///   finished results ([`reorder`](MapAsync::reorder)) that wait for an earlier one.
-/// - **Waits**: the origin of the element that makes it `n` waits until one has finished.
+///   and `n` whenever as many wait and nobody downstream is full. Besides, up to 1 024
+///   finished results ([`reorder`](MapAsync::reorder)) that wait for an earlier one, or for room
+///   downstream.
+/// - **Waits**: the origin of the element that makes it `n` waits until one has finished. In front of
+///   a slow end, that is once the finished results are at their limit too.
 /// - **On close** it awaits all, then closes.
 /// - **Drops** nothing. Failures and holes from above keep their place.
 /// - **Panics** at construction if `n` is 0; where the closure or a future does, which poisons the
@@ -22,7 +24,8 @@ use crate::flow::{InGraph, Run};
 /// An element is done when its result is; a receipt resolves no earlier.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let time = graph.drive_manually();
@@ -49,7 +52,8 @@ pub struct MapAsync<R, F> {
 /// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapAsync`].
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let time = graph.drive_manually();

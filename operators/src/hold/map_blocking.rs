@@ -9,9 +9,10 @@ use crate::flow::{InGraph, Run};
 /// - **Emits** the result of each element, in the order of the elements;
 ///   [`unordered`](MapBlocking::unordered), as soon as it is there.
 /// - **Holds** up to `n` elements, at work or waiting for it, and `n` at work whenever as many wait
-///   and nobody downstream is full. Besides, in order, up to 1 024 finished results
-///   ([`reorder`](MapBlocking::reorder)) that wait for an earlier one.
-/// - **Waits**: the origin of the element that makes it `n` waits until one has finished.
+///   and nobody downstream is full. Besides, up to 1 024 finished results
+///   ([`reorder`](MapBlocking::reorder)) that wait for an earlier one, or for room downstream.
+/// - **Waits**: the origin of the element that makes it `n` waits until one has finished. In front of
+///   a slow end, that is once the finished results are at their limit too.
 /// - **On close** it waits for all, then closes.
 /// - **Drops** nothing. Failures and holes from above keep their place.
 /// - **Panics** at construction if `n` is 0. Where the closure panics, the element fails with
@@ -21,7 +22,8 @@ use crate::flow::{InGraph, Run};
 /// is work for them and end with the node: it delays no sibling, no emitter and no timer.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let lengths = graph
@@ -48,7 +50,8 @@ pub struct MapBlocking<R, F> {
 /// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapBlocking`].
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let sizes = graph

@@ -18,7 +18,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** where the iterator does; that poisons the graph. The graph needs a driver.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let evens = graph.from_iter(1..=3).map(|x| 2 * x).sink_to_list();

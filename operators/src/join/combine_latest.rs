@@ -28,7 +28,8 @@ use crate::flow::{Flow, Forkable, InGraph, Run};
 /// with the old one of the other): [`zip`](crate::zip) does not.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let graph = Graph::new();
 /// let (price, amount) = (graph.source::<u32>(), graph.source::<u32>());

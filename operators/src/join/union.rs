@@ -15,8 +15,9 @@ use crate::flow::{Flow, InGraph, Run};
 /// - **Panics** at construction if the flows belong to two graphs.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::{union, union_all};
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::{union, union_all};
 ///
 /// let graph = Graph::new();
 /// let (a, b, c) = (graph.source::<i32>(), graph.source::<i32>(), graph.source::<i32>());

@@ -24,8 +24,9 @@ use crate::hold::OnFull;
 /// - **Panics** at construction if the flows belong to two graphs.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::zip;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::zip;
 ///
 /// let graph = Graph::new();
 /// let (a, b, c) = (graph.source::<i32>(), graph.source::<&str>(), graph.source::<bool>());

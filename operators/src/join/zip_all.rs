@@ -14,8 +14,9 @@ use crate::hold::OnFull;
 /// - **Panics** at construction if there is no flow, or if the flows belong to two graphs.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::zip_all;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::zip_all;
 ///
 /// let graph = Graph::new();
 /// let sources: Vec<_> = (0..3).map(|_| graph.source::<i32>()).collect();

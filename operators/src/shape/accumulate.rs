@@ -24,7 +24,8 @@ use crate::flow::{InGraph, Run};
 /// `accumulate(None, |max, x| max.max(Some(x)))`.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<u64>::new();
 /// let totals = source.accumulate(0, |total, x| total + x).sink_to_list();

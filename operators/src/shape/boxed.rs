@@ -11,8 +11,9 @@ use crate::flow::{InGraph, Run};
 /// **on close**.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::BoxFlow;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::BoxFlow;
 ///
 /// fn scaled(source: &Source<f64>, celsius: bool) -> BoxFlow<f64> {
 ///     if celsius { source.into_run().boxed() } else { source.map(|f| (f - 32.0) / 1.8).boxed() }

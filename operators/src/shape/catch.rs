@@ -21,7 +21,8 @@ use crate::flow::{InGraph, Run};
 /// back, as if it had not been caught, is not possible; let the operator below fail instead.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<&str>::new();
 /// let numbers = source

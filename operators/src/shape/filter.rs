@@ -14,7 +14,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** where the predicate does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let even = source.filter(|x| x % 2 == 0).sink_to_list();

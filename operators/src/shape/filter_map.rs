@@ -16,7 +16,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** where the closure does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<&str>::new();
 /// let numbers = source.filter_map(|text| text.parse::<i32>().ok()).sink_to_list();

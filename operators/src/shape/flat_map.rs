@@ -17,7 +17,8 @@ use crate::flow::{InGraph, Run};
 ///   asked under the graph's lock, so it must end and not block.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<u32>::new();
 /// let ranges = source.flat_map(|n| 0..n).sink_to_list();

@@ -17,7 +17,8 @@ use crate::flow::{InGraph, Run};
 ///   so it must end and not block.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<Vec<i32>>::new();
 /// let flat = source.flatten().sink_to_list();

@@ -13,7 +13,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** where the closure does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let squares = source.map(|x| x * x).sink_to_list();

@@ -15,7 +15,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** where the closure does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<f64>::new();
 /// let rises = source

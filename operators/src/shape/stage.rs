@@ -15,8 +15,9 @@ use crate::flow::{InGraph, Run};
 /// follows it are compiled into one, as an operator of this crate is; there is nothing to call on it.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::{Outlet, Push, Stage};
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::{Outlet, Push, Stage};
 ///
 /// /// Emits the highest of each rise.
 /// #[derive(Default)]

@@ -23,7 +23,8 @@ use crate::flow::{InGraph, Run};
 /// go on.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<&str>::new();
 /// let positive = source.try_filter(|text| Ok(text.parse::<i32>()? > 0)).sink_to_list();

@@ -22,7 +22,8 @@ use crate::flow::{InGraph, Run};
 /// go on.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<&str>::new();
 /// let numbers = source.try_map(|text| Ok(text.parse::<i32>()?)).sink_to_list();

@@ -24,7 +24,8 @@ pub(super) const HISTORY: usize = 1_000;
 /// - **Panics** where the element's `Hash`, `Eq` or `Clone` does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let distinct = source.unique().sink_to_list();

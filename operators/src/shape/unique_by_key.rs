@@ -20,7 +20,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** where the closure, or the key's `Hash` or `Eq`, does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<f64>::new();
 /// let degrees = source.unique_by_key(|x| x.round() as i64).sink_to_list();
