@@ -264,21 +264,6 @@ impl<T> Fifo<T> {
         self.len -= count;
     }
 
-    /// Takes everything: the elements, and the token of all of them together. Failures and holes
-    /// are left out.
-    pub(crate) fn take_all(&mut self) -> (Vec<T>, Token) {
-        let token = if self.marks.is_empty() {
-            Token::NONE
-        } else {
-            Token::merge(self.marks.drain(..).filter_map(|mark| match mark.kind {
-                Beside::Token(token) => Some(token),
-                Beside::Hole | Beside::Failure(..) => None,
-            }))
-        };
-        self.took(self.len);
-        (Vec::from(std::mem::take(&mut self.items)), token)
-    }
-
     /// Drops everything and marks the tokens as lost. Returns how many elements there were.
     pub(crate) fn lose_all(&mut self, reason: Lost) -> usize {
         for mark in self.marks.drain(..) {
