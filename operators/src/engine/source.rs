@@ -92,7 +92,7 @@ pub(crate) struct SourceCell<T> {
     parked: AtomicUsize,
     closing: AtomicBool,
     finished: AtomicBool,
-    senders: Mutex<Vec<Waker>>,
+    senders: Mutex<Line>,
     /// How many ends of this graph emit into the source by `connect`, and are open.
     feeds: AtomicUsize,
     /// Origins that wait because the queue is full: see [`feed`](SourceCell::feed).
@@ -101,6 +101,63 @@ pub(crate) struct SourceCell<T> {
 }
 
 /// Dropped with the last handle: marks the source as closed.
+/// Those who wait for room at a source.
+#[derive(Default)]
+struct Line {
+    places: u64,
+    waiting: Vec<(u64, Waker)>,
+}
+
+/// Where somebody stands in line, if they do.
+pub(super) type Place = Option<u64>;
+
+impl Line {
+    fn wait(&mut self, place: &mut Place, waker: &Waker) {
+        let known = self.waiting.iter_mut().find(|(at, _)| Some(*at) == *place);
+        if let Some((_, known)) = known {
+            known.clone_from(waker);
+        } else {
+            self.places += 1;
+            *place = Some(self.places);
+            self.waiting.push((self.places, waker.clone()));
+        }
+    }
+}
+
+impl<T> Way<T> {
+    /// Whoever gives up takes their waker along, or a stalled source would gather them without bound.
+    pub(super) fn leave_line(&self, place: Place) {
+        let Some(place) = place else { return };
+        let waker = match self.cell.senders.lock() {
+            Ok(mut line) => {
+                let at = line.waiting.iter().position(|(at, _)| *at == place);
+                at.map(|at| line.waiting.remove(at))
+            }
+            Err(_) => None,
+        };
+        // Without the lock: a waker's destructor may do anything.
+        drop(waker);
+    }
+}
+
+/// A place in line that is left when the wait is over.
+struct InLine<'a, T> {
+    way: &'a Way<T>,
+    place: Place,
+}
+
+impl<'a, T> InLine<'a, T> {
+    fn new(way: &'a Way<T>) -> Self {
+        InLine { way, place: None }
+    }
+}
+
+impl<T> Drop for InLine<'_, T> {
+    fn drop(&mut self) {
+        self.way.leave_line(self.place);
+    }
+}
+
 struct Open {
     core: Arc<Core>,
     inlet: Arc<dyn Inlet>,
@@ -260,12 +317,13 @@ impl<T: InGraph> Source<T> {
             return Err(EmitError::Inside(item));
         }
         let mut next = Some(item);
+        let mut line = InLine::new(&self.way);
         park::wait_for(poll_fn(|task| {
             let Some(item) = next.take() else {
                 return Poll::Pending;
             };
             match self.way.emit(item) {
-                Err(EmitError::Full(item)) => self.way.wait(item, &mut next, task),
+                Err(EmitError::Full(item)) => self.way.wait(item, &mut next, &mut line.place, task),
                 outcome => Poll::Ready(outcome),
             }
         }))
@@ -622,6 +680,7 @@ impl<T: InGraph> Way<T> {
     async fn send(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         let mut next = Some(item);
         let mut left = false;
+        let mut line = InLine::new(self);
         poll_fn(|task| {
             if left {
                 return self.hand_over(task);
@@ -630,7 +689,7 @@ impl<T: InGraph> Way<T> {
                 return Poll::Pending;
             };
             match self.offer(item, token.clone(), &mut left) {
-                Err(EmitError::Full(item)) => self.wait(item, &mut next, task),
+                Err(EmitError::Full(item)) => self.wait(item, &mut next, &mut line.place, task),
                 Ok(()) if left => self.hand_over(task),
                 outcome => Poll::Ready(outcome),
             }
@@ -684,19 +743,18 @@ impl<T: InGraph> Way<T> {
         &self,
         item: T,
         next: &mut Option<T>,
+        place: &mut Place,
         task: &mut Context<'_>,
     ) -> Poll<Result<(), EmitError<T>>> {
         *next = Some(item);
-        self.listen(task);
+        self.listen(place, task);
         Poll::Pending
     }
 
     /// Has the task woken when the source has room again.
-    pub(super) fn listen(&self, task: &Context<'_>) {
-        if let Ok(mut senders) = self.cell.senders.lock() {
-            if !senders.iter().any(|waker| waker.will_wake(task.waker())) {
-                senders.push(task.waker().clone());
-            }
+    pub(super) fn listen(&self, place: &mut Place, task: &Context<'_>) {
+        if let Ok(mut line) = self.cell.senders.lock() {
+            line.wait(place, task.waker());
         }
         // What happened before the waker was there woke nobody.
         let state = self.cell.state.load(Ordering::Acquire);
@@ -910,7 +968,7 @@ impl<T: InGraph> Inlet for SourceCell<T> {
             self.parked.store(parked + 1, Ordering::Relaxed);
         } else {
             self.run_waiting(cx);
-            if self.senders.lock().is_ok_and(|senders| !senders.is_empty()) {
+            if self.senders.lock().is_ok_and(|line| !line.waiting.is_empty()) {
                 self.take_senders(&mut cx.wakes);
             }
         }
@@ -973,8 +1031,8 @@ impl<T: InGraph> Inlet for SourceCell<T> {
     }
 
     fn take_senders(&self, wakes: &mut Vec<Waker>) {
-        if let Ok(mut senders) = self.senders.lock() {
-            wakes.append(&mut senders);
+        if let Ok(mut line) = self.senders.lock() {
+            wakes.extend(line.waiting.drain(..).map(|(_, waker)| waker));
         }
     }
 

@@ -8,7 +8,7 @@ use futures_sink::Sink;
 
 use super::error::EmitError;
 use super::lineage::Token;
-use super::source::Source;
+use super::source::{Place, Source};
 use crate::InGraph;
 
 /// A handle of a source as a `futures::Sink`: see [`Source::to_sink`].
@@ -25,6 +25,8 @@ pub struct SourceSink<T> {
     kept: Option<T>,
     /// The element lies in the graph's inbox and nobody is known to have seen it.
     left: bool,
+    /// Where it waits for room.
+    place: Place,
 }
 
 // Nothing in here is ever pinned.
@@ -51,6 +53,7 @@ impl<T: InGraph> Source<T> {
             source: Some(self.clone()),
             kept: None,
             left: false,
+            place: None,
         }
     }
 }
@@ -78,7 +81,7 @@ impl<T: InGraph> SourceSink<T> {
             return Poll::Ready(Ok(()));
         };
         if self.kept.is_some() {
-            source.way.listen(task);
+            source.way.listen(&mut self.place, task);
             return Poll::Pending;
         }
         if self.left {
@@ -86,6 +89,14 @@ impl<T: InGraph> SourceSink<T> {
             self.left = false;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> Drop for SourceSink<T> {
+    fn drop(&mut self) {
+        if let Some(source) = &self.source {
+            source.way.leave_line(self.place);
+        }
     }
 }
 
@@ -98,7 +109,7 @@ impl<T: InGraph> Sink<T> for SourceSink<T> {
         match &this.source {
             // A source that takes nothing more is ready too: the element comes back in the error.
             Some(source) if source.way.waits_for_room() => {
-                source.way.listen(task);
+                source.way.listen(&mut this.place, task);
                 Poll::Pending
             }
             _ => Poll::Ready(Ok(())),

@@ -134,6 +134,35 @@ struct BufferNode<T> {
 const TURN: usize = 256;
 
 impl<T: InGraph> BufferNode<T> {
+    /// What stands in front makes room. A failure is not lost with it: it is reported here.
+    fn drop_oldest(&mut self, slot: Slot<T>, token: Token, cx: &mut Cx) {
+        match slot {
+            Slot::Item(_) => {
+                token.fail(crate::Lost::Discarded);
+                cx.lose(self.label.id(), Loss::Overflow, 1);
+            }
+            Slot::Failure(failure) => {
+                let ambient = std::mem::replace(&mut cx.token, token);
+                cx.report(failure);
+                cx.token = ambient;
+            }
+            Slot::Hole => {}
+        }
+    }
+
+    /// Keeps a failure in its place. There is room for as many as for elements; any more are
+    /// reported here.
+    fn keep_failure(&mut self, failure: Failure, cx: &mut Cx) {
+        let failures = self.queue.len() - self.queue.items();
+        if failures < self.capacity {
+            self.queue.push_failure(failure, cx);
+        } else {
+            cx.report(failure);
+            self.queue.push_hole();
+        }
+        cx.wake(self.label.id());
+    }
+
     fn census(&mut self, cx: &mut Cx) {
         if !cx.first_visit(self.label.id()) {
             return;
@@ -157,9 +186,8 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
             match self.on_full {
                 OnFull::Wait => {}
                 OnFull::DropOldest => {
-                    if let Some((_, token)) = self.queue.pop() {
-                        token.fail(crate::Lost::Discarded);
-                        cx.lose(self.label.id(), Loss::Overflow, 1);
+                    if let Some((slot, token)) = self.queue.pop() {
+                        self.drop_oldest(slot, token, cx);
                     }
                 }
                 OnFull::DropNewest => {
@@ -171,8 +199,7 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
                         capacity: self.capacity,
                     };
                     let failure = Failure::with_element(&self.label, error, item);
-                    self.queue.push_failure(failure, cx);
-                    cx.wake(self.label.id());
+                    self.keep_failure(failure, cx);
                     return;
                 }
             }
@@ -190,10 +217,7 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
                 self.closing = true;
                 cx.wake(self.label.id());
             }
-            Signal::Fail(failure) => {
-                self.queue.push_failure(failure, cx);
-                cx.wake(self.label.id());
-            }
+            Signal::Fail(failure) => self.keep_failure(failure, cx),
             Signal::Hole => {
                 self.queue.push_hole();
                 cx.wake(self.label.id());
