@@ -396,3 +396,28 @@ fn operators_take_the_hugest_capacity_there_is() {
         });
     }
 }
+
+#[test]
+fn whoever_shuts_a_graph_driven_by_hand_is_woken_by_each_result() {
+    for awaited in [false, true] {
+        watched(move || {
+            let graph = Graph::new();
+            let time = graph.drive_manually();
+            let source = graph.source::<u64>();
+            let slow = |x| {
+                std::thread::sleep(Duration::from_millis(20 * x));
+                x
+            };
+            let list = source.map_blocking(8, slow).sink_to_list();
+            source.emit_all(1..6).unwrap();
+            time.settle();
+            let report = if awaited {
+                futures::executor::block_on(graph.shutdown())
+            } else {
+                graph.close()
+            };
+            assert!(report.unwrap().complete);
+            assert_eq!(list.take(), [1, 2, 3, 4, 5]);
+        });
+    }
+}

@@ -968,7 +968,11 @@ impl<T: InGraph> Inlet for SourceCell<T> {
             self.parked.store(parked + 1, Ordering::Relaxed);
         } else {
             self.run_waiting(cx);
-            if self.senders.lock().is_ok_and(|line| !line.waiting.is_empty()) {
+            if self
+                .senders
+                .lock()
+                .is_ok_and(|line| !line.waiting.is_empty())
+            {
                 self.take_senders(&mut cx.wakes);
             }
         }
