@@ -49,7 +49,11 @@ impl Time {
     pub fn next_boundary(self, anchor: Time, period: Duration) -> Time {
         let period = nanos(period).max(1);
         let passed = self.0.saturating_sub(anchor.0) / period;
-        Time(anchor.0.saturating_add((passed + 1).saturating_mul(period)))
+        Time(
+            anchor
+                .0
+                .saturating_add(passed.saturating_add(1).saturating_mul(period)),
+        )
     }
 }
 

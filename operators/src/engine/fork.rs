@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::census::Loss;
 use super::context::Cx;
+use super::lineage::Lost;
 use super::push::{Push, Signal, Tail};
 use super::topology::NodeId;
 
@@ -139,6 +140,7 @@ impl<T: Send + 'static> Fork<T> {
             (&self.copier, self.branches.split_last_mut())
         else {
             self.unheard += 1;
+            cx.token.fail(Lost::Discarded);
             return;
         };
         for (_, branch) in first {
@@ -174,6 +176,7 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
         self.passed += items.len() as u64;
         let Some(((_, last), first)) = self.branches.split_last_mut() else {
             self.unheard += items.len() as u64;
+            cx.token.fail(Lost::Discarded);
             items.clear();
             return;
         };

@@ -108,6 +108,10 @@ impl Graph {
                 own = Some(self.attach_driver(Some(Box::new(move || start.elapsed()))));
             }
             let manual = by_hand && own.is_none();
+            if manual {
+                // Whoever is polled here wakes this thread, and not whoever moved the time last.
+                self.core().wakeups.driver.register(&waker);
+            }
             let turn = match &own {
                 Some(driving) => driving.turn(&waker)?,
                 None if manual => self.core().locked(turn_now)?,
@@ -159,6 +163,8 @@ impl Graph {
             // Nobody else turns a graph that is driven by hand, or by nobody: what was started
             // inside is to come to an end here.
             let turn = if matches!(cx.clock, Clock::Virtual(_)) || !(cx.driven || needs) {
+                // Whoever is polled here wakes this task.
+                cx.wakeups.driver.register(task.waker());
                 turn_now(self.core(), &mut cx)
             } else {
                 Turn::Idle

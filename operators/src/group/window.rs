@@ -187,7 +187,9 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
 
     #[inline]
     fn arm(&mut self, cx: &mut Cx) {
-        let ticks = self.windows.keep_empty && self.started && !self.closed;
+        // After the end of time there is no window, and none would be over for ever.
+        let goes_on = self.end < Time::from_nanos(u64::MAX);
+        let ticks = self.windows.keep_empty && self.started && !self.closed && goes_on;
         if ticks || self.content.held() > 0 {
             self.alarm.set(self.label.id(), self.end, cx);
         }

@@ -70,6 +70,8 @@ where
     F: FnMut(T) -> I + InGraph,
     I: IntoIterator<Item: InGraph>,
 {
+    const EXPANDS: bool = true;
+
     #[inline]
     fn step<N: Push<I::Item>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
         (self.0)(item)

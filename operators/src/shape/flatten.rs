@@ -62,6 +62,8 @@ where
 struct FlattenStep;
 
 impl<T: IntoIterator> Step<T, T::Item> for FlattenStep {
+    const EXPANDS: bool = true;
+
     #[inline]
     fn step<N: Push<T::Item>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
         item.into_iter().for_each(|item| next.push(item, cx));

@@ -7,6 +7,9 @@ use crate::engine::{Cx, Failure, Push, Signal};
 /// [`StepPush`] makes an operator's push side of it, which gives the same result for elements one by
 /// one and in batches.
 pub(crate) trait Step<T, U>: Send + 'static {
+    /// Whether many elements may be made of one: then nobody knows how many of a batch fit.
+    const EXPANDS: bool = false;
+
     /// Takes an element and passes on what becomes of it.
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
 
@@ -81,6 +84,13 @@ where
             Signal::Close => {
                 self.step.close(&mut self.out.next, cx);
                 self.out.next.signal(Signal::Close, cx);
+            }
+            Signal::Room(room) if S::EXPANDS => {
+                let mut below = usize::MAX;
+                self.out.next.signal(Signal::Room(&mut below), cx);
+                if below < usize::MAX {
+                    *room = (*room).min(below.min(1));
+                }
             }
             other => self.out.next.signal(other, cx),
         }
