@@ -9,7 +9,6 @@ use super::clock::{Clock, Time};
 use super::context::Cx;
 use super::error::GraphError;
 use super::graph::{Core, Graph};
-use super::inbox::Held;
 use super::park;
 use super::push::Signal;
 use super::topology::Role;
@@ -261,15 +260,10 @@ impl Core {
         &self,
         work: impl FnOnce(&Core, &mut Cx) -> R,
     ) -> Result<R, GraphError> {
-        let held = Held::enter(self);
-        let mut guard = self.enter(held.nested())?;
-        let early = self.settle(&mut guard);
-        let answer = work(self, &mut guard);
-        let late = self.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        early.run();
-        late.run();
+        let mut entered = self.enter()?;
+        self.settle(&mut entered.guard);
+        let answer = work(self, &mut entered.guard);
+        entered.settle_and_exit();
         Ok(answer)
     }
 
@@ -286,8 +280,7 @@ impl Core {
                 break;
             }
             if cx.todo {
-                let after = self.settle(cx);
-                cx.wakes.extend(after.into_wakes());
+                self.settle(cx);
             }
             cx.collect_woken();
         }

@@ -52,11 +52,6 @@ impl<'a> Held<'a> {
         Held { core, before }
     }
 
-    /// Whether the thread was inside a graph before.
-    pub(crate) fn nested(&self) -> bool {
-        self.before != 0
-    }
-
     /// The lock is released in good order.
     #[inline]
     pub(crate) fn leave(self) {
@@ -100,8 +95,12 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Promises that this thread will look after `core` once it holds nothing.
+/// Promises that something left at `core` is looked at: by this thread once it holds nothing, unless
+/// it is inside `core` itself, and so looks before it lets go.
 pub(crate) fn owe_visit(core: &Arc<Core>) {
+    if holding_innermost(core) {
+        return;
+    }
     HELD.set(HELD.get() | 1);
     OWED.with_borrow_mut(|owed| {
         if !owed.iter().any(|other| Arc::ptr_eq(other, core)) {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::context::Cx;
 use super::error::{EmitError, GraphError};
-use super::graph::Core;
+use super::graph::{Core, Entered};
 use super::inbox::{self, Held};
 use super::inlet::{SourceCell, bits};
 use super::lineage::Token;
@@ -43,10 +43,7 @@ impl<T: InGraph> Way<T> {
         let cx = &mut *guard;
         if self.cell.state.load(Ordering::Relaxed) != 0 || core.inbox.is_flagged() {
             let outcome = self.push_guarded(item, Token::NONE, cx);
-            let after = core.settle(cx);
-            drop(guard);
-            held.leave();
-            after.run();
+            Entered { guard, held, core }.settle_and_exit();
             return outcome;
         }
         cx.begin(self.cell.id);
@@ -55,10 +52,7 @@ impl<T: InGraph> Way<T> {
         self.cell.head.put(cx, head);
         if cx.todo || core.inbox.is_flagged() {
             let fault = take_fault(cx);
-            let after = core.settle(cx);
-            drop(guard);
-            held.leave();
-            after.run();
+            Entered { guard, held, core }.settle_and_exit();
             return fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)));
         }
         drop(guard);
@@ -71,15 +65,20 @@ impl<T: InGraph> Way<T> {
         if inbox::holding() {
             return self.emit_inside(item, token);
         }
-        let held = Held::enter(&self.core);
-        let Ok(mut guard) = self.core.state.lock() else {
-            return Err(self.poisoned(item));
-        };
-        let outcome = self.push_guarded(item, token, &mut guard);
-        let after = self.core.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        after.run();
+        match self.core.enter() {
+            Ok(entered) => self.push_and_exit(item, token, entered),
+            Err(_) => Err(EmitError::Poisoned(item)),
+        }
+    }
+
+    fn push_and_exit(
+        &self,
+        item: T,
+        token: Token,
+        mut entered: Entered<'_>,
+    ) -> Result<(), EmitError<T>> {
+        let outcome = self.push_guarded(item, token, &mut entered.guard);
+        entered.settle_and_exit();
         outcome
     }
 
@@ -94,8 +93,7 @@ impl<T: InGraph> Way<T> {
     ) -> Result<(), EmitError<T>> {
         if self.core.inbox.is_flagged() {
             // What was left before must run before, or one thread's elements could pass each other.
-            let after = self.core.settle(cx);
-            cx.wakes.extend(after.into_wakes());
+            self.core.settle(cx);
         }
         self.admit(item, cx).map(|item| {
             if token.is_some() {
@@ -132,25 +130,14 @@ impl<T: InGraph> Way<T> {
     #[inline(never)]
     pub(super) fn emit_inside(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         if !inbox::holding_innermost(&self.core) {
-            let held = Held::enter(&self.core);
-            match self.core.enter(true) {
-                Ok(mut guard) => {
-                    let outcome = self.push_guarded(item, token, &mut guard);
-                    let after = self.core.settle(&mut guard);
-                    drop(guard);
-                    held.leave();
-                    after.run();
-                    return outcome;
-                }
+            match self.core.try_enter() {
+                Ok(entered) => return self.push_and_exit(item, token, entered),
                 Err(GraphError::Inside) => {}
                 Err(_) => return Err(EmitError::Poisoned(item)),
             }
-            held.leave();
         }
         self.leave(item, token)?;
-        if !inbox::holding_innermost(&self.core) {
-            inbox::owe_visit(&self.core);
-        }
+        inbox::owe_visit(&self.core);
         Ok(())
     }
 
@@ -187,19 +174,10 @@ impl<T: InGraph> Way<T> {
         if inbox::holding() {
             return self.emit_inside(item, token);
         }
-        let held = Held::enter(&self.core);
-        match self.core.enter(true) {
-            Ok(mut guard) => {
-                let outcome = self.push_guarded(item, token, &mut guard);
-                let after = self.core.settle(&mut guard);
-                drop(guard);
-                held.leave();
-                after.run();
-                outcome
-            }
+        match self.core.try_enter() {
+            Ok(entered) => self.push_and_exit(item, token, entered),
             Err(GraphError::Poisoned) => Err(EmitError::Poisoned(item)),
             Err(_) => {
-                held.leave();
                 let outcome = self.leave(item, token);
                 *left = outcome.is_ok();
                 outcome
@@ -253,7 +231,7 @@ impl<T: InGraph> Way<T> {
     /// Whether an element would have to wait, and may hope to get in.
     pub(super) fn waits_for_room(&self) -> bool {
         let state = self.cell.state.load(Ordering::Acquire);
-        let refused = bits::CLOSED | bits::UNDRIVEN | bits::STOPPED;
+        let refused = bits::REFUSED;
         state & bits::FULL != 0 && state & refused == 0 && !self.core.state.is_poisoned()
     }
 
