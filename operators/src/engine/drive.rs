@@ -1,7 +1,6 @@
 //! Driving a graph: firing its timers and polling its futures, by whoever has a clock and a thread.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -43,7 +42,7 @@ impl Graph {
     pub fn attach_driver(&self, clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>) -> Driving {
         let driven = self.with(|cx| {
             let driven = std::mem::replace(&mut cx.driven, true);
-            cx.wakeups.attended.swap(true, Ordering::AcqRel);
+            cx.wakeups.set_attended(true);
             if let (false, Some(clock)) = (driven, clock) {
                 let zero = cx.zero();
                 if !matches!(cx.clock, Clock::Led(_)) {
@@ -61,7 +60,7 @@ impl Graph {
             // Made by a closure of the graph itself: it counts from when that has finished.
             self.change(|cx| {
                 cx.driven = true;
-                cx.wakeups.attended.swap(true, Ordering::AcqRel);
+                cx.wakeups.set_attended(true);
                 cx.refresh_inlets();
             });
         }
@@ -96,7 +95,7 @@ impl Graph {
     pub fn drive_manually(&self) -> Manual {
         let driving = self.attach_driver(None);
         self.change(|cx| {
-            cx.wakeups.attended.swap(false, Ordering::AcqRel);
+            cx.wakeups.set_attended(false);
             if !matches!(cx.clock, Clock::Led(_)) {
                 let zero = cx.zero();
                 cx.clock = Clock::Virtual(zero);
@@ -136,7 +135,8 @@ impl Graph {
         loop {
             let turn = driving.turn(&waker)?;
             if turn != Turn::Again {
-                let (quiet, stopped) = self.with(|cx| (cx.is_quiet(), cx.stopped.clone()))?;
+                let (quiet, stopped) =
+                    self.with(|cx| (cx.is_quiet(), cx.inbox.stopped.get().cloned()))?;
                 if let Some(cause) = stopped {
                     return Err(GraphError::Stopped(cause));
                 }
@@ -197,7 +197,7 @@ impl Drop for Driving {
     fn drop(&mut self) {
         self.graph.change(|cx| {
             cx.driven = false;
-            cx.wakeups.attended.swap(false, Ordering::AcqRel);
+            cx.wakeups.set_attended(false);
             cx.refresh_inlets();
             // Who waits for the end would wait for nobody.
             cx.wakes.append(&mut cx.waiting_for_end);

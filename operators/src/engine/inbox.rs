@@ -9,18 +9,24 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::context::Cx;
+use super::error::Failure;
 use super::graph::Core;
 use super::inlet::Inlet;
 
 thread_local! {
     /// Address of the innermost graph that this thread holds; the low bit says that visits are owed.
     static HELD: Cell<usize> = const { Cell::new(0) };
+    /// Whether a call further out on this thread's stack pays visits: it pays those owed meanwhile.
     static PAYING: Cell<bool> = const { Cell::new(false) };
+    /// Graphs that this thread left something at, to be visited once it holds none; each once.
     static OWED: RefCell<Vec<Arc<Core>>> = const { RefCell::new(Vec::new()) };
 }
+
+// No graph has an odd address, so the low bit of `HELD` is free.
+const _: () = assert!(align_of::<Core>() > 1);
 
 /// Whether this thread is inside any graph.
 #[inline]
@@ -133,8 +139,13 @@ fn pay_visits() {
 #[derive(Default)]
 pub(crate) struct Inbox {
     /// Raised when something lies here; looked at without the lock.
+    ///
+    /// Raised after each entry is left, lowered under the queue's lock by whoever finds it empty: it
+    /// may be up in vain, and is never down while an entry lies here whose leaver has returned.
     pub(crate) flag: AtomicBool,
     queue: Mutex<VecDeque<Entry>>,
+    /// The failure that stopped the graph, for those who come without its lock.
+    pub(crate) stopped: OnceLock<Failure>,
 }
 
 /// One thing to do.

@@ -109,6 +109,26 @@ impl<T: InGraph> SourceCell<T> {
             .is_ok_and(|waiting| waiting.len() < INBOX_CAPACITY)
     }
 
+    /// Gives the element back where the source can't take it. Who has the graph's lock and who
+    /// leaves the element at a busy graph learn the same: first what is for ever, then what may pass.
+    pub(super) fn admit(&self, item: T, inbox: &Inbox) -> Result<T, EmitError<T>> {
+        let state = self.state.load(Ordering::Acquire);
+        if state & (bits::REFUSED | bits::FULL) == 0 {
+            return Ok(item);
+        }
+        Err(if state & bits::POISONED != 0 {
+            EmitError::Poisoned(item)
+        } else if state & bits::CLOSED != 0 {
+            EmitError::Closed(item)
+        } else if let Some(cause) = inbox.stopped.get() {
+            EmitError::Stopped(item, cause.clone())
+        } else if state & bits::UNDRIVEN != 0 {
+            EmitError::Undriven(item)
+        } else {
+            EmitError::Full(item)
+        })
+    }
+
     /// Keeps an element for when the graph comes to it.
     ///
     /// The queue's lock is held until the inbox knows, as in [`shut`](Inlet::shut): so an element is
@@ -122,14 +142,8 @@ impl<T: InGraph> SourceCell<T> {
         let Ok(mut waiting) = self.waiting.lock() else {
             return Err(EmitError::Poisoned(item));
         };
-        let state = self.state.load(Ordering::Acquire);
-        if state & bits::POISONED != 0 {
-            return Err(EmitError::Poisoned(item));
-        }
-        if state & bits::CLOSED != 0 {
-            return Err(EmitError::Closed(item));
-        }
-        if state & bits::FULL != 0 || waiting.len() >= INBOX_CAPACITY {
+        let item = self.admit(item, inbox)?;
+        if waiting.len() >= INBOX_CAPACITY {
             return Err(EmitError::Full(item));
         }
         waiting.push_back((item, token));
@@ -196,7 +210,7 @@ impl<T: InGraph> SourceCell<T> {
         if let Ok(mut crowd) = self.crowd.lock() {
             crowd.release(cx);
         }
-        if cx.stopped.is_some() || self.finished.load(Ordering::Relaxed) {
+        if cx.is_stopped() || self.finished.load(Ordering::Relaxed) {
             token.fail(Lost::Discarded);
             cx.lose(self.id, Loss::Unheard, 1);
             return;

@@ -183,7 +183,11 @@ impl<T: InGraph> Source<T> {
                 return Poll::Pending;
             };
             match self.way.emit(item) {
-                Err(EmitError::Full(item)) => self.way.wait(item, &mut next, task),
+                Err(EmitError::Full(item)) => {
+                    next = Some(item);
+                    self.way.listen(task);
+                    Poll::Pending
+                }
                 outcome => Poll::Ready(outcome),
             }
         }))

@@ -9,6 +9,7 @@ use futures_sink::Sink;
 use super::error::EmitError;
 use super::lineage::Token;
 use super::source::Source;
+use super::way::Offered;
 use crate::InGraph;
 
 /// A handle of a source as a `futures::Sink`: see [`Source::to_sink`].
@@ -61,13 +62,13 @@ impl<T: InGraph> SourceSink<T> {
         let Some(source) = &self.source else {
             return Err(EmitError::Closed(item));
         };
-        match source.way.offer(item, Token::NONE, &mut self.left) {
-            Err(EmitError::Full(item)) => {
-                self.kept = Some(item);
-                Ok(())
-            }
-            outcome => outcome,
+        match source.way.offer(item, Token::NONE) {
+            Ok(Offered::Ran) => {}
+            Ok(Offered::Left) => self.left = true,
+            Err(EmitError::Full(item)) => self.kept = Some(item),
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// Hands over what was kept or left.
@@ -83,7 +84,7 @@ impl<T: InGraph> SourceSink<T> {
             return Poll::Pending;
         }
         if self.left {
-            ready!(source.way.hand_over(task))?;
+            ready!(source.way.hand_over(task));
             self.left = false;
         }
         Poll::Ready(Ok(()))

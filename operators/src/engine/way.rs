@@ -20,6 +20,14 @@ pub(super) struct Way<T> {
     pub(super) cell: Arc<SourceCell<T>>,
 }
 
+/// What became of an element that was accepted without waiting for the lock.
+pub(super) enum Offered {
+    /// It ran, or whoever is to run it is known.
+    Ran,
+    /// It lies in the inbox: [`hand_over`](Way::hand_over) sees to it that somebody looks.
+    Left,
+}
+
 impl<T> Clone for Way<T> {
     fn clone(&self) -> Self {
         Way {
@@ -95,7 +103,7 @@ impl<T: InGraph> Way<T> {
             // What was left before must run before, or one thread's elements could pass each other.
             self.core.settle(cx);
         }
-        self.admit(item, cx).map(|item| {
+        self.cell.admit(item, &self.core.inbox).map(|item| {
             if token.is_some() {
                 cx.track(&token);
             }
@@ -105,24 +113,6 @@ impl<T: InGraph> Way<T> {
             Some((failure, _)) => Err(EmitError::Failed(failure)),
             None => Ok(()),
         }
-    }
-
-    /// Gives the element back where the source can't take it.
-    pub(super) fn admit(&self, item: T, cx: &mut Cx) -> Result<T, EmitError<T>> {
-        let state = self.cell.state.load(Ordering::Relaxed);
-        if state & bits::CLOSED != 0 {
-            return Err(EmitError::Closed(item));
-        }
-        if let Some(cause) = cx.stopped.clone() {
-            return Err(EmitError::Stopped(item, cause));
-        }
-        if state & bits::UNDRIVEN != 0 {
-            return Err(EmitError::Undriven(item));
-        }
-        if state & bits::FULL != 0 {
-            return Err(EmitError::Full(item));
-        }
-        Ok(item)
     }
 
     /// From inside a closure of this graph, or of another one.
@@ -136,80 +126,60 @@ impl<T: InGraph> Way<T> {
                 Err(_) => return Err(EmitError::Poisoned(item)),
             }
         }
-        self.leave(item, token)?;
+        self.cell.queue(item, token, &self.core.inbox)?;
         inbox::owe_visit(&self.core);
         Ok(())
     }
 
-    /// Leaves the element in the inbox: whoever holds the graph runs it.
-    pub(super) fn leave(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
-        let state = self.cell.state.load(Ordering::Relaxed);
-        if state & bits::UNDRIVEN != 0 {
-            return Err(EmitError::Undriven(item));
-        }
-        self.cell.queue(item, token, &self.core.inbox)
-    }
-
     pub(super) async fn send(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         let mut next = Some(item);
-        let mut left = false;
         poll_fn(|task| {
-            if left {
-                return self.hand_over(task);
+            if let Some(item) = next.take() {
+                match self.offer(item, token.clone()) {
+                    Ok(Offered::Ran) => return Poll::Ready(Ok(())),
+                    Ok(Offered::Left) => {}
+                    Err(EmitError::Full(item)) => {
+                        next = Some(item);
+                        self.listen(task);
+                        return Poll::Pending;
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
             }
-            let Some(item) = next.take() else {
-                return Poll::Pending;
-            };
-            match self.offer(item, token.clone(), &mut left) {
-                Err(EmitError::Full(item)) => self.wait(item, &mut next, task),
-                Ok(()) if left => self.hand_over(task),
-                outcome => Poll::Ready(outcome),
-            }
+            self.hand_over(task).map(Ok)
         })
         .await
     }
 
     /// As `emit`, without waiting for the lock.
-    pub(super) fn offer(&self, item: T, token: Token, left: &mut bool) -> Result<(), EmitError<T>> {
+    pub(super) fn offer(&self, item: T, token: Token) -> Result<Offered, EmitError<T>> {
         if inbox::holding() {
-            return self.emit_inside(item, token);
+            return self.emit_inside(item, token).map(|()| Offered::Ran);
         }
         match self.core.try_enter() {
-            Ok(entered) => self.push_and_exit(item, token, entered),
+            Ok(entered) => self
+                .push_and_exit(item, token, entered)
+                .map(|()| Offered::Ran),
             Err(GraphError::Poisoned) => Err(EmitError::Poisoned(item)),
-            Err(_) => {
-                let outcome = self.leave(item, token);
-                *left = outcome.is_ok();
-                outcome
-            }
+            Err(_) => self
+                .cell
+                .queue(item, token, &self.core.inbox)
+                .map(|()| Offered::Left),
         }
     }
 
     /// The element lies in the inbox: somebody must see it, the holder or, if it had looked
     /// already, this task.
-    pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<Result<(), EmitError<T>>> {
+    pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<()> {
         if !self.core.inbox.is_flagged() || self.core.try_visit() {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(());
         }
-        let wakeups = &self.core.wakeups;
-        if wakeups.attended.fetch_or(false, Ordering::AcqRel) {
+        if self.core.wakeups.is_attended() {
             // The driver sees to it; and if it goes away meanwhile, that is a visit too.
-            wakeups.driver.wake();
-            return Poll::Ready(Ok(()));
+            self.core.wakeups.driver.wake();
+            return Poll::Ready(());
         }
         task.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Registers to be woken when the source has room again.
-    pub(super) fn wait(
-        &self,
-        item: T,
-        next: &mut Option<T>,
-        task: &mut Context<'_>,
-    ) -> Poll<Result<(), EmitError<T>>> {
-        *next = Some(item);
-        self.listen(task);
         Poll::Pending
     }
 
