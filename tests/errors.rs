@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use futures::executor::block_on;
 use headwater::prelude::*;
 use headwater::{EmitAllError, Loss, Lost, zip};
 use proptest::prelude::*;
@@ -456,4 +458,28 @@ proptest! {
             prop_assert_eq!(run(cut), (log.clone(), odd.clone(), odd.clone()));
         }
     }
+}
+
+#[test]
+fn a_source_refuses_for_the_same_reason_whether_or_not_its_graph_is_busy() {
+    let graph = Graph::new();
+    let (closed, other) = (graph.source::<i32>(), graph.source::<i32>());
+    closed.timed_window(Duration::from_secs(1)).sink(drop);
+    closed.close();
+    let refused = || block_on(closed.send(1));
+    assert!(matches!(refused(), Err(EmitError::Closed(1))));
+    let guard = other.lock();
+    assert!(matches!(refused(), Err(EmitError::Closed(1))));
+    drop(guard);
+
+    let stopped = Source::<i32>::new();
+    stopped.graph().on_error(OnError::Stop);
+    stopped
+        .try_map(|_| Err::<i32, BoxError>("no".into()))
+        .sink(drop);
+    assert!(matches!(stopped.emit(1), Err(EmitError::Failed(_))));
+    assert!(matches!(stopped.emit(2), Err(EmitError::Stopped(2, _))));
+    let guard = stopped.lock();
+    assert!(matches!(stopped.emit(3), Err(EmitError::Stopped(3, _))));
+    drop(guard);
 }

@@ -54,7 +54,6 @@ pub struct Cx {
     pub(crate) open_sources: usize,
     /// Streams and iterators that have not ended.
     pub(crate) open_pumps: usize,
-    pub(crate) stopped: Option<Failure>,
     pub(crate) open_ends: usize,
     pub(crate) ends: usize,
     /// Wakers of those who wait for the last end to close.
@@ -150,7 +149,7 @@ pub(crate) struct Wakeups {
     pub(crate) driver: AtomicWaker,
     /// Whether a driver comes by itself when it is woken. Only changed and read by
     /// read-modify-write, so that who reads it is seen by who changes it next.
-    pub(crate) attended: AtomicBool,
+    attended: AtomicBool,
     /// Consumers outside of the graph, who look after it where nobody drives it.
     listeners: Mutex<Vec<(NodeId, Waker)>>,
 }
@@ -171,6 +170,16 @@ impl Wakeups {
         if let Ok(mut listeners) = self.listeners.lock() {
             listeners.retain(|(node, _)| *node != id);
         }
+    }
+
+    /// Whether a driver comes by itself when it is woken. Written to be read, see the field.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended.fetch_or(false, Ordering::AcqRel)
+    }
+
+    /// Says whether a driver comes by itself from now on.
+    pub(crate) fn set_attended(&self, attended: bool) {
+        self.attended.swap(attended, Ordering::AcqRel);
     }
 
     pub(crate) fn wake_listeners(&self) {
@@ -233,7 +242,6 @@ impl Cx {
             has_futures: false,
             open_sources: 0,
             open_pumps: 0,
-            stopped: None,
             open_ends: 0,
             ends: 0,
             waiting_for_end: Vec::new(),
@@ -268,7 +276,8 @@ impl Cx {
         now
     }
 
-    /// A new push begins: nothing rides beside it yet, and the clock may have moved.
+    /// A new push begins, and the clock may have moved. The caller answers for `token`: it is `NONE`
+    /// between pushes.
     #[inline]
     pub(crate) fn begin(&mut self, origin: NodeId) {
         self.origin = origin;
@@ -522,6 +531,11 @@ impl Cx {
         dead
     }
 
+    /// Whether a failure stopped the graph.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.inbox.stopped.get().is_some()
+    }
+
     /// A failure that nobody caught.
     #[cold]
     #[inline(never)]
@@ -530,8 +544,9 @@ impl Cx {
         if let Some(counts) = self.counts(failure.label().id()) {
             counts.failed += 1;
         }
-        if matches!(self.faults.policy, OnError::Stop) && self.stopped.is_none() {
-            self.stopped = Some(failure.clone());
+        if matches!(self.faults.policy, OnError::Stop)
+            && self.inbox.stopped.set(failure.clone()).is_ok()
+        {
             self.refresh_inlets();
             self.wake_driver = true;
         }
@@ -576,7 +591,7 @@ impl Cx {
         let undriven = !self.driven && (self.has_futures || (self.has_timers && !led));
         [
             (bits::UNDRIVEN, undriven),
-            (bits::STOPPED, self.stopped.is_some()),
+            (bits::STOPPED, self.is_stopped()),
             (bits::LED, led),
         ]
     }

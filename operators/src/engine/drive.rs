@@ -1,7 +1,6 @@
 //! Driving a graph: firing its timers and polling its futures, by whoever has a clock and a thread.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,6 @@ use super::clock::{Clock, Time};
 use super::context::Cx;
 use super::error::GraphError;
 use super::graph::{Core, Graph};
-use super::inbox::Held;
 use super::park;
 use super::push::Signal;
 use super::topology::Role;
@@ -44,7 +42,7 @@ impl Graph {
     pub fn attach_driver(&self, clock: Option<Box<dyn Fn() -> Duration + Send + Sync>>) -> Driving {
         let driven = self.with(|cx| {
             let driven = std::mem::replace(&mut cx.driven, true);
-            cx.wakeups.attended.swap(true, Ordering::AcqRel);
+            cx.wakeups.set_attended(true);
             if let (false, Some(clock)) = (driven, clock) {
                 let zero = cx.zero();
                 if !matches!(cx.clock, Clock::Led(_)) {
@@ -62,7 +60,7 @@ impl Graph {
             // Made by a closure of the graph itself: it counts from when that has finished.
             self.change(|cx| {
                 cx.driven = true;
-                cx.wakeups.attended.swap(true, Ordering::AcqRel);
+                cx.wakeups.set_attended(true);
                 cx.refresh_inlets();
             });
         }
@@ -97,7 +95,7 @@ impl Graph {
     pub fn drive_manually(&self) -> Manual {
         let driving = self.attach_driver(None);
         self.change(|cx| {
-            cx.wakeups.attended.swap(false, Ordering::AcqRel);
+            cx.wakeups.set_attended(false);
             if !matches!(cx.clock, Clock::Led(_)) {
                 let zero = cx.zero();
                 cx.clock = Clock::Virtual(zero);
@@ -137,7 +135,8 @@ impl Graph {
         loop {
             let turn = driving.turn(&waker)?;
             if turn != Turn::Again {
-                let (quiet, stopped) = self.with(|cx| (cx.is_quiet(), cx.stopped.clone()))?;
+                let (quiet, stopped) =
+                    self.with(|cx| (cx.is_quiet(), cx.inbox.stopped.get().cloned()))?;
                 if let Some(cause) = stopped {
                     return Err(GraphError::Stopped(cause));
                 }
@@ -198,7 +197,7 @@ impl Drop for Driving {
     fn drop(&mut self) {
         self.graph.change(|cx| {
             cx.driven = false;
-            cx.wakeups.attended.swap(false, Ordering::AcqRel);
+            cx.wakeups.set_attended(false);
             cx.refresh_inlets();
             // Who waits for the end would wait for nobody.
             cx.wakes.append(&mut cx.waiting_for_end);
@@ -261,15 +260,10 @@ impl Core {
         &self,
         work: impl FnOnce(&Core, &mut Cx) -> R,
     ) -> Result<R, GraphError> {
-        let held = Held::enter(self);
-        let mut guard = self.enter(held.nested())?;
-        let early = self.settle(&mut guard);
-        let answer = work(self, &mut guard);
-        let late = self.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        early.run();
-        late.run();
+        let mut entered = self.enter()?;
+        self.settle(&mut entered.guard);
+        let answer = work(self, &mut entered.guard);
+        entered.settle_and_exit();
         Ok(answer)
     }
 
@@ -286,8 +280,7 @@ impl Core {
                 break;
             }
             if cx.todo {
-                let after = self.settle(cx);
-                cx.wakes.extend(after.into_wakes());
+                self.settle(cx);
             }
             cx.collect_woken();
         }

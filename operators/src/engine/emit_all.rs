@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::error::{EmitAllError, EmitError, Failure};
-use super::inbox::{self, Held};
+use super::inbox;
 use super::inlet::bits;
 use super::lineage::Token;
 use super::push::Push;
@@ -79,15 +79,13 @@ impl<T: InGraph> Way<T> {
 
     /// Pushes the batch, and returns how many may follow; `None` from a poisoned graph.
     fn with_batch(&self, batch: &mut Vec<T>, tally: &mut Tally) -> Option<usize> {
-        let held = Held::enter(&self.core);
-        let mut guard = self.core.enter(false).ok()?;
-        let cx = &mut *guard;
+        let mut entered = self.core.enter().ok()?;
+        let cx = &mut *entered.guard;
         if self.core.inbox.is_flagged() {
-            let after = self.core.settle(cx);
-            cx.wakes.extend(after.into_wakes());
+            self.core.settle(cx);
         }
         cx.begin(self.cell.id);
-        let refused = bits::CLOSED | bits::UNDRIVEN | bits::STOPPED;
+        let refused = bits::REFUSED;
         if !batch.is_empty() && self.cell.state.load(Ordering::Relaxed) & refused == 0 {
             tally.accepted += batch.len();
             if self.cell.is_led() {
@@ -111,12 +109,7 @@ impl<T: InGraph> Way<T> {
             self.cell.head.put(cx, head);
             room
         };
-        let after = (cx.todo || self.core.inbox.is_flagged()).then(|| self.core.settle(cx));
-        drop(guard);
-        held.leave();
-        if let Some(after) = after {
-            after.run();
-        }
+        entered.settle_and_exit();
         Some(room)
     }
 }

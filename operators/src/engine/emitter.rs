@@ -1,12 +1,12 @@
 //! Many elements in one hold of the lock: what `Source::lock` returns.
 
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::context::Cx;
 use super::error::EmitError;
 use super::fork::Fork;
-use super::inbox::{self, Held};
+use super::graph::Entered;
+use super::inbox;
 use super::lineage::Token;
 use super::push::Push;
 use super::way::{Way, take_fault};
@@ -21,17 +21,11 @@ pub struct Emitter<'a, T: InGraph> {
     /// Raised when something lies in the inbox.
     flag: &'a AtomicBool,
     /// Set while elements may simply be pushed: the source is open, and has room.
-    live: Option<(Box<Fork<T>>, Hold<'a>)>,
+    live: Option<(Box<Fork<T>>, Entered<'a>)>,
     /// Set while they may not. Both are `None` inside of a closure, where elements are queued.
-    idle: Option<Hold<'a>>,
+    idle: Option<Entered<'a>>,
     /// A closure panicked, whether or not the caller caught it.
     poisoned: bool,
-}
-
-/// In the order in which it is to be dropped.
-struct Hold<'a> {
-    guard: MutexGuard<'a, Cx>,
-    held: Held<'a>,
 }
 
 /// Set off by unwinding, and disarmed by `forget`: costs nothing on the way that does not panic.
@@ -60,15 +54,13 @@ impl<'a, T: InGraph> Emitter<'a, T> {
         if inbox::holding() {
             return emitter;
         }
-        let held = Held::enter(&way.core);
-        match way.core.enter(false) {
-            Ok(guard) => {
-                emitter.idle = Some(Hold { guard, held });
+        match way.core.enter() {
+            Ok(hold) => {
+                emitter.idle = Some(hold);
                 emitter.apart(|way, cx| {
                     let Some(cx) = cx else { return };
                     if way.core.inbox.is_flagged() {
-                        let after = way.core.settle(cx);
-                        cx.wakes.extend(after.into_wakes());
+                        way.core.settle(cx);
                     }
                 });
             }
@@ -122,9 +114,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
         self.apart(|way, cx| {
             let Some(cx) = cx else { return Ok(()) };
             let fault = take_fault(cx);
-            let after = way.core.settle(cx);
-            // Woken when the guard goes: their first step would be to wait for it.
-            cx.wakes.extend(after.into_wakes());
+            way.core.settle(cx);
             fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)))
         })
     }
@@ -153,7 +143,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
         outcome
     }
 
-    fn take_hold(&mut self) -> Option<(Option<Box<Fork<T>>>, Hold<'a>)> {
+    fn take_hold(&mut self) -> Option<(Option<Box<Fork<T>>>, Entered<'a>)> {
         match self.live.take() {
             Some((head, hold)) => Some((Some(head), hold)),
             None => self.idle.take().map(|hold| (None, hold)),
@@ -164,7 +154,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
     /// the same. Only a guard that is dropped by unwinding does that.
     #[cold]
     fn poison(&mut self) {
-        let Some((head, Hold { guard, held })) = self.take_hold() else {
+        let Some((head, Entered { guard, held, .. })) = self.take_hold() else {
             return;
         };
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
@@ -181,20 +171,17 @@ impl<T: InGraph> Drop for Emitter<'_, T> {
         if self.poisoned && !std::thread::panicking() {
             self.poison();
         }
-        let Some((head, Hold { mut guard, held })) = self.take_hold() else {
+        let Some((head, mut hold)) = self.take_hold() else {
             return;
         };
         if std::thread::panicking() {
-            drop(guard);
+            drop(hold);
             return;
         }
         if let Some(head) = head {
-            self.way.cell.head.put(&mut guard, head);
+            self.way.cell.head.put(&mut hold.guard, head);
         }
-        let after = self.way.core.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        after.run();
+        hold.settle_and_exit();
     }
 }
 

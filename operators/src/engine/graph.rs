@@ -54,12 +54,13 @@ pub(crate) struct Core {
     next_id: AtomicU32,
 }
 
-/// What is to be done once the lock is released.
-#[derive(Default)]
+/// A thread inside a graph, with its lock. The fields are in the order in which they are to be
+/// dropped by an unwinding.
 #[must_use = "dropping it loses wake-ups"]
-pub(crate) struct After {
-    wakes: Vec<Waker>,
-    driver: bool,
+pub(super) struct Entered<'a> {
+    pub(super) guard: MutexGuard<'a, Cx>,
+    pub(super) held: Held<'a>,
+    pub(super) core: &'a Core,
 }
 
 impl Default for Graph {
@@ -186,9 +187,7 @@ impl Graph {
             self.core.wakeups.driver.wake();
             self.core.wakeups.wake_listeners();
         } else if inbox::holding() {
-            if !inbox::holding_innermost(&self.core) {
-                inbox::owe_visit(&self.core);
-            }
+            inbox::owe_visit(&self.core);
         } else {
             self.core.visit();
         }
@@ -214,10 +213,7 @@ impl Graph {
             return true;
         }
         if inbox::holding() {
-            // Whoever holds this graph looks at the inbox before they let go.
-            if !inbox::holding_innermost(&self.core) {
-                inbox::owe_visit(&self.core);
-            }
+            inbox::owe_visit(&self.core);
         } else if !self.core.try_visit() {
             self.core.wakeups.driver.wake();
             waker.wake_by_ref();
@@ -250,53 +246,64 @@ impl std::fmt::Debug for Graph {
 
 impl Core {
     /// Takes the lock; a thread that is inside a graph does not wait for it.
-    pub(super) fn enter(&self, nested: bool) -> Result<MutexGuard<'_, Cx>, GraphError> {
-        if nested {
-            match self.state.try_lock() {
-                Ok(guard) => return Ok(guard),
-                Err(TryLockError::WouldBlock) => return Err(GraphError::Inside),
-                Err(TryLockError::Poisoned(_)) => {}
-            }
-        } else if let Ok(guard) = self.state.lock() {
-            return Ok(guard);
+    pub(super) fn enter(&self) -> Result<Entered<'_>, GraphError> {
+        if inbox::holding() {
+            return self.try_enter();
         }
+        let held = Held::enter(self);
+        match self.state.lock() {
+            Ok(guard) => Ok(Entered {
+                guard,
+                held,
+                core: self,
+            }),
+            Err(_) => Err(self.found_poisoned()),
+        }
+    }
+
+    /// As [`enter`](Core::enter), where nobody is to wait: `Inside` if somebody holds the graph.
+    pub(super) fn try_enter(&self) -> Result<Entered<'_>, GraphError> {
+        let held = Held::enter(self);
+        match self.state.try_lock() {
+            Ok(guard) => Ok(Entered {
+                guard,
+                held,
+                core: self,
+            }),
+            Err(TryLockError::WouldBlock) => Err(GraphError::Inside),
+            Err(TryLockError::Poisoned(_)) => Err(self.found_poisoned()),
+        }
+    }
+
+    #[cold]
+    fn found_poisoned(&self) -> GraphError {
         self.bury();
-        Err(GraphError::Poisoned)
+        GraphError::Poisoned
     }
 
     /// Does what was left in the inbox, waiting for the lock. The thread holds nothing.
     pub(crate) fn visit(&self) {
-        let held = Held::enter(self);
-        let Ok(mut guard) = self.enter(false) else {
-            return;
-        };
-        let after = self.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        after.run();
+        if let Ok(entered) = self.enter() {
+            entered.settle_and_exit();
+        }
     }
 
     /// As [`visit`](Core::visit), unless somebody else holds the graph. Returns whether it was done.
     pub(crate) fn try_visit(&self) -> bool {
-        let held = Held::enter(self);
-        let mut guard = match self.enter(true) {
-            Ok(guard) => guard,
-            Err(error) => {
-                held.leave();
-                return matches!(error, GraphError::Poisoned);
+        match self.try_enter() {
+            Ok(entered) => {
+                entered.settle_and_exit();
+                true
             }
-        };
-        let after = self.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        after.run();
-        true
+            Err(error) => matches!(error, GraphError::Poisoned),
+        }
     }
 
-    /// Does whatever lies in the inbox, until nothing does.
+    /// Does whatever lies in the inbox, until nothing does. Whom that wakes is noted, and woken by
+    /// [`settle_and_exit`](Entered::settle_and_exit).
     #[cold]
     #[inline(never)]
-    pub(crate) fn settle(&self, cx: &mut Cx) -> After {
+    pub(crate) fn settle(&self, cx: &mut Cx) {
         let emitting = std::mem::replace(&mut cx.faults.emitting, false);
         loop {
             if let Some(inlet) = cx.reopened.pop() {
@@ -318,11 +325,6 @@ impl Core {
         }
         cx.todo = false;
         cx.faults.emitting = emitting;
-        After {
-            wakes: std::mem::take(&mut cx.wakes),
-            driver: std::mem::take(&mut cx.wake_driver),
-        }
-        .by(self)
     }
 
     /// Ends what a poisoned graph still holds, so that nobody waits for it for ever: what was under
@@ -349,24 +351,25 @@ impl Core {
     }
 }
 
-impl After {
-    fn by(mut self, core: &Core) -> After {
-        if self.driver
-            && let Some(waker) = core.wakeups.driver.take()
-        {
-            self.wakes.push(waker);
-        }
-        self
-    }
-
-    pub(crate) fn into_wakes(self) -> Vec<Waker> {
-        self.wakes
-    }
-
-    pub(crate) fn run(self) {
-        for waker in self.wakes {
-            waker.wake();
-        }
+impl Entered<'_> {
+    /// Settles, unlocks, pays owed visits, and only then wakes: a woken task's first step is to take
+    /// the lock.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn settle_and_exit(self) {
+        let Entered {
+            mut guard,
+            held,
+            core,
+        } = self;
+        core.settle(&mut guard);
+        let wakes = std::mem::take(&mut guard.wakes);
+        let driver = std::mem::take(&mut guard.wake_driver)
+            .then(|| core.wakeups.driver.take())
+            .flatten();
+        drop(guard);
+        held.leave();
+        wakes.into_iter().chain(driver).for_each(Waker::wake);
     }
 }
 

@@ -9,18 +9,24 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::context::Cx;
+use super::error::Failure;
 use super::graph::Core;
 use super::inlet::Inlet;
 
 thread_local! {
     /// Address of the innermost graph that this thread holds; the low bit says that visits are owed.
     static HELD: Cell<usize> = const { Cell::new(0) };
+    /// Whether a call further out on this thread's stack pays visits: it pays those owed meanwhile.
     static PAYING: Cell<bool> = const { Cell::new(false) };
+    /// Graphs that this thread left something at, to be visited once it holds none; each once.
     static OWED: RefCell<Vec<Arc<Core>>> = const { RefCell::new(Vec::new()) };
 }
+
+// No graph has an odd address, so the low bit of `HELD` is free.
+const _: () = assert!(align_of::<Core>() > 1);
 
 /// Whether this thread is inside any graph.
 #[inline]
@@ -50,11 +56,6 @@ impl<'a> Held<'a> {
         let before = HELD.get();
         HELD.set(address(core) | (before & 1));
         Held { core, before }
-    }
-
-    /// Whether the thread was inside a graph before.
-    pub(crate) fn nested(&self) -> bool {
-        self.before != 0
     }
 
     /// The lock is released in good order.
@@ -100,8 +101,12 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Promises that this thread will look after `core` once it holds nothing.
+/// Promises that something left at `core` is looked at: by this thread once it holds nothing, unless
+/// it is inside `core` itself, and so looks before it lets go.
 pub(crate) fn owe_visit(core: &Arc<Core>) {
+    if holding_innermost(core) {
+        return;
+    }
     HELD.set(HELD.get() | 1);
     OWED.with_borrow_mut(|owed| {
         if !owed.iter().any(|other| Arc::ptr_eq(other, core)) {
@@ -134,8 +139,13 @@ fn pay_visits() {
 #[derive(Default)]
 pub(crate) struct Inbox {
     /// Raised when something lies here; looked at without the lock.
+    ///
+    /// Raised after each entry is left, lowered under the queue's lock by whoever finds it empty: it
+    /// may be up in vain, and is never down while an entry lies here whose leaver has returned.
     pub(crate) flag: AtomicBool,
     queue: Mutex<VecDeque<Entry>>,
+    /// The failure that stopped the graph, for those who come without its lock.
+    pub(crate) stopped: OnceLock<Failure>,
 }
 
 /// One thing to do.

@@ -13,6 +13,7 @@ use super::context::Cx;
 use super::error::EmitError;
 use super::fork::Fork;
 use super::inbox::{Entry, Inbox};
+use super::line::Line;
 use super::lineage::{Lost, Token};
 use super::pressure::Pressure;
 use super::push::{Push, Signal};
@@ -50,7 +51,7 @@ pub(crate) struct SourceCell<T> {
     pub(super) parked: AtomicUsize,
     pub(super) closing: AtomicBool,
     pub(super) finished: AtomicBool,
-    pub(super) senders: Mutex<Vec<Waker>>,
+    pub(super) senders: Mutex<Line>,
     /// How many ends of this graph emit into the source by `connect`, and are open.
     pub(super) feeds: AtomicUsize,
     /// Origins that wait because the queue is full: see [`feed`](SourceCell::feed).
@@ -109,6 +110,26 @@ impl<T: InGraph> SourceCell<T> {
             .is_ok_and(|waiting| waiting.len() < INBOX_CAPACITY)
     }
 
+    /// Gives the element back where the source can't take it. Who has the graph's lock and who
+    /// leaves the element at a busy graph learn the same: first what is for ever, then what may pass.
+    pub(super) fn admit(&self, item: T, inbox: &Inbox) -> Result<T, EmitError<T>> {
+        let state = self.state.load(Ordering::Acquire);
+        if state & (bits::REFUSED | bits::FULL) == 0 {
+            return Ok(item);
+        }
+        Err(if state & bits::POISONED != 0 {
+            EmitError::Poisoned(item)
+        } else if state & bits::CLOSED != 0 {
+            EmitError::Closed(item)
+        } else if let Some(cause) = inbox.stopped.get() {
+            EmitError::Stopped(item, cause.clone())
+        } else if state & bits::UNDRIVEN != 0 {
+            EmitError::Undriven(item)
+        } else {
+            EmitError::Full(item)
+        })
+    }
+
     /// Keeps an element for when the graph comes to it.
     ///
     /// The queue's lock is held until the inbox knows, as in [`shut`](Inlet::shut): so an element is
@@ -122,14 +143,8 @@ impl<T: InGraph> SourceCell<T> {
         let Ok(mut waiting) = self.waiting.lock() else {
             return Err(EmitError::Poisoned(item));
         };
-        let state = self.state.load(Ordering::Acquire);
-        if state & bits::POISONED != 0 {
-            return Err(EmitError::Poisoned(item));
-        }
-        if state & bits::CLOSED != 0 {
-            return Err(EmitError::Closed(item));
-        }
-        if state & bits::FULL != 0 || waiting.len() >= INBOX_CAPACITY {
+        let item = self.admit(item, inbox)?;
+        if waiting.len() >= INBOX_CAPACITY {
             return Err(EmitError::Full(item));
         }
         waiting.push_back((item, token));
@@ -196,7 +211,7 @@ impl<T: InGraph> SourceCell<T> {
         if let Ok(mut crowd) = self.crowd.lock() {
             crowd.release(cx);
         }
-        if cx.stopped.is_some() || self.finished.load(Ordering::Relaxed) {
+        if cx.is_stopped() || self.finished.load(Ordering::Relaxed) {
             token.fail(Lost::Discarded);
             cx.lose(self.id, Loss::Unheard, 1);
             return;
@@ -218,7 +233,7 @@ impl<T: InGraph> Inlet for SourceCell<T> {
             self.parked.store(parked + 1, Ordering::Relaxed);
         } else {
             self.run_waiting(cx);
-            if self.senders.lock().is_ok_and(|senders| !senders.is_empty()) {
+            if self.senders.lock().is_ok_and(|line| !line.is_empty()) {
                 self.take_senders(&mut cx.wakes);
             }
         }
@@ -281,8 +296,8 @@ impl<T: InGraph> Inlet for SourceCell<T> {
     }
 
     fn take_senders(&self, wakes: &mut Vec<Waker>) {
-        if let Ok(mut senders) = self.senders.lock() {
-            wakes.append(&mut senders);
+        if let Ok(mut line) = self.senders.lock() {
+            wakes.extend(line.take());
         }
     }
 

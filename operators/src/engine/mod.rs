@@ -18,6 +18,7 @@ mod head;
 pub(crate) mod in_flight;
 mod inbox;
 mod inlet;
+mod line;
 mod lineage;
 mod park;
 mod plan;

@@ -12,7 +12,7 @@ use super::context::{Cx, NodeState};
 use super::drive::Turn;
 use super::error::GraphError;
 use super::graph::{Core, Graph};
-use super::inbox::{self, Held};
+use super::inbox;
 use super::inlet::bits;
 use super::park;
 use super::push::Signal;
@@ -152,33 +152,25 @@ impl Graph {
 
     fn poll_shut(&self, task: &mut Context<'_>) -> Poll<Result<Report, GraphError>> {
         loop {
-            let held = Held::enter(self.core());
-            let entered = self.core().enter(held.nested());
-            let mut cx = match entered {
-                Ok(cx) => cx,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
-            let early = self.core().settle(&mut cx);
+            let mut entered = self.core().enter()?;
+            let cx = &mut *entered.guard;
+            self.core().settle(cx);
             let needs = cx.has_futures || cx.has_timers;
             // Nobody else turns a graph that is driven by hand, or by nobody: what was started
             // inside is to come to an end here.
             let turn = if matches!(cx.clock, Clock::Virtual(_)) || !(cx.driven || needs) {
                 // Whoever is polled here wakes this task.
                 cx.wakeups.driver.register(task.waker());
-                turn_now(self.core(), &mut cx)
+                turn_now(self.core(), cx)
             } else {
                 Turn::Idle
             };
             let report = cx.report_or_wait(task.waker());
             let undriven = !cx.driven && needs;
             let idle = !cx.driven;
-            let late = self.core().settle(&mut cx);
             let dead = cx.graves();
-            drop(cx);
-            held.leave();
+            entered.settle_and_exit();
             drop(dead);
-            early.run();
-            late.run();
             return Poll::Ready(match report {
                 Some(report) => Ok(report),
                 None if undriven => Err(GraphError::Undriven),

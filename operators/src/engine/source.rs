@@ -16,6 +16,7 @@ use super::graph::{Core, Graph};
 use super::head::{Head, Pipe};
 use super::inbox;
 use super::inlet::{Inlet, SourceCell, bits};
+use super::line::InLine;
 use super::lineage::{Receipt, Token};
 use super::park;
 use super::plan::Plan;
@@ -178,12 +179,17 @@ impl<T: InGraph> Source<T> {
             return Err(EmitError::Inside(item));
         }
         let mut next = Some(item);
+        let mut line = InLine::new(&self.way);
         park::wait_for(poll_fn(|task| {
             let Some(item) = next.take() else {
                 return Poll::Pending;
             };
             match self.way.emit(item) {
-                Err(EmitError::Full(item)) => self.way.wait(item, &mut next, task),
+                Err(EmitError::Full(item)) => {
+                    next = Some(item);
+                    self.way.listen(&mut line.place, task);
+                    Poll::Pending
+                }
                 outcome => Poll::Ready(outcome),
             }
         }))

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 
 use super::error::EmitError;
+use super::line::Place;
 use super::lineage::Token;
 use super::source::Source;
+use super::way::Offered;
 use crate::InGraph;
 
 /// A handle of a source as a `futures::Sink`: see [`Source::to_sink`].
@@ -25,6 +27,8 @@ pub struct SourceSink<T> {
     kept: Option<T>,
     /// The element lies in the graph's inbox and nobody is known to have seen it.
     left: bool,
+    /// Where it waits for room.
+    place: Place,
 }
 
 // Nothing in here is ever pinned.
@@ -52,6 +56,7 @@ impl<T: InGraph> Source<T> {
             source: Some(self.clone()),
             kept: None,
             left: false,
+            place: None,
         }
     }
 }
@@ -61,13 +66,13 @@ impl<T: InGraph> SourceSink<T> {
         let Some(source) = &self.source else {
             return Err(EmitError::Closed(item));
         };
-        match source.way.offer(item, Token::NONE, &mut self.left) {
-            Err(EmitError::Full(item)) => {
-                self.kept = Some(item);
-                Ok(())
-            }
-            outcome => outcome,
+        match source.way.offer(item, Token::NONE) {
+            Ok(Offered::Ran) => {}
+            Ok(Offered::Left) => self.left = true,
+            Err(EmitError::Full(item)) => self.kept = Some(item),
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// Hands over what was kept or left.
@@ -79,14 +84,22 @@ impl<T: InGraph> SourceSink<T> {
             return Poll::Ready(Ok(()));
         };
         if self.kept.is_some() {
-            source.way.listen(task);
+            source.way.listen(&mut self.place, task);
             return Poll::Pending;
         }
         if self.left {
-            ready!(source.way.hand_over(task))?;
+            ready!(source.way.hand_over(task));
             self.left = false;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> Drop for SourceSink<T> {
+    fn drop(&mut self) {
+        if let Some(source) = &self.source {
+            source.way.leave_line(self.place);
+        }
     }
 }
 
@@ -99,7 +112,7 @@ impl<T: InGraph> Sink<T> for SourceSink<T> {
         match &this.source {
             // A source that takes nothing more is ready too: the element comes back in the error.
             Some(source) if source.way.waits_for_room() => {
-                source.way.listen(task);
+                source.way.listen(&mut this.place, task);
                 Poll::Pending
             }
             _ => Poll::Ready(Ok(())),
@@ -118,6 +131,7 @@ impl<T: InGraph> Sink<T> for SourceSink<T> {
         let this = self.get_mut();
         ready!(this.poll_empty(task))?;
         if let Some(source) = this.source.take() {
+            source.way.leave_line(this.place.take());
             let graph = source.graph();
             drop(source);
             // Closures run in this call: a destructor only marks.

@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 
 use super::context::Cx;
 use super::error::{EmitError, GraphError};
-use super::graph::Core;
+use super::graph::{Core, Entered};
 use super::inbox::{self, Held};
 use super::inlet::{SourceCell, bits};
+use super::line::{InLine, Place};
 use super::lineage::Token;
 use super::push::Push;
 use crate::InGraph;
@@ -18,6 +19,14 @@ use crate::InGraph;
 pub(super) struct Way<T> {
     pub(super) core: Arc<Core>,
     pub(super) cell: Arc<SourceCell<T>>,
+}
+
+/// What became of an element that was accepted without waiting for the lock.
+pub(super) enum Offered {
+    /// It ran, or whoever is to run it is known.
+    Ran,
+    /// It lies in the inbox: [`hand_over`](Way::hand_over) sees to it that somebody looks.
+    Left,
 }
 
 impl<T> Clone for Way<T> {
@@ -43,10 +52,7 @@ impl<T: InGraph> Way<T> {
         let cx = &mut *guard;
         if self.cell.state.load(Ordering::Relaxed) != 0 || core.inbox.is_flagged() {
             let outcome = self.push_guarded(item, Token::NONE, cx);
-            let after = core.settle(cx);
-            drop(guard);
-            held.leave();
-            after.run();
+            Entered { guard, held, core }.settle_and_exit();
             return outcome;
         }
         cx.begin(self.cell.id);
@@ -55,10 +61,7 @@ impl<T: InGraph> Way<T> {
         self.cell.head.put(cx, head);
         if cx.todo || core.inbox.is_flagged() {
             let fault = take_fault(cx);
-            let after = core.settle(cx);
-            drop(guard);
-            held.leave();
-            after.run();
+            Entered { guard, held, core }.settle_and_exit();
             return fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)));
         }
         drop(guard);
@@ -71,15 +74,20 @@ impl<T: InGraph> Way<T> {
         if inbox::holding() {
             return self.emit_inside(item, token);
         }
-        let held = Held::enter(&self.core);
-        let Ok(mut guard) = self.core.state.lock() else {
-            return Err(self.poisoned(item));
-        };
-        let outcome = self.push_guarded(item, token, &mut guard);
-        let after = self.core.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        after.run();
+        match self.core.enter() {
+            Ok(entered) => self.push_and_exit(item, token, entered),
+            Err(_) => Err(EmitError::Poisoned(item)),
+        }
+    }
+
+    fn push_and_exit(
+        &self,
+        item: T,
+        token: Token,
+        mut entered: Entered<'_>,
+    ) -> Result<(), EmitError<T>> {
+        let outcome = self.push_guarded(item, token, &mut entered.guard);
+        entered.settle_and_exit();
         outcome
     }
 
@@ -94,10 +102,9 @@ impl<T: InGraph> Way<T> {
     ) -> Result<(), EmitError<T>> {
         if self.core.inbox.is_flagged() {
             // What was left before must run before, or one thread's elements could pass each other.
-            let after = self.core.settle(cx);
-            cx.wakes.extend(after.into_wakes());
+            self.core.settle(cx);
         }
-        self.admit(item, cx).map(|item| {
+        self.cell.admit(item, &self.core.inbox).map(|item| {
             if token.is_some() {
                 cx.track(&token);
             }
@@ -109,138 +116,79 @@ impl<T: InGraph> Way<T> {
         }
     }
 
-    /// Gives the element back where the source can't take it.
-    pub(super) fn admit(&self, item: T, cx: &mut Cx) -> Result<T, EmitError<T>> {
-        let state = self.cell.state.load(Ordering::Relaxed);
-        if state & bits::CLOSED != 0 {
-            return Err(EmitError::Closed(item));
-        }
-        if let Some(cause) = cx.stopped.clone() {
-            return Err(EmitError::Stopped(item, cause));
-        }
-        if state & bits::UNDRIVEN != 0 {
-            return Err(EmitError::Undriven(item));
-        }
-        if state & bits::FULL != 0 {
-            return Err(EmitError::Full(item));
-        }
-        Ok(item)
-    }
-
     /// From inside a closure of this graph, or of another one.
     #[cold]
     #[inline(never)]
     pub(super) fn emit_inside(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         if !inbox::holding_innermost(&self.core) {
-            let held = Held::enter(&self.core);
-            match self.core.enter(true) {
-                Ok(mut guard) => {
-                    let outcome = self.push_guarded(item, token, &mut guard);
-                    let after = self.core.settle(&mut guard);
-                    drop(guard);
-                    held.leave();
-                    after.run();
-                    return outcome;
-                }
+            match self.core.try_enter() {
+                Ok(entered) => return self.push_and_exit(item, token, entered),
                 Err(GraphError::Inside) => {}
                 Err(_) => return Err(EmitError::Poisoned(item)),
             }
-            held.leave();
         }
-        self.leave(item, token)?;
-        if !inbox::holding_innermost(&self.core) {
-            inbox::owe_visit(&self.core);
-        }
+        self.cell.queue(item, token, &self.core.inbox)?;
+        inbox::owe_visit(&self.core);
         Ok(())
-    }
-
-    /// Leaves the element in the inbox: whoever holds the graph runs it.
-    pub(super) fn leave(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
-        let state = self.cell.state.load(Ordering::Relaxed);
-        if state & bits::UNDRIVEN != 0 {
-            return Err(EmitError::Undriven(item));
-        }
-        self.cell.queue(item, token, &self.core.inbox)
     }
 
     pub(super) async fn send(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         let mut next = Some(item);
-        let mut left = false;
+        let mut line = InLine::new(self);
         poll_fn(|task| {
-            if left {
-                return self.hand_over(task);
+            if let Some(item) = next.take() {
+                match self.offer(item, token.clone()) {
+                    Ok(Offered::Ran) => return Poll::Ready(Ok(())),
+                    Ok(Offered::Left) => {}
+                    Err(EmitError::Full(item)) => {
+                        next = Some(item);
+                        self.listen(&mut line.place, task);
+                        return Poll::Pending;
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
             }
-            let Some(item) = next.take() else {
-                return Poll::Pending;
-            };
-            match self.offer(item, token.clone(), &mut left) {
-                Err(EmitError::Full(item)) => self.wait(item, &mut next, task),
-                Ok(()) if left => self.hand_over(task),
-                outcome => Poll::Ready(outcome),
-            }
+            self.hand_over(task).map(Ok)
         })
         .await
     }
 
     /// As `emit`, without waiting for the lock.
-    pub(super) fn offer(&self, item: T, token: Token, left: &mut bool) -> Result<(), EmitError<T>> {
+    pub(super) fn offer(&self, item: T, token: Token) -> Result<Offered, EmitError<T>> {
         if inbox::holding() {
-            return self.emit_inside(item, token);
+            return self.emit_inside(item, token).map(|()| Offered::Ran);
         }
-        let held = Held::enter(&self.core);
-        match self.core.enter(true) {
-            Ok(mut guard) => {
-                let outcome = self.push_guarded(item, token, &mut guard);
-                let after = self.core.settle(&mut guard);
-                drop(guard);
-                held.leave();
-                after.run();
-                outcome
-            }
+        match self.core.try_enter() {
+            Ok(entered) => self
+                .push_and_exit(item, token, entered)
+                .map(|()| Offered::Ran),
             Err(GraphError::Poisoned) => Err(EmitError::Poisoned(item)),
-            Err(_) => {
-                held.leave();
-                let outcome = self.leave(item, token);
-                *left = outcome.is_ok();
-                outcome
-            }
+            Err(_) => self
+                .cell
+                .queue(item, token, &self.core.inbox)
+                .map(|()| Offered::Left),
         }
     }
 
     /// The element lies in the inbox: somebody must see it, the holder or, if it had looked
     /// already, this task.
-    pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<Result<(), EmitError<T>>> {
+    pub(super) fn hand_over(&self, task: &mut Context<'_>) -> Poll<()> {
         if !self.core.inbox.is_flagged() || self.core.try_visit() {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(());
         }
-        let wakeups = &self.core.wakeups;
-        if wakeups.attended.fetch_or(false, Ordering::AcqRel) {
+        if self.core.wakeups.is_attended() {
             // The driver sees to it; and if it goes away meanwhile, that is a visit too.
-            wakeups.driver.wake();
-            return Poll::Ready(Ok(()));
+            self.core.wakeups.driver.wake();
+            return Poll::Ready(());
         }
         task.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Registers to be woken when the source has room again.
-    pub(super) fn wait(
-        &self,
-        item: T,
-        next: &mut Option<T>,
-        task: &mut Context<'_>,
-    ) -> Poll<Result<(), EmitError<T>>> {
-        *next = Some(item);
-        self.listen(task);
-        Poll::Pending
-    }
-
     /// Has the task woken when the source has room again.
-    pub(super) fn listen(&self, task: &Context<'_>) {
-        if let Ok(mut senders) = self.cell.senders.lock()
-            && !senders.iter().any(|waker| waker.will_wake(task.waker()))
-        {
-            senders.push(task.waker().clone());
+    pub(super) fn listen(&self, place: &mut Place, task: &Context<'_>) {
+        if let Ok(mut line) = self.cell.senders.lock() {
+            line.wait(place, task.waker());
         }
         // What happened before the waker was there woke nobody.
         let state = self.cell.state.load(Ordering::Acquire);
@@ -253,7 +201,7 @@ impl<T: InGraph> Way<T> {
     /// Whether an element would have to wait, and may hope to get in.
     pub(super) fn waits_for_room(&self) -> bool {
         let state = self.cell.state.load(Ordering::Acquire);
-        let refused = bits::CLOSED | bits::UNDRIVEN | bits::STOPPED;
+        let refused = bits::REFUSED;
         state & bits::FULL != 0 && state & refused == 0 && !self.core.state.is_poisoned()
     }
 

@@ -190,7 +190,7 @@ where
         let id = self.label.id();
         for _ in 0..BATCH {
             self.acknowledge();
-            if cx.gated(id) || cx.stopped.is_some() {
+            if cx.gated(id) || cx.is_stopped() {
                 return;
             }
             let Some(stream) = &mut self.stream else {

@@ -172,7 +172,7 @@ where
         let id = self.label.id();
         let mut task = Context::from_waker(waker);
         for _ in 0..TURN {
-            if self.stream.is_none() || cx.gated(id) || cx.stopped.is_some() {
+            if self.stream.is_none() || cx.gated(id) || cx.is_stopped() {
                 return;
             }
             // Without room, whoever is full has somebody else wait: one element makes it know us

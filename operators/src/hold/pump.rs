@@ -175,7 +175,7 @@ where
     fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
         let id = self.label.id();
         for _ in 0..TURN {
-            if self.items.is_none() || cx.gated(id) || cx.stopped.is_some() {
+            if self.items.is_none() || cx.gated(id) || cx.is_stopped() {
                 return;
             }
             let room = cx.room(&mut self.next);
