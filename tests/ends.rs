@@ -500,7 +500,7 @@ fn two_graphs_are_joined_by_a_channel() {
 }
 
 #[test]
-#[should_panic(expected = "a stream needs room for at least 1 element")]
+#[should_panic(expected = "give the stream room for at least 1 element")]
 fn a_stream_without_room_is_rejected() {
     let _ = Source::<u32>::new().into_stream(0);
 }

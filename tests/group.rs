@@ -893,25 +893,3 @@ fn a_group_of_everything_does_not_ask_for_all_memory_at_once() {
     assert!(groups.take().concat().into_iter().eq(0..10));
     assert!(slides.take().into_iter().eq(1..=10));
 }
-
-#[test]
-fn nothing_of_zero_size_or_length_can_be_made() {
-    let zero = |make: fn(&Source<u32>)| {
-        let made = std::panic::catch_unwind(|| make(&Source::new()));
-        *made.unwrap_err().downcast::<&str>().unwrap()
-    };
-    let group = "a partition needs groups of at least 1 element";
-    let room = "a window needs room for at least 1 element";
-    let length = "a window needs a duration of more than zero";
-    let age = "a group needs an age of more than zero";
-    assert_eq!(zero(|s| drop(s.partition(0))), group);
-    assert_eq!(zero(|s| drop(s.fold_partition(0, Sum))), group);
-    assert_eq!(zero(|s| drop(s.sliding_window(0))), room);
-    assert_eq!(zero(|s| drop(s.rolling(0, Sum))), room);
-    assert_eq!(zero(|s| drop(s.timed_window(ms(1)).max_len(0))), room);
-    assert_eq!(zero(|s| drop(s.timed_window(ms(0)))), length);
-    assert_eq!(zero(|s| drop(s.fold_window(ms(0), Sum))), length);
-    assert_eq!(zero(|s| drop(s.partition(1).max_age(ms(0)))), age);
-    let keyed = |s: &Source<u32>| drop(s.partition(1).by_key(|x| *x).max_groups(0));
-    assert_eq!(zero(keyed), "at least 1 group must be allowed to be open");
-}

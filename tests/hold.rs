@@ -395,13 +395,13 @@ fn without_a_driver_futures_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "at least 1 element must be let in flight")]
+#[should_panic(expected = "let at least 1 element be in flight")]
 fn zero_in_flight_is_rejected() {
     let _ = Source::<u32>::new().map_async(0, |x| async move { x });
 }
 
 #[test]
-#[should_panic(expected = "at least 1 finished result")]
+#[should_panic(expected = "let at least 1 finished result")]
 fn zero_results_that_wait_are_rejected() {
     let _ = Source::<u32>::new()
         .map_async(1, |x| async move { x })

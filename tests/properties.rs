@@ -1,11 +1,8 @@
 //! Random graphs of share, map, zip, union and combine_latest against a naive interpreter: the same
 //! output however elements come in, nothing lost however sources close, and lineage that ends.
 
-mod common;
-
 use std::collections::VecDeque;
 
-use common::fail_unless;
 use headwater::prelude::*;
 use headwater::{BoxFlow, EmitError, OnFull, Receipt};
 use proptest::prelude::*;
@@ -222,7 +219,10 @@ fn run(
                 flow
             }
             Op::Map(a) => shared[a].map(|x| mix(x, 7)).boxed(),
-            Op::Fail(a) => fail_unless(&shared[a], |x| x % 3 != 0).boxed(),
+            Op::Fail(a) => {
+                let fit = |x: &i64| (x % 3 != 0).then_some(true).ok_or_else(|| "unfit".into());
+                shared[a].try_filter(fit).boxed()
+            }
             Op::Zip(a, b) => {
                 let rows = shared[a]
                     .zip(&shared[b])

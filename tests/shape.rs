@@ -173,7 +173,7 @@ fn unique_remembers_a_thousand_elements_unless_told_otherwise() {
 }
 
 #[test]
-#[should_panic = "unique needs a history of at least 1 key"]
+#[should_panic = "`history(0)` would remember nothing: let `unique` remember at least 1 key"]
 fn unique_without_history_is_refused() {
     let source = Source::<u32>::new();
     let _ = source.unique().history(0);

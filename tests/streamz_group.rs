@@ -203,7 +203,7 @@ fn full_sliding_windows_wait_for_the_last_element() {
 // case: probe/sliding_window_0
 // [bug] of the original, which accepts 0 and fails on the first element.
 #[test]
-#[should_panic(expected = "a window needs room for at least 1 element")]
+#[should_panic(expected = "let it have at least 1 element")]
 fn a_sliding_window_of_nothing_is_rejected_when_it_is_made() {
     let (_graph, _time, source) = driven();
     let _ = source.sliding_window(0);

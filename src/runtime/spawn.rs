@@ -46,8 +46,13 @@ mod sealed {
 impl Spawn for Graph {
     #[track_caller]
     fn spawn(&self) -> Driver {
-        // Both panic without a runtime: before the graph counts as driven.
-        let runtime = tokio::runtime::Handle::current();
+        // Without a runtime, or one with time, this panics before the graph counts as driven.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            panic!(
+                "`spawn` needs a tokio runtime: call it inside of one (`#[tokio::main]`, \
+                 `Runtime::enter`), or drive the graph by `spawn_thread`"
+            );
+        };
         let start = Instant::now();
         let sleep = tokio::time::sleep_until(start);
         let driving = self.attach_driver(Some(Box::new(move || start.elapsed())));

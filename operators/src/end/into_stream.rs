@@ -74,7 +74,10 @@ fn open<T>(channel: &Channel<T>) -> MutexGuard<'_, Queue<T>> {
 
 #[track_caller]
 pub(crate) fn into_stream<R: Run>(run: R, capacity: usize) -> FlowStream<R::Item> {
-    assert!(capacity > 0, "a stream needs room for at least 1 element");
+    assert!(
+        capacity > 0,
+        "`into_stream(0)` could hold nothing: give the stream room for at least 1 element"
+    );
     let graph = run.graph().clone();
     let mut plan = Plan::new(&graph);
     let label = plan.node(Site::new("into_stream"), Role::End);

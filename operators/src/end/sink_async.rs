@@ -15,7 +15,7 @@ where
     J: Future<Output = Result<(), BoxError>> + InGraph,
 {
     let mut plan = Plan::new(run.graph());
-    let how = (Limits::new(n).unordered(), kind, Role::End);
+    let how = (Limits::new(kind.kind, n).unordered(), kind, Role::End);
     in_flight::build(run, how, |_| work, Done::end, &mut plan);
     plan.install()
 }

@@ -32,7 +32,10 @@ impl<N: Send> Cell<N> {
 
     #[inline]
     pub(crate) fn put(&self, cx: &mut Cx, node: Box<N>) {
-        *self.0.rw(&mut cx.cells).get_mut() = Some(node);
+        let taken = self.0.rw(&mut cx.cells).get_mut().replace(node);
+        debug_assert!(taken.is_none(), "a node is put back by who took it");
+        // Nothing to drop, which the compiler can't know.
+        std::mem::forget(taken);
     }
 
     /// Puts another node in its place; `None` where the old one was lost in a panic.

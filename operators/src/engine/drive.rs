@@ -56,7 +56,7 @@ impl Graph {
         });
         assert!(
             !matches!(driven, Ok(true)),
-            "the graph has a driver already"
+            "the graph has a driver already, and takes one at a time: drop or stop that one first"
         );
         if matches!(driven, Err(GraphError::Inside)) {
             // Made by a closure of the graph itself: it counts from when that has finished.

@@ -181,9 +181,12 @@ impl<T> fmt::Display for EmitError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EmitError::Full(_) => f.write_str(
-                "not accepted: an operator downstream is full; wait with `send` or `blocking_send`",
+                "not accepted: an operator downstream is full; wait with `send` or `blocking_send`, or \
+                 see in `graph.snapshot()` which it is and since when",
             ),
-            EmitError::Closed(_) => f.write_str("not accepted: the source is closed"),
+            EmitError::Closed(_) => f.write_str(
+                "not accepted: the source is closed; make another with `graph.source()`",
+            ),
             EmitError::Undriven(_) => f.write_str(
                 "not accepted: the graph holds timers or futures and nothing drives it; call \
                  `spawn`, `spawn_thread` or `drive_manually` on the graph first",
@@ -193,7 +196,8 @@ impl<T> fmt::Display for EmitError<T> {
                 write!(f, "not accepted: the graph stopped after {cause}")
             }
             EmitError::Poisoned(_) => f.write_str(
-                "not accepted: the graph is poisoned, since one of its closures panicked",
+                "not accepted: the graph is poisoned, since one of its closures panicked; build a new \
+                 one",
             ),
             EmitError::Inside(_) => f.write_str(
                 "not accepted: a closure of a graph may not wait; use `emit`, which queues",
@@ -269,9 +273,9 @@ pub enum GraphError {
 impl fmt::Display for GraphError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GraphError::Poisoned => {
-                f.write_str("the graph is poisoned, since one of its closures panicked")
-            }
+            GraphError::Poisoned => f.write_str(
+                "the graph is poisoned, since one of its closures panicked; build a new one",
+            ),
             GraphError::Inside => f.write_str(
                 "the graph is busy with the closure that asks; ask from outside of its closures",
             ),

@@ -129,6 +129,12 @@ impl<T: Send + 'static> Fork<T> {
 
     #[inline(never)]
     fn push_many(&mut self, item: T, cx: &mut Cx) {
+        // The commonest fork, without a loop.
+        if let ([(_, first), (_, last)], Some(copier)) = (&mut self.branches[..], &self.copier) {
+            first.push((copier.one)(&item), cx);
+            last.push(item, cx);
+            return;
+        }
         let (Some(copier), Some(((_, last), first))) =
             (&self.copier, self.branches.split_last_mut())
         else {

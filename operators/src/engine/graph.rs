@@ -55,6 +55,7 @@ pub(crate) struct Core {
 
 /// What is to be done once the lock is released.
 #[derive(Default)]
+#[must_use = "dropping it loses wake-ups"]
 pub(crate) struct After {
     wakes: Vec<Waker>,
     driver: bool,
@@ -233,15 +234,7 @@ impl Graph {
 
     /// Runs `ask` under the lock, from outside of any closure of this graph.
     pub(crate) fn with<R>(&self, ask: impl FnOnce(&mut Cx) -> R) -> Result<R, GraphError> {
-        let held = Held::enter(&self.core);
-        let mut guard = self.core.enter(held.nested())?;
-        self.core.settle(&mut guard);
-        let answer = ask(&mut guard);
-        let after = self.core.settle(&mut guard);
-        drop(guard);
-        held.leave();
-        after.run();
-        Ok(answer)
+        self.core.locked(|_, cx| ask(cx))
     }
 }
 
@@ -388,7 +381,11 @@ impl Cx {
                 .nodes
                 .iter()
                 .flatten()
-                .filter(|node| node.counted)
+                // Operators that only pass on are left out, unless something went wrong there.
+                .filter(|node| {
+                    let counts = &node.counts;
+                    node.counted || counts.failed > 0 || counts.dropped() > 0
+                })
                 .map(|node| {
                     let mut counts = node.counts;
                     if let Some(inlet) = &node.inlet {

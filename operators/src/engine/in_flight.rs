@@ -35,8 +35,11 @@ pub(crate) struct Limits {
 
 impl Limits {
     #[track_caller]
-    pub(crate) fn new(at_once: usize) -> Limits {
-        assert!(at_once > 0, "at least 1 element must be let in flight");
+    pub(crate) fn new(operator: &str, at_once: usize) -> Limits {
+        assert!(
+            at_once > 0,
+            "`{operator}(0, …)` would never start: let at least 1 element be in flight"
+        );
         Limits {
             at_once,
             ordered: true,
@@ -55,7 +58,7 @@ impl Limits {
     pub(crate) fn reorder(self, results: usize) -> Limits {
         assert!(
             results > 0,
-            "at least 1 finished result must be let wait for an earlier one"
+            "`reorder(0)` would never start: let at least 1 finished result wait for an earlier one"
         );
         Limits {
             reorder: results,

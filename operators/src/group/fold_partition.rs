@@ -37,7 +37,10 @@ pub struct FoldPartition<R, A> {
 impl<R, A> FoldPartition<R, A> {
     #[track_caller]
     pub(crate) fn new(upstream: R, n: usize, aggregate: A) -> Self {
-        assert!(n > 0, "a partition needs groups of at least 1 element");
+        assert!(
+            n > 0,
+            "`fold_partition(0, …)` would fold empty groups: let a group have at least 1 element"
+        );
         FoldPartition {
             upstream,
             n,

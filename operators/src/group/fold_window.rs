@@ -49,7 +49,7 @@ impl<R, A> FoldWindow<R, A> {
     pub(crate) fn new(upstream: R, every: Duration, aggregate: A) -> Self {
         assert!(
             !every.is_zero(),
-            "a window needs a duration of more than zero"
+            "`fold_window` of zero would end at once for ever: give it a longer time"
         );
         FoldWindow {
             upstream,

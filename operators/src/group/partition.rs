@@ -43,7 +43,10 @@ pub struct Partition<R> {
 impl<R> Partition<R> {
     #[track_caller]
     pub(crate) fn new(upstream: R, n: usize) -> Self {
-        assert!(n > 0, "a partition needs groups of at least 1 element");
+        assert!(
+            n > 0,
+            "`partition(0)` would make empty groups: let a group have at least 1 element"
+        );
         Partition {
             upstream,
             n,

@@ -49,7 +49,10 @@ pub struct PartitionAged<R> {
 impl<R> PartitionAged<R> {
     #[track_caller]
     pub(super) fn new(upstream: R, n: usize, age: Duration, site: Site) -> Self {
-        assert!(!age.is_zero(), "a group needs an age of more than zero");
+        assert!(
+            !age.is_zero(),
+            "`max_age` of zero would end each group at once: give it a longer time"
+        );
         PartitionAged {
             upstream,
             n,

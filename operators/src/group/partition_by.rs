@@ -72,7 +72,10 @@ impl<R, F> PartitionBy<R, F> {
     #[doc(alias = "timeout")]
     #[track_caller]
     pub fn max_age(mut self, age: Duration) -> Self {
-        assert!(!age.is_zero(), "a group needs an age of more than zero");
+        assert!(
+            !age.is_zero(),
+            "`max_age` of zero would end each group at once: give it a longer time"
+        );
         self.age = Some(age);
         self
     }
@@ -83,7 +86,10 @@ impl<R, F> PartitionBy<R, F> {
     /// If `groups` is 0.
     #[track_caller]
     pub fn max_groups(mut self, groups: usize) -> Self {
-        assert!(groups > 0, "at least 1 group must be allowed to be open");
+        assert!(
+            groups > 0,
+            "`max_groups(0)` would let no group be open: allow at least 1"
+        );
         self.max_groups = groups;
         self
     }

@@ -45,7 +45,7 @@ impl<R, A> Rolling<R, A> {
     #[track_caller]
     pub(crate) fn new(upstream: R, n: usize, aggregate: A) -> Self {
         let Some(n) = NonZeroUsize::new(n) else {
-            panic!("a window needs room for at least 1 element");
+            panic!("`rolling(0, …)` would see nothing: let it see at least 1 element");
         };
         Rolling {
             upstream,

@@ -45,7 +45,10 @@ pub struct SlidingWindow<R> {
 impl<R> SlidingWindow<R> {
     #[track_caller]
     pub(crate) fn new(upstream: R, n: usize) -> Self {
-        assert!(n > 0, "a window needs room for at least 1 element");
+        assert!(
+            n > 0,
+            "`sliding_window(0)` would be empty for ever: let it have at least 1 element"
+        );
         SlidingWindow {
             upstream,
             n,

@@ -55,7 +55,7 @@ impl<R> TimedWindow<R> {
     pub(crate) fn new(upstream: R, every: Duration) -> Self {
         assert!(
             !every.is_zero(),
-            "a window needs a duration of more than zero"
+            "`timed_window` of zero would end at once for ever: give it a longer time"
         );
         TimedWindow {
             upstream,
@@ -82,7 +82,10 @@ impl<R> TimedWindow<R> {
     /// If `max` is 0.
     #[track_caller]
     pub fn max_len(mut self, max: usize) -> Self {
-        assert!(max > 0, "a window needs room for at least 1 element");
+        assert!(
+            max > 0,
+            "`max_len(0)` could hold nothing: let a window have at least 1 element"
+        );
         self.windows.capacity = max;
         self
     }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::engine::{
-    Cx, Entry, Failure, Fifo, Graph, Label, Loss, Node, Plan, Port, Pressure, Push, Role, Signal,
-    Site, Slot, Tail, Token,
+    Cx, Entry, Failure, Fifo, Graph, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role,
+    Signal, Site, Slot, Tail, Token,
 };
 use crate::flow::{InGraph, Run};
 
 /// Lets elements wait for the driver: see [`Flow::buffer`](crate::Flow::buffer).
 ///
 /// - **Emits** each element, in order, when the driver comes to it and nobody downstream is full.
-/// - **Holds** up to `n` elements.
+/// - **Holds** up to `n` elements, failures on their way down among them. Under a policy that lets
+///   nobody wait, failures come on top: `n` of them at most, one more is reported at once.
 /// - **Waits**: under [`OnFull::Wait`], the default, the origin of the element that fills it waits
 ///   until there is room.
 /// - **On close** it drains, then closes.
@@ -78,7 +79,10 @@ impl std::error::Error for Overflow {}
 impl<R> Buffer<R> {
     #[track_caller]
     pub(crate) fn new(upstream: R, capacity: usize) -> Self {
-        assert!(capacity > 0, "a buffer needs room for at least 1 element");
+        assert!(
+            capacity > 0,
+            "`buffer(0)` could hold nothing: give it room for at least 1 element"
+        );
         Buffer {
             upstream,
             capacity,
@@ -150,38 +154,74 @@ impl<T: InGraph> BufferNode<T> {
     }
 }
 
+impl<T: InGraph> BufferNode<T> {
+    /// One element goes, to make room for another. What stands in front of it goes too: failures
+    /// are reported now.
+    fn drop_oldest(&mut self, cx: &mut Cx) {
+        while let Some((slot, token)) = self.queue.pop() {
+            match slot {
+                Slot::Item(_) => {
+                    token.fail(Lost::Discarded);
+                    cx.lose(self.label.id(), Loss::Overflow, 1);
+                    return;
+                }
+                Slot::Failure(failure) => {
+                    // Not a matter of the element under way, nor of who emits it.
+                    let current = std::mem::replace(&mut cx.token, token);
+                    let emitting = std::mem::replace(&mut cx.faults.emitting, false);
+                    cx.report(failure);
+                    cx.faults.emitting = emitting;
+                    cx.token = current;
+                }
+                Slot::Hole => {}
+            }
+        }
+    }
+
+    /// Keeps a failure in the place of its element. Where origins don't wait, only so many are
+    /// kept: one more is reported at once, and its place stays empty.
+    fn keep_failure(&mut self, failure: Failure, cx: &mut Cx) {
+        let room = self.capacity.saturating_mul(2);
+        if self.on_full == OnFull::Wait || self.queue.len() < room {
+            self.queue.push_failure(failure, cx);
+        } else {
+            cx.report(failure);
+            self.queue.push_hole();
+        }
+        self.kept(cx);
+    }
+
+    /// Something more is held.
+    fn kept(&mut self, cx: &mut Cx) {
+        if self.on_full == OnFull::Wait && self.queue.len() >= self.capacity {
+            self.pressure.hold(cx);
+        }
+        cx.wake(self.label.id());
+    }
+}
+
 impl<T: InGraph> Entry<T> for BufferNode<T> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
-        if self.queue.len() >= self.capacity {
+        if self.queue.items() >= self.capacity {
             match self.on_full {
                 OnFull::Wait => {}
-                OnFull::DropOldest => {
-                    if let Some((_, token)) = self.queue.pop() {
-                        token.fail(crate::Lost::Discarded);
-                        cx.lose(self.label.id(), Loss::Overflow, 1);
-                    }
-                }
+                OnFull::DropOldest => self.drop_oldest(cx),
                 OnFull::DropNewest => {
                     cx.lose_current(self.label.id(), Loss::Overflow);
                     return;
                 }
                 OnFull::Fail => {
-                    let error = Overflow {
-                        capacity: self.capacity,
-                    };
+                    let capacity = self.capacity;
+                    let error = Overflow { capacity };
                     let failure = Failure::with_element(&self.label, error, item);
-                    self.queue.push_failure(failure, cx);
-                    cx.wake(self.label.id());
+                    self.keep_failure(failure, cx);
                     return;
                 }
             }
         }
         self.queue.push(item, cx);
-        if self.queue.len() >= self.capacity && self.on_full == OnFull::Wait {
-            self.pressure.hold(cx);
-        }
-        cx.wake(self.label.id());
+        self.kept(cx);
     }
 
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
@@ -190,13 +230,10 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
                 self.closing = true;
                 cx.wake(self.label.id());
             }
-            Signal::Fail(failure) => {
-                self.queue.push_failure(failure, cx);
-                cx.wake(self.label.id());
-            }
+            Signal::Fail(failure) => self.keep_failure(failure, cx),
             Signal::Hole => {
                 self.queue.push_hole();
-                cx.wake(self.label.id());
+                self.kept(cx);
             }
             Signal::Room(room) => {
                 if self.on_full == OnFull::Wait {

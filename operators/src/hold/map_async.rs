@@ -77,7 +77,7 @@ impl<R, F> MapAsync<R, F> {
         MapAsync {
             upstream,
             f,
-            limits: Limits::new(n),
+            limits: Limits::new("map_async", n),
             site: Site::new("map_async"),
         }
     }
@@ -123,7 +123,7 @@ impl<R, F> TryMapAsync<R, F> {
         TryMapAsync {
             upstream,
             f,
-            limits: Limits::new(n),
+            limits: Limits::new("try_map_async", n),
             site: Site::new("try_map_async"),
         }
     }

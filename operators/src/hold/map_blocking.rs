@@ -73,7 +73,7 @@ impl<R, F> MapBlocking<R, F> {
         MapBlocking {
             upstream,
             f,
-            limits: Limits::new(n),
+            limits: Limits::new("map_blocking", n),
             site: Site::new("map_blocking"),
         }
     }
@@ -116,7 +116,7 @@ impl<R, F> TryMapBlocking<R, F> {
         TryMapBlocking {
             upstream,
             f,
-            limits: Limits::new(n),
+            limits: Limits::new("try_map_blocking", n),
             site: Site::new("try_map_blocking"),
         }
     }

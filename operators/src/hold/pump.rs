@@ -1,5 +1,6 @@
 //! `from_iter`: an iterator is pumped through the graph by the driver.
 
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
@@ -148,13 +149,19 @@ where
             count
         } else {
             // The iterator and the run become one loop.
-            let mut count = 0;
+            let stride = room.min(STRIDE);
+            let mut left = stride;
             let next = &mut self.next;
-            items.take(room.min(STRIDE)).for_each(|item| {
-                count += 1;
+            let _ = items.try_for_each(|item| {
                 next.push(item, cx);
+                left -= 1;
+                if left == 0 {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             });
-            count
+            stride - left
         }
     }
 }

@@ -78,13 +78,13 @@ impl<Runs> CombineLatest<Runs> {
         let Inputs(chosen) = inputs.into();
         assert!(
             !chosen.is_empty(),
-            "`emit_on` needs at least 1 input: nothing would ever be emitted"
+            "`emit_on` of no input would never emit: choose at least 1"
         );
         self.triggers = 0;
         for input in chosen {
             assert!(
                 input < self.inputs,
-                "there is no input {input} to emit on: this `combine_latest` has inputs 0 to {}",
+                "`emit_on({input})` names no input: this `combine_latest` has inputs 0 to {}",
                 self.inputs - 1
             );
             self.triggers |= 1 << input;

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Role, Signal, Slot,
-    Token,
+    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Signal, Slot, Token,
 };
 use crate::hold::{OnFull, Overflow};
 
@@ -46,7 +45,7 @@ impl Limit {
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         assert!(
             capacity > 0,
-            "a zip needs room for at least 1 element an input"
+            "`capacity(0)` could hold nothing: give each input of the zip room for at least 1 element"
         );
         self.capacity = capacity;
     }
@@ -237,17 +236,33 @@ impl Gate {
     }
 
     /// As [`can_be_fed`](Gate::can_be_fed), while nothing moves: a holder that holds nothing will
-    /// not feed anybody. The census is fresh.
+    /// not feed anybody, and who waits goes on only if somebody whom it may wait for does not wait
+    /// for this join in turn. The census is fresh.
     fn will_be_fed(&self, port: usize, cx: &mut Cx) -> bool {
+        // Those that are full and themselves wait for nobody in the graph: a future, a consumer or
+        // another source will make room there.
+        let full: Vec<NodeId> = cx
+            .nodes
+            .iter()
+            .flatten()
+            .filter(|node| node.blocked_since.is_some() && node.gate == 0)
+            .map(|node| node.label.id())
+            .filter(|id| *id != self.label.id())
+            .collect();
         self.feeders(port, cx).into_iter().any(|feeder| {
             let blocked_here = u32::from(self.pressure.blocks(feeder));
-            cx.node(feeder).is_some_and(|node| {
-                if node.begins() {
-                    blocked_here == 0 || node.gate > blocked_here
-                } else {
-                    node.role == Role::Operator && node.counts.held > 0 && blocked_here == 0
-                }
-            })
+            let Some(node) = cx.node(feeder) else {
+                return false;
+            };
+            let gate = node.gate;
+            if !(node.begins() || (node.may_begin() && node.counts.held > 0)) {
+                return false;
+            }
+            gate == 0
+                || (gate > blocked_here
+                    && cx.topology.lock().is_ok_and(|topology| {
+                        full.iter().any(|full| topology.reaches(feeder, *full))
+                    }))
         })
     }
 
@@ -262,8 +277,16 @@ impl Gate {
     #[inline]
     pub(crate) fn emitted(&mut self, rows: usize, cx: &mut Cx) {
         self.rows += rows as u64;
-        self.starving = None;
+        if self.starving.is_some() {
+            self.starving = None;
+        }
         self.pressure.release(cx);
+    }
+
+    /// Whether an input has closed, so that the last row may have been emitted.
+    #[inline]
+    pub(crate) fn may_end(&self) -> bool {
+        self.any_closed
     }
 
     /// Whether the zip passed its close on.

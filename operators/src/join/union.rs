@@ -59,7 +59,10 @@ pub fn union<F: Mergeable>(flows: F) -> Union<F::Runs> {
 #[track_caller]
 pub fn union_all<F: Flow>(flows: impl IntoIterator<Item = F>) -> Union<Vec<F::Run>> {
     let runs: Vec<_> = flows.into_iter().map(Flow::into_run).collect();
-    assert!(!runs.is_empty(), "`union_all` needs at least 1 flow");
+    assert!(
+        !runs.is_empty(),
+        "`union_all` of no flows would never emit nor close: give it at least 1 flow"
+    );
     for run in &runs {
         runs[0].graph().assert_same(run.graph(), "union_all");
     }

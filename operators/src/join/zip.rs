@@ -187,9 +187,11 @@ macro_rules! zip_arity {
             #[inline]
             fn emitted(&mut self, rows: usize, cx: &mut Cx) {
                 self.gate.emitted(rows, cx);
-                let held = self.held();
-                if self.gate.ends(&held) {
-                    self.finish(cx);
+                if self.gate.may_end() {
+                    let held = self.held();
+                    if self.gate.ends(&held) {
+                        self.finish(cx);
+                    }
                 }
             }
 

@@ -40,7 +40,10 @@ pub struct ZipAll<R> {
 #[track_caller]
 pub fn zip_all<F: Flow>(flows: impl IntoIterator<Item = F>) -> ZipAll<F::Run> {
     let runs: Vec<_> = flows.into_iter().map(Flow::into_run).collect();
-    assert!(!runs.is_empty(), "`zip_all` needs at least 1 flow");
+    assert!(
+        !runs.is_empty(),
+        "`zip_all` of no flows would never emit nor close: give it at least 1 flow"
+    );
     for run in &runs {
         runs[0].graph().assert_same(run.graph(), "zip_all");
     }

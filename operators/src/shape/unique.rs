@@ -58,7 +58,10 @@ impl<R> Unique<R> {
     /// If `keys` is 0.
     #[track_caller]
     pub fn history(mut self, keys: usize) -> Self {
-        assert!(keys > 0, "unique needs a history of at least 1 key");
+        assert!(
+            keys > 0,
+            "`history(0)` would remember nothing: let `unique` remember at least 1 key"
+        );
         self.history = keys;
         self
     }

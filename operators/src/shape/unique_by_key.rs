@@ -54,7 +54,10 @@ impl<R, F> UniqueByKey<R, F> {
     /// If `keys` is 0.
     #[track_caller]
     pub fn history(mut self, keys: usize) -> Self {
-        assert!(keys > 0, "unique_by_key needs a history of at least 1 key");
+        assert!(
+            keys > 0,
+            "`history(0)` would remember nothing: let `unique_by_key` remember at least 1 key"
+        );
         self.history = keys;
         self
     }
