@@ -28,6 +28,11 @@ pub(crate) fn run() -> ExitCode {
         "unit and integration tests",
         "cargo test --all-features --lib --bins --tests --no-fail-fast",
     );
+    // A hundred million emits and more: bearable in release only.
+    steps.tests(
+        "memory",
+        "cargo test --release -p headwater --test memory --test memory_of_zips",
+    );
     steps.tests(
         "doc tests",
         &format!("cargo test --doc {PACKAGES} --all-features --no-fail-fast"),

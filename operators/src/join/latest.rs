@@ -73,6 +73,8 @@ pub(crate) struct Desk {
     closed: u8,
     finished: bool,
     rows: u64,
+    /// The room downstream, as the query under way found it.
+    below: usize,
 }
 
 impl Desk {
@@ -85,6 +87,7 @@ impl Desk {
             closed: 0,
             finished: false,
             rows: 0,
+            below: usize::MAX,
         }
     }
 
@@ -152,6 +155,16 @@ impl Desk {
     ) {
         match signal {
             Signal::Fail(_) => next.signal(signal, cx),
+            Signal::Room(room) => {
+                if cx.first_visit(self.label.id()) {
+                    self.below = usize::MAX;
+                    next.signal(Signal::Room(&mut self.below), cx);
+                    *room = (*room).min(self.below);
+                } else if self.below < usize::MAX {
+                    // An element comes by several inputs: how much room it takes can't be told.
+                    *room = (*room).min(self.below.min(1));
+                }
+            }
             _ if !cx.first_visit(self.label.id()) => {}
             Signal::Census => {
                 let rows = self.rows;

@@ -91,6 +91,8 @@ struct UnionNode<N> {
     /// Inputs that have not closed.
     open: usize,
     passed: u64,
+    /// The room downstream, as the query under way found it.
+    below: usize,
     next: N,
 }
 
@@ -104,6 +106,7 @@ impl<N: Send + 'static> UnionNode<N> {
             label: label.clone(),
             open: inputs,
             passed: 0,
+            below: usize::MAX,
             next,
         };
         let cell = plan.cell(&label, node);
@@ -122,7 +125,17 @@ impl<N: Send + 'static> UnionNode<N> {
                 }
             }
             Signal::Fail(_) | Signal::Hole => self.next.signal(signal, cx),
-            Signal::Room(_) | Signal::Settle | Signal::Census => {
+            Signal::Room(room) => {
+                if cx.first_visit(self.label.id()) {
+                    self.below = usize::MAX;
+                    self.next.signal(Signal::Room(&mut self.below), cx);
+                    *room = (*room).min(self.below);
+                } else if self.below < usize::MAX {
+                    // An element comes by several inputs: how much room it takes can't be told.
+                    *room = (*room).min(self.below.min(1));
+                }
+            }
+            Signal::Settle | Signal::Census => {
                 if cx.first_visit(self.label.id()) {
                     if matches!(signal, Signal::Census) {
                         let passed = self.passed;
