@@ -69,3 +69,31 @@ fn an_iterator_is_pumped_until_it_ends() {
     println!("{}", graph.snapshot().unwrap());
     println!("{}", graph.topology());
 }
+
+#[test]
+fn a_snapshot_lists_nodes_in_the_order_in_which_elements_come_to_them() {
+    let graph = Graph::new();
+    let _time = graph.drive_manually();
+    let left = graph.source::<i32>().named("left");
+    let shared = left.share().named("shared");
+    let right = graph.source::<i32>().named("right");
+    shared
+        .buffer(2)
+        .named("held")
+        .zip(&right)
+        .named("rows")
+        .sink(drop)
+        .named("end");
+    let snapshot = graph.snapshot().unwrap();
+    let titles: Vec<_> = snapshot
+        .nodes
+        .iter()
+        .map(|node| node.label().title())
+        .collect();
+    assert_eq!(titles, ["left", "right", "shared", "held", "rows", "end"]);
+    let printed = snapshot.to_string();
+    assert!(
+        printed.lines().all(|line| line == line.trim_end()),
+        "{printed}"
+    );
+}

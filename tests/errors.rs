@@ -483,3 +483,12 @@ fn a_source_refuses_for_the_same_reason_whether_or_not_its_graph_is_busy() {
     assert!(matches!(stopped.emit(3), Err(EmitError::Stopped(3, _))));
     drop(guard);
 }
+
+#[test]
+fn an_error_that_main_returns_says_what_to_do() {
+    let source = Source::<i32>::new();
+    source.timed_window(Duration::from_secs(1)).sink(drop);
+    let error = source.emit(1).unwrap_err();
+    assert_eq!(format!("{error:?}"), format!("Undriven(..): {error}"));
+    assert!(format!("{error:?}").contains("spawn_thread"));
+}

@@ -43,7 +43,10 @@ pub enum Alert {
 /// Builds the pipeline, which ends in `show`, and returns where samples go in.
 pub fn build(graph: &Graph, show: impl FnMut(News) + Send + 'static) -> Source<Sample> {
     let samples = graph.source::<Sample>().named("samples");
-    let valid = samples.filter(|s| s.value.is_finite()).share();
+    let valid = samples
+        .filter(|s| s.value.is_finite())
+        .share()
+        .named("valid");
 
     // A table a second: mean and peak of each tag.
     let table = valid.timed_window(SECOND).map(by_tag).map(News::Table);
@@ -52,8 +55,13 @@ pub fn build(graph: &Graph, show: impl FnMut(News) + Send + 'static) -> Source<S
     let cpu = valid
         .filter(|s| s.tag.kind == Kind::Cpu)
         .map(|s| s.value)
-        .share();
-    let load = cpu.rolling(LONG, Mean).zip(cpu.rolling(LONG, Max)).share();
+        .share()
+        .named("processor");
+    let load = cpu
+        .rolling(LONG, Mean)
+        .zip(cpu.rolling(LONG, Max))
+        .share()
+        .named("load");
     let shown = load.map(|(mean, peak)| News::Load { mean, peak });
 
     // An alert when its state changes, not ten times a second.

@@ -33,6 +33,8 @@ pub mod prelude {
         BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
     };
     pub use crate::flow::{Flow, Run};
+    pub use crate::hold::OnFull;
+    pub use crate::shape::BoxFlow;
 }
 
 /// The README's example is compiled and run with the tests.

@@ -92,7 +92,8 @@ impl NodeSnapshot {
 pub struct Snapshot {
     /// The moment, on the graph's clock.
     pub at: Time,
-    /// All nodes that count: sources, junctions, holders, ends.
+    /// All nodes that count: sources, junctions, holders, ends. In the order in which elements come
+    /// to them: sources first, and each node behind all that it hangs from.
     pub nodes: Vec<NodeSnapshot>,
     /// Age of the oldest tracked element that is not done.
     pub oldest_unacknowledged: Option<Duration>,
@@ -165,14 +166,14 @@ impl fmt::Display for Snapshot {
             if let Some(since) = node.blocked_since {
                 notes.push(format!("full for {:.1?}", self.at - since));
             }
-            writeln!(
-                f,
+            let row = format!(
                 "{title:<24} {:>12} {held:>15} {:>8} {:>8}  {}",
                 counts.passed,
                 counts.failed,
                 counts.dropped(),
                 notes.join(", ")
-            )?;
+            );
+            writeln!(f, "{}", row.trim_end())?;
         }
         if let Some(age) = self.oldest_unacknowledged {
             writeln!(f, "oldest unacknowledged element: {age:.1?}")?;

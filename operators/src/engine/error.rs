@@ -165,15 +165,17 @@ impl<T> EmitError<T> {
 
 impl<T> fmt::Debug for EmitError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EmitError::Full(_) => f.write_str("Full(..)"),
-            EmitError::Closed(_) => f.write_str("Closed(..)"),
-            EmitError::Undriven(_) => f.write_str("Undriven(..)"),
-            EmitError::Failed(failure) => f.debug_tuple("Failed").field(failure).finish(),
-            EmitError::Stopped(_, cause) => f.debug_tuple("Stopped").field(cause).finish(),
-            EmitError::Poisoned(_) => f.write_str("Poisoned(..)"),
-            EmitError::Inside(_) => f.write_str("Inside(..)"),
-        }
+        let variant = match self {
+            EmitError::Full(_) => "Full",
+            EmitError::Closed(_) => "Closed",
+            EmitError::Undriven(_) => "Undriven",
+            EmitError::Failed(_) => "Failed",
+            EmitError::Stopped(..) => "Stopped",
+            EmitError::Poisoned(_) => "Poisoned",
+            EmitError::Inside(_) => "Inside",
+        };
+        // With the sentence: a `main` that returns an error prints this, and not what is displayed.
+        write!(f, "{variant}(..): {self}")
     }
 }
 

@@ -380,12 +380,15 @@ impl Cx {
         while self.tracked.front().is_some_and(|(w, _)| !w.is_alive()) {
             self.tracked.pop_front();
         }
+        let order = match self.topology.lock() {
+            Ok(topology) => topology.in_flow_order(),
+            Err(_) => Vec::new(),
+        };
         Snapshot {
             at,
-            nodes: self
-                .nodes
+            nodes: order
                 .iter()
-                .flatten()
+                .filter_map(|id| self.nodes.get(id.index())?.as_ref())
                 // Operators that only pass on are left out, unless something went wrong there.
                 .filter(|node| {
                     let counts = &node.counts;

@@ -19,7 +19,7 @@ use super::topology::{Label, Role, Site};
 use crate::InGraph;
 use crate::flow::Run;
 
-/// How many finished results may wait for an earlier one, unless said otherwise.
+/// How many finished results may wait for an earlier one by default.
 const REORDER: usize = 1_024;
 
 /// Results taken in one turn, so that other nodes get theirs.
@@ -77,7 +77,7 @@ macro_rules! limit_methods {
         }
 
         /// How many finished results may wait for an earlier one, or for room downstream, before
-        /// no further element is started (1 024 unless said). Also bounds those of
+        /// no further element is started (1 024 by default). Also bounds those of
         /// [`unordered`](Self::unordered).
         ///
         /// # Panics

@@ -54,6 +54,18 @@ impl<T: Forkable + InGraph> Shared<T> {
             _items: std::marker::PhantomData,
         }
     }
+
+    /// Names the node, for errors, pictures and snapshots.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        let (id, name) = (self.fork, name.into());
+        self.graph.change(move |cx| {
+            if let Some(node) = cx.node(id) {
+                node.label.set_name(name);
+            }
+        });
+        self
+    }
 }
 
 impl<T: Forkable + InGraph> Flow for &Shared<T> {

@@ -1,6 +1,7 @@
 //! The graph as data: its nodes with their names and places, and the edges between them.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
@@ -217,7 +218,7 @@ impl Topology {
         // For each input of a join: the first branch that reaches it, and whether others do too.
         let mut inputs: HashMap<(NodeId, u32), (usize, bool)> = HashMap::new();
         for (branch, edge) in next.get(&fork).into_iter().flatten().enumerate() {
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             let mut open = vec![*edge];
             while let Some(edge) = open.pop() {
                 inputs
@@ -247,13 +248,48 @@ impl Topology {
             })
     }
 
+    /// The nodes as elements come to them: sources first, then each behind all that it hangs from, and
+    /// those alike in the order they were made. Edges through the graph's queue do not count.
+    pub(crate) fn in_flow_order(&self) -> Vec<NodeId> {
+        let mut next: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        let mut missing: HashMap<NodeId, usize> = HashMap::new();
+        for edge in self.edges.iter().filter(|edge| !edge.feedback) {
+            next.entry(edge.from).or_default().push(edge.to);
+            *missing.entry(edge.to).or_default() += 1;
+        }
+        let mut open: BinaryHeap<_> = self
+            .nodes
+            .iter()
+            .filter(|node| !missing.contains_key(&node.label.id()))
+            .map(|node| Reverse((node.role != Role::Source, node.label.id())))
+            .collect();
+        let mut order = Vec::with_capacity(self.nodes.len());
+        while let Some(Reverse((_, node))) = open.pop() {
+            order.push(node);
+            for to in next.remove(&node).into_iter().flatten() {
+                if let Some(count) = missing.get_mut(&to) {
+                    *count -= 1;
+                    if *count == 0 {
+                        open.push(Reverse((true, to)));
+                    }
+                }
+            }
+        }
+        // None are left: only feedback closes a cycle. A node that is missing would be worse than one
+        // in the wrong place.
+        let seen: HashSet<_> = order.iter().copied().collect();
+        let rest = self.nodes.iter().map(|node| node.label.id());
+        order.extend(rest.filter(|id| !seen.contains(id)));
+        order
+    }
+
     fn outgoing(&self, node: NodeId) -> impl Iterator<Item = &Edge> {
         self.edges.iter().filter(move |edge| edge.from == node)
     }
 
     /// Whether elements that pass `from` can come to `to`.
     pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let mut open = vec![from];
         while let Some(node) = open.pop() {
             if node == to {

@@ -51,18 +51,14 @@ impl<T: InGraph> Way<T> {
         };
         let cx = &mut *guard;
         if self.cell.state.load(Ordering::Relaxed) != 0 || core.inbox.is_flagged() {
-            let outcome = self.push_guarded(item, Token::NONE, cx);
-            Entered { guard, held, core }.settle_and_exit();
-            return outcome;
+            return self.push_and_exit(item, Token::NONE, Entered { guard, held, core });
         }
         cx.begin(self.cell.id);
         let mut head = self.cell.head.take(cx);
         head.push(item, cx);
         self.cell.head.put(cx, head);
         if cx.todo || core.inbox.is_flagged() {
-            let fault = take_fault(cx);
-            Entered { guard, held, core }.settle_and_exit();
-            return fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)));
+            return exit_with_fault(Entered { guard, held, core });
         }
         drop(guard);
         held.leave();
@@ -80,6 +76,8 @@ impl<T: InGraph> Way<T> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn push_and_exit(
         &self,
         item: T,
@@ -210,6 +208,15 @@ impl<T: InGraph> Way<T> {
         self.core.bury();
         EmitError::Poisoned(item)
     }
+}
+
+/// Settles and exits after a push: its failure, if there was one, is the emitter's.
+#[cold]
+#[inline(never)]
+fn exit_with_fault<T>(mut entered: Entered<'_>) -> Result<(), EmitError<T>> {
+    let fault = take_fault(&mut entered.guard);
+    entered.settle_and_exit();
+    fault.map_or(Ok(()), |(failure, _)| Err(EmitError::Failed(failure)))
 }
 
 #[cold]

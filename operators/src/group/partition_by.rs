@@ -14,7 +14,7 @@ use crate::engine::{
 };
 use crate::flow::{InGraph, Run};
 
-/// How many groups may be open unless said.
+/// How many groups may be open by default.
 const MAX_GROUPS: usize = 10_000;
 
 /// Makes a `Vec` of every n elements with the same key: see
@@ -22,7 +22,7 @@ const MAX_GROUPS: usize = 10_000;
 ///
 /// - **Emits** a group with its n-th element; short when its first element has reached
 ///   [`max_age`](PartitionBy::max_age), if one is set, or when one group more would be open than may
-///   be ([`max_groups`](PartitionBy::max_groups), 10 000 unless said): then the oldest goes. Both
+///   be ([`max_groups`](PartitionBy::max_groups), 10 000 by default): then the oldest goes. Both
 ///   are counted as expired.
 /// - **Holds** up to n - 1 elements of each open group. A group that was emitted leaves nothing.
 /// - **Waits** never. If somebody downstream is full when a group has grown old, the group is held,
@@ -81,7 +81,7 @@ impl<R, F> PartitionBy<R, F> {
         self
     }
 
-    /// How many groups may be open (10 000 unless said); for one more the oldest is emitted short.
+    /// How many groups may be open (10 000 by default); for one more the oldest is emitted short.
     ///
     /// # Panics
     /// If `groups` is 0.

@@ -6,7 +6,7 @@ use super::window::{Collect, WindowNode, Windows};
 use crate::engine::{Graph, Plan, Port, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
-/// How many elements may be held unless said.
+/// How many elements may be held by default.
 const MAX_LEN: usize = 65_536;
 
 /// Makes a `Vec` of the elements of each stretch of time: see
@@ -77,7 +77,7 @@ impl<R> TimedWindow<R> {
         self
     }
 
-    /// How many elements may be held (65 536 unless said).
+    /// How many elements may be held (65 536 by default).
     ///
     /// # Panics
     /// If `max` is 0.

@@ -8,7 +8,7 @@ use crate::engine::{
 };
 use crate::hold::{OnFull, Overflow};
 
-/// How many elements each input of a zip holds before its origin waits, unless said otherwise.
+/// How many elements each input of a zip holds before its origin waits, by default.
 pub const ZIP_CAPACITY: usize = 1024;
 
 /// The part of a zip that does not depend on the types of its inputs.
@@ -208,13 +208,22 @@ impl Gate {
     }
 
     fn can_be_fed(&self, port: usize, cx: &mut Cx) -> bool {
-        let origin = cx.origin;
-        self.feeders(port, cx).into_iter().any(|feeder| {
-            let waits_here = feeder == origin || self.pressure.blocks(feeder);
-            let blocked_here = u32::from(self.pressure.blocks(feeder));
-            cx.node(feeder)
-                .is_some_and(|node| node.may_begin() && (!waits_here || node.gate > blocked_here))
-        })
+        self.feeders(port, cx)
+            .into_iter()
+            .any(|feeder| !self.waits_only_here(feeder, cx) && may_begin(feeder, cx))
+    }
+
+    /// Whether nothing but this zip makes `feeder` wait, or would if the origin under way had to.
+    ///
+    /// An origin that another holder stops as well does not wait for us alone: it goes on when that
+    /// holder lets it, and may feed us then.
+    fn waits_only_here(&self, feeder: NodeId, cx: &mut Cx) -> bool {
+        let blocked_here = self.pressure.blocks(feeder);
+        let waits_here = blocked_here || feeder == cx.origin;
+        waits_here
+            && cx
+                .node(feeder)
+                .is_some_and(|node| node.gate <= u32::from(blocked_here))
     }
 
     /// With nothing left to do in the graph, an origin waits here: if none of the holders that
@@ -236,8 +245,9 @@ impl Gate {
     }
 
     /// As [`can_be_fed`](Gate::can_be_fed), while nothing moves: a holder that holds nothing will
-    /// not feed anybody, and who waits goes on only if somebody whom it may wait for does not wait
-    /// for this join in turn. The census is fresh.
+    /// not feed anybody, and who waits goes on only if a holder other than this zip stops it as well
+    /// (it does not wait for us alone), and one of those that it may wait for does not wait for this
+    /// zip in turn. The census is fresh.
     fn will_be_fed(&self, port: usize, cx: &mut Cx) -> bool {
         // Those that are full and themselves wait for nobody in the graph: a future, a consumer or
         // another source will make room there.
@@ -294,16 +304,17 @@ impl Gate {
         self.finished
     }
 
-    /// Notes that an input closed. Returns whether the zip ends now, as it can't make a row any more.
+    /// Notes that an input closed. Returns `true` once: when the zip ends now, as it can't make a row
+    /// any more.
     pub(crate) fn close(&mut self, port: usize, held: &[usize]) -> bool {
         self.closed[port] = true;
         self.any_closed = true;
-        self.ends(held)
+        self.finish_if_ended(held)
     }
 
-    /// Whether an input is closed and empty.
+    /// Finishes the zip if an input is closed and empty. Returns `true` only for the call that did.
     #[inline]
-    pub(crate) fn ends(&mut self, held: &[usize]) -> bool {
+    pub(crate) fn finish_if_ended(&mut self, held: &[usize]) -> bool {
         if !self.any_closed {
             return false;
         }
@@ -319,7 +330,8 @@ impl Gate {
         self.pressure.release(cx);
     }
 
-    /// Answers signals that concern neither rows nor the close. `passed` goes further down.
+    /// Answers signals that concern neither rows nor the close, and passes each on down once, by
+    /// whichever input it comes first. `port_held` elements lie at this input, `held` at all.
     pub(crate) fn signal<T: 'static>(
         &mut self,
         signal: Signal<'_>,
@@ -426,6 +438,11 @@ pub(crate) fn beside(token: Token, cx: &mut Cx, work: impl FnOnce(&mut Cx)) {
     cx.token = ambient;
 }
 
+/// Whether elements can still come from this node.
+fn may_begin(feeder: NodeId, cx: &mut Cx) -> bool {
+    cx.node(feeder).is_some_and(|node| node.may_begin())
+}
+
 /// The inputs that hold nothing, other than `port`, which was just fed.
 fn empty_but(port: usize, held: &[usize]) -> impl Iterator<Item = usize> {
     (0..held.len()).filter(move |p| *p != port && held[*p] == 0)
@@ -435,7 +452,7 @@ fn empty_but(port: usize, held: &[usize]) -> impl Iterator<Item = usize> {
 /// wait could feed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Starved {
-    /// How many elements each input holds.
+    /// How many places each input holds: elements, failures, and places left empty.
     pub held: Vec<usize>,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::row::{Gate, Limit, RowCheck};
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail,
+    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, Push, Role, Signal, Site, Tail,
 };
 use crate::flow::{Flow, InGraph, Run};
 use crate::hold::OnFull;
@@ -12,7 +12,7 @@ use crate::hold::OnFull;
 /// Pairs the elements of two to eight flows by position: see [`Flow::zip`] and [`zip`].
 ///
 /// - **Emits** a tuple when every input has an element.
-/// - **Holds** up to 1 024 elements an input ([`capacity`](Zip::capacity)) that wait for their mates.
+/// - **Holds** up to 1 024 elements per input ([`capacity`](Zip::capacity)) that wait for their mates.
 /// - **Waits**: under [`OnFull::Wait`](crate::OnFull), the default, the origin of the element that
 ///   fills an input waits until a row is emitted. Where the empty input could be fed by that very
 ///   origin only, waiting would be for ever: the element fails with [`Starved`](crate::Starved).
@@ -59,7 +59,7 @@ pub fn zip<F: Zippable>(flows: F) -> Zip<F::Runs> {
 }
 
 impl<Runs> Zip<Runs> {
-    /// How many elements an input holds before its origin waits (1 024 unless said).
+    /// How many elements an input holds before its origin waits (1 024 by default).
     ///
     /// # Panics
     /// If `capacity` is 0.
@@ -94,6 +94,9 @@ impl<Runs> std::fmt::Debug for Zip<Runs> {
     }
 }
 
+/// Between calls at least one queue is empty: `rows` emits until one is. So an element whose mates
+/// all stand ready is itself next in its own queue, which is empty; and once the zip is finished all
+/// queues are empty, so that the fast paths need not ask the gate.
 struct ZipNode<Queues, O> {
     gate: Gate,
     queues: Queues,
@@ -145,8 +148,7 @@ macro_rules! zip_arity {
                 };
                 let cell: Arc<Cell<_>> = plan.cell(&label, node);
                 $(
-                    let label: &Label = &label;
-                    plan.at_port(label, $P);
+                    plan.at_port(&label, $P);
                     self.runs.$P.build(Port::<_, $P>(cell.clone()), plan);
                 )+
             }
@@ -190,7 +192,7 @@ macro_rules! zip_arity {
                 self.gate.emitted(rows, cx);
                 if self.gate.may_end() {
                     let held = self.held();
-                    if self.gate.ends(&held) {
+                    if self.gate.finish_if_ended(&held) {
                         self.finish(cx);
                     }
                 }
@@ -224,6 +226,7 @@ macro_rules! zip_arity {
             #[inline]
             fn keep(&mut self, item: $T) -> Option<$T> {
                 let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
+                // A mate is missing, so no row can follow; there is room, so nobody has to wait.
                 if waits && self.gate.has_room(self.queues.$P.items()) {
                     self.queues.$P.push_plain(item);
                     return None;

@@ -56,7 +56,7 @@ pub fn zip_all<F: Flow>(flows: impl IntoIterator<Item = F>) -> ZipAll<F::Run> {
 }
 
 impl<R> ZipAll<R> {
-    /// How many elements an input holds before its origin waits (1 024 unless said).
+    /// How many elements an input holds before its origin waits (1 024 by default).
     ///
     /// # Panics
     /// If `capacity` is 0.
@@ -120,7 +120,7 @@ impl<T: InGraph> ZipAllNode<T> {
         if rows > 0 {
             self.gate.emitted(rows, cx);
             self.count();
-            if self.gate.ends(&self.held) {
+            if self.gate.finish_if_ended(&self.held) {
                 self.finish(cx);
             }
         }

@@ -62,6 +62,8 @@ where
     }
 }
 
+/// Not a [`Step`](super::step::Step): a batch is filtered in place, where a step would move every
+/// element into a batch of its own.
 struct FilterPush<F, N> {
     predicate: F,
     next: N,

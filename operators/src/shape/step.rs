@@ -1,4 +1,4 @@
-//! What operators inside a run have in common: a step for each element, and the batches around it.
+//! A frame for operators that handle one element at a time: write `Step`, get batches.
 
 use crate::engine::{Cx, Failure, Push, Signal};
 
@@ -102,8 +102,9 @@ where
     }
 }
 
-/// What a step sees of the run while a batch is under way: keeps the elements for a run that wants
-/// whole batches, and the order between them and what travels between elements.
+/// What a step pushes into while a batch is under way: gathers what the step passes on, so that the
+/// rest of the run gets a batch too. A failure or another signal goes on behind the elements that
+/// were passed on before it.
 struct Gather<U, N> {
     batch: Vec<U>,
     next: N,

@@ -7,7 +7,7 @@ use super::step::{Step, StepPush};
 use crate::engine::{Cx, Graph, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
-/// How many keys are remembered unless said otherwise.
+/// How many keys are remembered by default.
 pub(super) const HISTORY: usize = 1_000;
 
 /// Lets elements pass that were not seen lately: see [`Flow::unique`](crate::Flow::unique).
@@ -52,7 +52,7 @@ impl<R> Unique<R> {
         }
     }
 
-    /// How many keys are remembered, those seen last: 1 000 unless said. With 1, only repeats in a
+    /// How many keys are remembered, those seen last: 1 000 by default. With 1, only repeats in a
     /// row go; with `usize::MAX` no key is forgotten, and memory grows with each new one.
     ///
     /// # Panics

@@ -48,7 +48,7 @@ impl<R, F> UniqueByKey<R, F> {
         }
     }
 
-    /// How many keys are remembered, those seen last: 1 000 unless said. With 1, only repeats in a
+    /// How many keys are remembered, those seen last: 1 000 by default. With 1, only repeats in a
     /// row go; with `usize::MAX` no key is forgotten, and memory grows with each new one.
     ///
     /// # Panics
