@@ -344,7 +344,9 @@ fn members_of_a_partition_are_acknowledged_once_each_when_their_batch_is_written
     let writes = Arc::new(futures::lock::Mutex::new(finished));
     flow.partition(4).sink_async(1, move |_| {
         let writes = writes.clone();
-        async move { drop(writes.lock().await.next().await) }
+        async move {
+            let _ = writes.lock().await.next().await;
+        }
     });
     time.settle();
     assert_eq!(sorted(&acks), []);
