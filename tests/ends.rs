@@ -11,7 +11,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::executor::block_on;
 use futures::{FutureExt, Sink, SinkExt, StreamExt, stream};
 use headwater::prelude::*;
-use headwater::{FORWARD_CAPACITY, Loss, Lost, SinkBroken};
+use headwater::{BoxFlow, FORWARD_CAPACITY, Loss, Lost, Outcome, Receipt, SinkBroken, zip};
 use proptest::prelude::*;
 
 #[test]
@@ -153,6 +153,283 @@ fn a_blocking_sink_that_fails_or_panics_fails_its_element_only() {
     graph.run().unwrap();
     assert_eq!(*written.lock().unwrap(), [0, 1, 3, 5]);
     assert_eq!(graph.snapshot().unwrap().failed(), 2);
+}
+
+/// What a receipt says of the failure that lost its element.
+fn told(receipt: &Receipt) -> Option<(String, String)> {
+    let failure = receipt.failure()?;
+    Some((failure.node().to_owned(), failure.error().to_string()))
+}
+
+#[test]
+fn a_receipt_knows_the_failure_that_lost_its_element() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    graph.on_error(OnError::call(|_| {}));
+    let source = graph.source::<u32>();
+    source
+        .buffer(8)
+        .try_map(|x| {
+            if x == 1 {
+                Err("one is odd".into())
+            } else {
+                Ok(x)
+            }
+        })
+        .named("check")
+        .sink(drop);
+    let mut good = source.emit_tracked(0).unwrap();
+    let mut bad = source.emit_tracked(1).unwrap();
+    assert_eq!(told(&bad), None, "it has not happened yet");
+    time.settle();
+    assert_eq!(block_on(&mut good), Ok(()));
+    assert_eq!(told(&good), None);
+    assert_eq!(block_on(&mut bad), Err(Lost::Failed));
+    let why = ("check".to_owned(), "one is odd".to_owned());
+    assert_eq!(told(&bad), Some(why.clone()));
+    assert_eq!(told(&bad), Some(why), "as often as one asks");
+}
+
+#[test]
+fn of_several_failures_a_receipt_tells_the_first() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    graph.on_error(OnError::call(|_| {}));
+    let source = graph.source::<u32>();
+    let shared = source.buffer(8).share();
+    for node in ["first", "second"] {
+        shared
+            .try_map(move |_| Err::<u32, _>(node.into()))
+            .named(node)
+            .sink(drop);
+    }
+    let receipt = source.emit_tracked(1).unwrap();
+    time.settle();
+    assert_eq!(receipt.outcome(), Some(Err(Lost::Failed)));
+    assert_eq!(told(&receipt), Some(("first".into(), "first".into())));
+}
+
+#[test]
+fn a_caught_failure_and_a_discarded_element_leave_no_failure() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    source
+        .buffer(8)
+        .try_map(|_| Err::<u32, _>("never mind".into()))
+        .catch(|_| None)
+        .sink(drop);
+    let caught = source.emit_tracked(1).unwrap();
+    time.settle();
+    assert_eq!((caught.outcome(), told(&caught)), (Some(Ok(())), None));
+
+    let other = graph.source::<u32>();
+    drop(other.into_stream(1));
+    let unheard = other.emit_tracked(1).unwrap();
+    assert_eq!(unheard.outcome(), Some(Err(Lost::Discarded)));
+    assert_eq!(told(&unheard), None);
+}
+
+#[test]
+fn each_member_of_a_partition_that_failed_is_told_why() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    graph.on_error(OnError::call(|_| {}));
+    let source = graph.source::<u32>();
+    source
+        .partition(3)
+        .try_sink_async(4, |rows| async move {
+            if rows.contains(&4) {
+                Err("constraint violated".into())
+            } else {
+                Ok(())
+            }
+        })
+        .named("insert");
+    let receipts: Vec<_> = (0..6).map(|x| source.emit_tracked(x).unwrap()).collect();
+    time.settle();
+    for (x, receipt) in receipts.iter().enumerate() {
+        let why = (x >= 3).then(|| ("insert".to_owned(), "constraint violated".to_owned()));
+        assert_eq!(told(receipt), why, "{x}");
+    }
+}
+
+#[test]
+fn both_sides_of_a_pair_that_failed_are_told_why() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    graph.on_error(OnError::call(|_| {}));
+    let (left, right) = (graph.source::<u32>(), graph.source::<u32>());
+    // Partitioned once more: a merge of merges.
+    zip((&left, &right))
+        .partition(2)
+        .buffer(8)
+        .try_sink(|_| Err("no such pair".into()))
+        .named("pairs");
+    let receipts: Vec<_> = (0..2)
+        .flat_map(|x| {
+            [
+                left.emit_tracked(x).unwrap(),
+                right.emit_tracked(x).unwrap(),
+            ]
+        })
+        .collect();
+    time.settle();
+    for receipt in &receipts {
+        assert_eq!(receipt.outcome(), Some(Err(Lost::Failed)));
+        assert_eq!(told(receipt), Some(("pairs".into(), "no such pair".into())));
+    }
+}
+
+#[test]
+fn the_mate_of_a_failed_element_is_discarded_and_has_no_failure() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    graph.on_error(OnError::call(|_| {}));
+    let (left, right) = (graph.source::<u32>(), graph.source::<u32>());
+    let checked = left
+        .buffer(8)
+        .try_map(|_| Err::<u32, _>("unfit".into()))
+        .named("check");
+    let rows = zip((checked, &right)).sink_to_list();
+    let failed = left.emit_tracked(1).unwrap();
+    let mate = right.emit_tracked(1).unwrap();
+    time.settle();
+    assert!(rows.is_empty());
+    assert_eq!(told(&failed), Some(("check".into(), "unfit".into())));
+    assert_eq!(mate.outcome(), Some(Err(Lost::Discarded)));
+    assert_eq!(told(&mate), None);
+}
+
+/// What `on_done` was told, by handle.
+type Acks = Arc<Mutex<Vec<(u32, Outcome)>>>;
+
+/// A flow of `0..count`, each with itself for a handle.
+fn acked(graph: &Graph, count: u32) -> (BoxFlow<u32>, Acks) {
+    let acks = Acks::default();
+    let log = acks.clone();
+    let flow = graph.from_acked_stream(stream::iter((0..count).map(|x| (x, x))), move |x, how| {
+        log.lock().unwrap().push((x, how));
+    });
+    (flow.boxed(), acks)
+}
+
+/// Everything acknowledged up to now, by handle; one that is twice in it stays twice.
+fn sorted(acks: &Acks) -> Vec<(u32, Outcome)> {
+    let mut acks = acks.lock().unwrap().clone();
+    acks.sort_by_key(|(x, _)| *x);
+    acks
+}
+
+fn all_good(handles: impl IntoIterator<Item = u32>) -> Vec<(u32, Outcome)> {
+    handles.into_iter().map(|x| (x, Ok(()))).collect()
+}
+
+#[test]
+fn what_a_filter_takes_out_is_acknowledged_once_like_what_it_lets_through() {
+    let graph = Graph::new();
+    let (flow, acks) = acked(&graph, 700);
+    let list = flow.filter(|x| x % 3 == 0).sink_to_list();
+    graph.run().unwrap();
+    assert_eq!(list.len(), 234);
+    assert_eq!(sorted(&acks), all_good(0..700));
+}
+
+#[test]
+fn members_of_a_partition_are_acknowledged_once_each_when_their_batch_is_written() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let (flow, acks) = acked(&graph, 10);
+    let (finish, finished) = mpsc::unbounded::<()>();
+    let writes = Arc::new(futures::lock::Mutex::new(finished));
+    flow.partition(4).sink_async(1, move |_| {
+        let writes = writes.clone();
+        async move {
+            let _ = writes.lock().await.next().await;
+        }
+    });
+    time.settle();
+    assert_eq!(sorted(&acks), []);
+    // The third batch is short: the end of the stream has flushed it.
+    for written in [4, 8, 10] {
+        finish.unbounded_send(()).unwrap();
+        time.settle();
+        assert_eq!(sorted(&acks), all_good(0..written));
+    }
+    time.settle();
+    assert_eq!(sorted(&acks), all_good(0..10));
+}
+
+#[test]
+fn both_streams_of_a_zip_are_acknowledged_once_each_when_the_pair_is_through() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let (left, left_acks) = acked(&graph, 5);
+    let (right, right_acks) = acked(&graph, 3);
+    let mut pairs = zip((left, right)).into_stream(1);
+    time.settle();
+    for taken in 0..3 {
+        assert_eq!(sorted(&left_acks), all_good(0..taken));
+        assert_eq!(sorted(&right_acks), all_good(0..taken));
+        assert_eq!(block_on(pairs.next()), Some((taken, taken)));
+        time.settle();
+    }
+    assert_eq!(block_on(pairs.next()), None);
+    time.settle();
+    let mut expected = all_good(0..3);
+    expected.extend([3, 4].map(|x| (x, Err(Lost::Discarded))));
+    assert_eq!(sorted(&left_acks), expected);
+    assert_eq!(sorted(&right_acks), all_good(0..3));
+}
+
+#[test]
+fn across_a_fork_an_item_is_acknowledged_once_when_the_last_branch_is_done() {
+    let graph = Graph::new();
+    graph.on_error(OnError::call(|_| {}));
+    let time = graph.drive_manually();
+    let (flow, acks) = acked(&graph, 4);
+    let shared = flow.share();
+    let list = shared.sink_to_list();
+    let mut slow = shared.into_stream(1);
+    shared
+        .filter(|x| x % 2 == 0)
+        .buffer(8)
+        .try_sink(|x| if x == 2 { Err("two".into()) } else { Ok(()) });
+    for taken in 0..4 {
+        time.settle();
+        assert_eq!(acks.lock().unwrap().len(), taken as usize);
+        assert_eq!(block_on(slow.next()), Some(taken));
+    }
+    time.settle();
+    assert_eq!(list.take(), [0, 1, 2, 3]);
+    let mut expected = all_good(0..4);
+    expected[2].1 = Err(Lost::Failed);
+    assert_eq!(sorted(&acks), expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// A fork whose branches filter, batch and meet in a zip: each handle once, all of them.
+    #[test]
+    fn across_filter_partition_fork_and_zip_each_handle_comes_back_once(
+        count in 0u32..300,
+        keep in 1u32..5,
+        size in 1usize..7,
+        pending in 1usize..4,
+    ) {
+        let graph = Graph::new();
+        let (flow, acks) = acked(&graph, count);
+        let shared = flow.filter(move |x| x % keep == 0).share();
+        let batches = shared.partition(size).map_async(pending, |rows| async move { rows });
+        let others = shared.map(|x| x + 1).partition(size).buffer(pending);
+        let rows = zip((batches, others)).sink_to_list();
+        shared.filter(|_| false).sink(drop);
+        graph.run().unwrap();
+        let kept = count.div_ceil(keep) as usize;
+        prop_assert_eq!(rows.len(), kept.div_ceil(size));
+        prop_assert_eq!(sorted(&acks), all_good(0..count));
+    }
 }
 
 /// A sink that does as it is told.
@@ -297,6 +574,14 @@ fn a_sink_that_failed_fails_what_follows_and_nobody_waits_for_it() {
             .iter()
             .all(|r| r.outcome() == Some(Err(Lost::Failed)))
     );
+    let causes = [
+        "broken pipe",
+        "broken pipe",
+        "the sink failed earlier: broken pipe",
+    ];
+    for (receipt, cause) in receipts.iter().zip(causes) {
+        assert_eq!(receipt.failure().unwrap().error().to_string(), cause);
+    }
     assert_eq!(
         *failures.lock().unwrap(),
         ["broken pipe", "the sink failed earlier: broken pipe"]

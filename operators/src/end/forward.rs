@@ -97,15 +97,17 @@ impl Unflushed {
         std::mem::take(&mut self.count)
     }
 
-    fn lose(&mut self, reason: Lost) -> usize {
-        self.tokens.iter().for_each(|token| token.fail(reason));
+    fn fail_by(&mut self, failure: &Failure) -> usize {
+        self.tokens.iter().for_each(|token| token.fail_by(failure));
         self.done()
     }
 }
 
 impl Drop for Unflushed {
     fn drop(&mut self) {
-        self.lose(Lost::TornDown);
+        self.tokens
+            .iter()
+            .for_each(|token| token.fail(Lost::TornDown));
     }
 }
 
@@ -192,7 +194,7 @@ where
     fn break_down(&mut self, error: BoxError, cx: &mut Cx) {
         self.sink = None;
         let cause = Failure::new(&self.label, error);
-        let unconfirmed = self.unflushed.lose(Lost::Failed);
+        let unconfirmed = self.unflushed.fail_by(&cause);
         if let (Some(counts), 1..) = (cx.counts(self.label.id()), unconfirmed) {
             // The report counts one more.
             counts.failed += unconfirmed as u64 - 1;

@@ -540,7 +540,7 @@ impl Cx {
     #[cold]
     #[inline(never)]
     pub(crate) fn report(&mut self, failure: Failure) {
-        self.token.fail(Lost::Failed);
+        self.token.fail_by(&failure);
         if let Some(counts) = self.counts(failure.label().id()) {
             counts.failed += 1;
         }

@@ -76,9 +76,9 @@ macro_rules! limit_methods {
             self
         }
 
-        /// How many finished results may wait for an earlier one, or for room downstream, before
-        /// no further element is started (1 024 by default). Also bounds those of
-        /// [`unordered`](Self::unordered).
+        /// How many finished results may wait for an earlier one that has not finished, on top of
+        /// the `n` elements held besides (1 024 by default). Without effect on what is
+        /// [`unordered`](Self::unordered), where none waits for another.
         ///
         /// # Panics
         /// If `results` is 0.
@@ -136,6 +136,7 @@ pub(crate) fn build<R, F, J, U>(
         running: FuturesUnordered::new(),
         places: VecDeque::new(),
         first: 0,
+        due: 0,
         pressure: Pressure::default(),
         closing: false,
         passed: 0,
@@ -158,6 +159,8 @@ struct InFlight<T, U, F, J> {
     places: VecDeque<Option<(Ticket, Slot<U>)>>,
     /// The number of the first place.
     first: u64,
+    /// How many places from the first one on have finished: only room downstream keeps them here.
+    due: usize,
     pressure: Pressure,
     closing: bool,
     passed: u64,
@@ -171,24 +174,49 @@ where
     F: FnMut(T, Ticket) -> J + InGraph,
     J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
 {
-    /// What counts against the limit: results that wait for an earlier one do not.
-    fn load(&self) -> usize {
-        self.running.len() + self.waiting.len()
+    /// What counts against the limit. Results that wait for an earlier one do not, as far as they
+    /// are allowed to, unless they would have to wait for room as well.
+    fn load(&self, cx: &mut Cx) -> usize {
+        let allowed = match cx.gated(self.label.id()) {
+            true => 0,
+            false => self.limits.reorder,
+        };
+        self.waiting.len() + self.running.len() + self.due + self.early().saturating_sub(allowed)
     }
 
-    fn finished(&self) -> usize {
+    /// Results that wait for an earlier one, which has not finished.
+    fn early(&self) -> usize {
         match self.limits.ordered {
-            true => self.places.len() - self.running.len(),
-            false => self.places.len(),
+            true => self.places.len() - self.running.len() - self.due,
+            false => 0,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.waiting.len() + self.running.len() + self.due + self.early()
+    }
+
+    /// The most that `held` can be.
+    fn capacity(&self) -> usize {
+        match self.limits.ordered {
+            true => self.limits.at_once.saturating_add(self.limits.reorder),
+            false => self.limits.at_once,
         }
     }
 
     fn may_start(&self, cx: &mut Cx) -> bool {
         !self.waiting.is_empty()
-            && self.running.len() < self.limits.at_once
-            && self.finished() < self.limits.reorder
+            && self.running.len() + self.due < self.limits.at_once
+            && self.early() < self.limits.reorder
             // Whoever is full downstream would only have us keep the results.
             && !cx.gated(self.label.id())
+    }
+
+    /// Counts on from the last place that is due: one has finished.
+    fn count_due(&mut self) {
+        while matches!(self.places.get(self.due), Some(Some(_))) {
+            self.due += 1;
+        }
     }
 
     fn start(&mut self, cx: &mut Cx) {
@@ -208,8 +236,12 @@ where
                 Slot::Failure(failure) => {
                     self.places
                         .push_back(Some((ticket, Slot::Failure(failure))));
+                    self.count_due();
                 }
-                Slot::Hole => self.places.push_back(Some((ticket, Slot::Hole))),
+                Slot::Hole => {
+                    self.places.push_back(Some((ticket, Slot::Hole)));
+                    self.count_due();
+                }
             }
         }
     }
@@ -232,16 +264,18 @@ where
         } else {
             self.places.push_back(Some((ticket, slot)));
         }
+        self.count_due();
         true
     }
 
     /// Lets go on whatever may.
     fn deliver(&mut self, cx: &mut Cx) {
-        while matches!(self.places.front(), Some(Some(_))) && !cx.gated(self.label.id()) {
+        while self.due > 0 && !cx.gated(self.label.id()) {
             let Some(Some((ticket, slot))) = self.places.pop_front() else {
                 return;
             };
             self.first += 1;
+            self.due -= 1;
             cx.token = ticket.redeem();
             match slot {
                 Slot::Item(item) => self.next.push(item, cx),
@@ -256,8 +290,7 @@ where
         if !cx.first_visit(self.label.id()) {
             return;
         }
-        let (passed, capacity) = (self.passed, self.limits.at_once);
-        let held = self.load() + self.finished();
+        let (passed, held, capacity) = (self.passed, self.held(), self.capacity());
         let since = self.pressure.since();
         cx.take_census(self.label.id(), |node| {
             node.counts.passed = passed;
@@ -269,7 +302,7 @@ where
     }
 
     fn kept(&mut self, cx: &mut Cx) {
-        if self.load() >= self.limits.at_once {
+        if self.load(cx) >= self.limits.at_once {
             self.pressure.hold(cx);
         }
         cx.wake(self.label.id());
@@ -310,7 +343,7 @@ where
                 self.kept(cx);
             }
             Signal::Room(room) => {
-                *room = (*room).min(self.limits.at_once.saturating_sub(self.load()));
+                *room = (*room).min(self.limits.at_once.saturating_sub(self.load(cx)));
             }
             Signal::Census => self.census(cx),
             Signal::Settle => self.next.signal(Signal::Settle, cx),
@@ -330,7 +363,7 @@ where
             self.start(cx);
             let finished = self.finish(waker);
             self.deliver(cx);
-            if self.load() < self.limits.at_once {
+            if self.load(cx) < self.limits.at_once {
                 self.pressure.release(cx);
             }
             if !finished && !self.may_start(cx) {
@@ -341,7 +374,7 @@ where
                 return;
             }
         }
-        if self.closing && self.load() == 0 && self.places.is_empty() {
+        if self.closing && self.held() == 0 {
             self.closing = false;
             self.next.signal(Signal::Close, cx);
         }

@@ -5,10 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
+
+use super::error::Failure;
 
 /// What became of a tracked element: `Ok` when each derivative was delivered or dropped by the
 /// user's own predicate.
@@ -18,7 +20,7 @@ pub type Outcome = Result<(), Lost>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lost {
-    /// An operator failed on it and nobody caught the failure.
+    /// An operator failed on it and nobody caught the failure: see [`Receipt::failure`].
     Failed,
     /// An operator discarded it: overflow, late, superseded or unpaired.
     Discarded,
@@ -49,6 +51,8 @@ pub struct Token(Option<Arc<Line>>);
 struct Line {
     /// 0 while all is well, else 1 + the `Lost` that came first.
     lost: AtomicU8,
+    /// The failure that lost it, where one did.
+    cause: OnceLock<Failure>,
     end: End,
 }
 
@@ -86,6 +90,7 @@ impl Token {
     fn new(end: End) -> Token {
         Token(Some(Arc::new(Line {
             lost: AtomicU8::new(0),
+            cause: OnceLock::new(),
             end,
         })))
     }
@@ -130,7 +135,14 @@ impl Token {
     /// Marks the element as lost. The first reason stays.
     pub(crate) fn fail(&self, reason: Lost) {
         if let Some(line) = &self.0 {
-            line.fail(reason);
+            let _ = line.fail(reason);
+        }
+    }
+
+    /// Marks the element as lost by a failure. The first reason stays.
+    pub(crate) fn fail_by(&self, failure: &Failure) {
+        if let Some(line) = &self.0 {
+            line.fail_by(failure);
         }
     }
 }
@@ -155,11 +167,19 @@ impl fmt::Debug for Token {
 }
 
 impl Line {
-    fn fail(&self, reason: Lost) {
+    /// Returns whether this reason is the first.
+    fn fail(&self, reason: Lost) -> bool {
         let code = 1 + REASONS.iter().position(|r| *r == reason).unwrap_or(0) as u8;
-        let _ = self
-            .lost
-            .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
+        self.lost
+            .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    fn fail_by(&self, failure: &Failure) {
+        if self.fail(Lost::Failed) {
+            // Only one is the first.
+            let _ = self.cause.set(failure.clone());
+        }
     }
 
     fn outcome(&self) -> Outcome {
@@ -175,7 +195,7 @@ impl Line {
         match std::mem::replace(&mut self.end, End::Nothing) {
             End::Nothing => SmallVec::new(),
             End::Receipt(slot) => {
-                resolve(&slot, outcome);
+                resolve(&slot, outcome, self.cause.take());
                 SmallVec::new()
             }
             End::Hook(hook) => {
@@ -183,8 +203,10 @@ impl Line {
                 SmallVec::new()
             }
             End::Merge(parents) => {
-                if let Err(reason) = outcome {
-                    parents.iter().for_each(|parent| parent.fail(reason));
+                match (outcome, self.cause.take()) {
+                    (Ok(()), _) => {}
+                    (Err(_), Some(failure)) => parents.iter().for_each(|p| p.fail_by(&failure)),
+                    (Err(reason), None) => parents.iter().for_each(|p| p.fail(reason)),
                 }
                 parents
             }
@@ -207,13 +229,15 @@ impl Drop for Line {
 #[derive(Default)]
 struct Slot {
     outcome: Option<Outcome>,
+    failure: Option<Failure>,
     waker: Option<Waker>,
 }
 
-fn resolve(slot: &Mutex<Slot>, outcome: Outcome) {
+fn resolve(slot: &Mutex<Slot>, outcome: Outcome, failure: Option<Failure>) {
     let waker = match slot.lock() {
         Ok(mut slot) => {
             slot.outcome = Some(outcome);
+            slot.failure = failure;
             slot.waker.take()
         }
         Err(_) => None,
@@ -234,6 +258,36 @@ impl Receipt {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.lock().ok()?.outcome
+    }
+
+    /// The failure that lost the element, once the outcome is [`Lost::Failed`]: which operator
+    /// failed, and why. Of several, the first.
+    ///
+    /// Where some of what was made of the element was lost in another way before, that is the
+    /// outcome, and there is no failure. To ask after awaiting, await `&mut receipt`.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let time = graph.drive_manually();
+    /// let source = graph.source::<&str>();
+    /// source.buffer(8).try_map(|text| Ok(text.parse::<u32>()?)).named("parse").sink(drop);
+    /// let mut receipt = source.emit_tracked("two")?;
+    /// time.settle();
+    /// # futures::executor::block_on(async {
+    /// if (&mut receipt).await.is_err() {
+    ///     let failure = receipt.failure().expect("nothing else loses elements here");
+    ///     assert_eq!(failure.node(), "parse");
+    ///     assert_eq!(failure.error().to_string(), "invalid digit found in string");
+    /// }
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.0.lock().ok()?.failure.clone()
     }
 }
 

@@ -9,12 +9,14 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** the result of each element's future, in the order of the elements;
 ///   [`unordered`](MapAsync::unordered), as soon as it is there.
-/// - **Holds** up to `n` elements, in flight or waiting to be, never more than `n` of them in flight,
-///   and `n` whenever as many wait and nobody downstream is full. Besides, up to 1 024
-///   finished results ([`reorder`](MapAsync::reorder)) that wait for an earlier one, or for room
-///   downstream.
-/// - **Waits**: the origin of the element that makes it `n` waits until one has finished. In front of
-///   a slow end, that is once the finished results are at their limit too.
+/// - **Holds** up to `n` elements: waiting to start, in flight, or finished and waiting for room
+///   downstream. Never more than `n` of them are in flight, and `n` are whenever as many wait and
+///   nobody downstream is full. Besides, in order, up to 1 024 finished results
+///   ([`reorder`](MapAsync::reorder)) for which an earlier one had not finished. So it is `n + 1 024`
+///   at most, the capacity in a snapshot; [`unordered`](MapAsync::unordered), `n`.
+/// - **Waits**: the origin of the element that makes it `n` waits until one has gone on, or has
+///   finished before an earlier one. While somebody downstream is full nothing is started, and
+///   every result counts, early or not.
 /// - **On close** it awaits all, then closes.
 /// - **Drops** nothing. Failures and holes from above keep their place.
 /// - **Panics** at construction if `n` is 0; where the closure or a future does, which poisons the

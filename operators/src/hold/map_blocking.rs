@@ -8,11 +8,14 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** the result of each element, in the order of the elements;
 ///   [`unordered`](MapBlocking::unordered), as soon as it is there.
-/// - **Holds** up to `n` elements, at work or waiting for it, and `n` at work whenever as many wait
-///   and nobody downstream is full. Besides, up to 1 024 finished results
-///   ([`reorder`](MapBlocking::reorder)) that wait for an earlier one, or for room downstream.
-/// - **Waits**: the origin of the element that makes it `n` waits until one has finished. In front of
-///   a slow end, that is once the finished results are at their limit too.
+/// - **Holds** up to `n` elements: waiting for work, at work, or finished and waiting for room
+///   downstream; `n` are at work whenever as many wait and nobody downstream is full. Besides, in
+///   order, up to 1 024 finished results ([`reorder`](MapBlocking::reorder)) for which an earlier one
+///   had not finished. So it is `n + 1 024` at most, the capacity in a snapshot;
+///   [`unordered`](MapBlocking::unordered), `n`.
+/// - **Waits**: the origin of the element that makes it `n` waits until one has gone on, or has
+///   finished before an earlier one. While somebody downstream is full nothing is started, and
+///   every result counts, early or not.
 /// - **On close** it waits for all, then closes.
 /// - **Drops** nothing. Failures and holes from above keep their place.
 /// - **Panics** at construction if `n` is 0. Where the closure panics, the element fails with
