@@ -57,7 +57,7 @@ fn a_failure_that_a_full_buffer_drops_is_reported_all_the_same() {
 
 /// An error that counts how many of it there are.
 #[derive(Debug)]
-struct Counted(Arc<()>);
+struct Counted(#[expect(dead_code, reason = "counted by its clones")] Arc<()>);
 
 impl std::fmt::Display for Counted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
