@@ -276,15 +276,19 @@ fn queues() {
         source.sink(drop);
         let (other, into) = (graph.source::<u64>(), source.clone());
         let outer = if foreign { Source::new() } else { other };
+        let (fed, done) = std::sync::mpsc::channel();
         outer.sink(move |_| {
             assert_eq!(feed("a queue", &into), 65_536);
+            fed.send(()).unwrap();
         });
         if foreign {
             let guard = source.lock();
             std::thread::scope(|scope| {
                 scope.spawn(|| outer.emit(0).unwrap());
+                done.recv().unwrap();
+                // Once out of its own graph the thread looks after the one it left elements at.
+                drop(guard);
             });
-            drop(guard);
         } else {
             outer.emit(0).unwrap();
         }
