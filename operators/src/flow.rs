@@ -65,6 +65,8 @@ pub trait Run: Sized + InGraph {
     label = "not a flow",
     note = "sources and shared nodes are flows by reference: write `&source`"
 )]
+// The comment beside each `self` is for the compiler to show: a flow used twice is an error whose
+// note quotes that line, and there is no other way to put the remedy there.
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub trait Flow: Sized {
     /// What flows.
@@ -80,7 +82,10 @@ pub trait Flow: Sized {
     /// Applies `f` to each element.
     #[doc(alias = "select")]
     #[track_caller]
-    fn map<U, F>(self, f: F) -> shape::Map<Self::Run, F>
+    fn map<U, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::Map<Self::Run, F>
     where
         F: FnMut(Self::Item) -> U + InGraph,
         U: InGraph,
@@ -92,7 +97,10 @@ pub trait Flow: Sized {
     #[doc(alias = "where")]
     #[doc(alias = "retain")]
     #[track_caller]
-    fn filter<F>(self, predicate: F) -> shape::Filter<Self::Run, F>
+    fn filter<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::Filter<Self::Run, F>
     where
         F: FnMut(&Self::Item) -> bool + InGraph,
     {
@@ -101,7 +109,10 @@ pub trait Flow: Sized {
 
     /// Applies `f` to each element, and keeps what it returns as `Some`.
     #[track_caller]
-    fn filter_map<U, F>(self, f: F) -> shape::FilterMap<Self::Run, F>
+    fn filter_map<U, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::FilterMap<Self::Run, F>
     where
         F: FnMut(Self::Item) -> Option<U> + InGraph,
         U: InGraph,
@@ -112,7 +123,8 @@ pub trait Flow: Sized {
     /// Emits the items of each element, one level down.
     #[doc(alias = "concat")]
     #[track_caller]
-    fn flatten(self) -> shape::Flatten<Self::Run>
+    fn flatten(self, // Needed twice? `.share()` it first.
+    ) -> shape::Flatten<Self::Run>
     where
         Self::Item: IntoIterator<Item: InGraph>,
     {
@@ -122,7 +134,10 @@ pub trait Flow: Sized {
     /// Applies `f` to each element, and emits the items of what it returns.
     #[doc(alias = "concat_map")]
     #[track_caller]
-    fn flat_map<I, F>(self, f: F) -> shape::FlatMap<Self::Run, F>
+    fn flat_map<I, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::FlatMap<Self::Run, F>
     where
         F: FnMut(Self::Item) -> I + InGraph,
         I: IntoIterator<Item: InGraph>,
@@ -134,7 +149,10 @@ pub trait Flow: Sized {
     #[doc(alias = "tap")]
     #[doc(alias = "do")]
     #[track_caller]
-    fn inspect<F>(self, f: F) -> shape::Inspect<Self::Run, F>
+    fn inspect<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::Inspect<Self::Run, F>
     where
         F: FnMut(&Self::Item) + InGraph,
     {
@@ -144,7 +162,11 @@ pub trait Flow: Sized {
     /// Folds the elements into a state that begins with `init`, and emits it after each.
     #[doc(alias = "scan")]
     #[track_caller]
-    fn accumulate<S, F>(self, init: S, f: F) -> shape::Accumulate<Self::Run, S, F>
+    fn accumulate<S, F>(
+        self, // Needed twice? `.share()` it first.
+        init: S,
+        f: F,
+    ) -> shape::Accumulate<Self::Run, S, F>
     where
         S: Clone + InGraph,
         F: FnMut(S, Self::Item) -> S + InGraph,
@@ -156,7 +178,11 @@ pub trait Flow: Sized {
     #[doc(alias = "stateful_map")]
     #[doc(alias = "map_accum")]
     #[track_caller]
-    fn map_with_state<S, U, F>(self, state: S, f: F) -> shape::MapWithState<Self::Run, S, F>
+    fn map_with_state<S, U, F>(
+        self, // Needed twice? `.share()` it first.
+        state: S,
+        f: F,
+    ) -> shape::MapWithState<Self::Run, S, F>
     where
         S: InGraph,
         F: FnMut(&mut S, Self::Item) -> U + InGraph,
@@ -171,7 +197,8 @@ pub trait Flow: Sized {
     #[doc(alias = "distinct")]
     #[doc(alias = "dedup")]
     #[track_caller]
-    fn unique(self) -> shape::Unique<Self::Run>
+    fn unique(self, // Needed twice? `.share()` it first.
+    ) -> shape::Unique<Self::Run>
     where
         Self::Item: Clone + std::hash::Hash + Eq,
     {
@@ -182,7 +209,10 @@ pub trait Flow: Sized {
     #[doc(alias = "distinct_by")]
     #[doc(alias = "dedup_by_key")]
     #[track_caller]
-    fn unique_by_key<K, F>(self, key: F) -> shape::UniqueByKey<Self::Run, F>
+    fn unique_by_key<K, F>(
+        self, // Needed twice? `.share()` it first.
+        key: F,
+    ) -> shape::UniqueByKey<Self::Run, F>
     where
         F: FnMut(&Self::Item) -> K + InGraph,
         K: std::hash::Hash + Eq + InGraph,
@@ -194,7 +224,10 @@ pub trait Flow: Sized {
     #[doc(alias = "transform")]
     #[doc(alias = "process")]
     #[track_caller]
-    fn stage<U, S>(self, stage: S) -> shape::Staged<Self::Run, S, U>
+    fn stage<U, S>(
+        self, // Needed twice? `.share()` it first.
+        stage: S,
+    ) -> shape::Staged<Self::Run, S, U>
     where
         S: shape::Stage<Self::Item, U>,
         U: InGraph,
@@ -221,7 +254,10 @@ pub trait Flow: Sized {
     /// ```
     #[doc(alias = "pipe")]
     #[doc(alias = "apply")]
-    fn through<U>(self, function: impl FnOnce(Self::Run) -> U) -> U {
+    fn through<U>(
+        self, // Needed twice? `.share()` it first.
+        function: impl FnOnce(Self::Run) -> U,
+    ) -> U {
         function(self.into_run())
     }
 
@@ -237,7 +273,10 @@ pub trait Flow: Sized {
     #[doc(alias = "array_chunks")]
     #[doc(alias = "window_count")]
     #[track_caller]
-    fn partition(self, n: usize) -> group::Partition<Self::Run> {
+    fn partition(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+    ) -> group::Partition<Self::Run> {
         group::Partition::new(self.into_run(), n)
     }
 
@@ -247,7 +286,10 @@ pub trait Flow: Sized {
     #[doc(alias = "pairwise")]
     #[doc(alias = "moving")]
     #[track_caller]
-    fn sliding_window(self, n: usize) -> group::SlidingWindow<Self::Run>
+    fn sliding_window(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+    ) -> group::SlidingWindow<Self::Run>
     where
         Self::Item: Clone,
     {
@@ -263,7 +305,10 @@ pub trait Flow: Sized {
     #[doc(alias = "buffer_time")]
     #[doc(alias = "window_time")]
     #[track_caller]
-    fn timed_window(self, every: Duration) -> group::TimedWindow<Self::Run> {
+    fn timed_window(
+        self, // Needed twice? `.share()` it first.
+        every: Duration,
+    ) -> group::TimedWindow<Self::Run> {
         group::TimedWindow::new(self.into_run(), every)
     }
 
@@ -272,7 +317,11 @@ pub trait Flow: Sized {
     #[doc(alias = "tumbling_window")]
     #[doc(alias = "resample")]
     #[track_caller]
-    fn fold_window<A>(self, every: Duration, aggregate: A) -> group::FoldWindow<Self::Run, A>
+    fn fold_window<A>(
+        self, // Needed twice? `.share()` it first.
+        every: Duration,
+        aggregate: A,
+    ) -> group::FoldWindow<Self::Run, A>
     where
         A: Aggregate<Self::Item>,
     {
@@ -284,7 +333,11 @@ pub trait Flow: Sized {
     #[doc(alias = "batch")]
     #[doc(alias = "reduce")]
     #[track_caller]
-    fn fold_partition<A>(self, n: usize, aggregate: A) -> group::FoldPartition<Self::Run, A>
+    fn fold_partition<A>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        aggregate: A,
+    ) -> group::FoldPartition<Self::Run, A>
     where
         A: Aggregate<Self::Item>,
     {
@@ -300,7 +353,11 @@ pub trait Flow: Sized {
     #[doc(alias = "running")]
     #[doc(alias = "window")]
     #[track_caller]
-    fn rolling<A>(self, n: usize, aggregate: A) -> group::Rolling<Self::Run, A>
+    fn rolling<A>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        aggregate: A,
+    ) -> group::Rolling<Self::Run, A>
     where
         A: Aggregate<Self::Item>,
     {
@@ -312,7 +369,10 @@ pub trait Flow: Sized {
     /// Pairs the elements of two flows by position. For up to eight flows there is
     /// [`zip`](crate::zip()), which takes a tuple of them.
     #[track_caller]
-    fn zip<B: Flow>(self, other: B) -> join::Zip<(Self::Run, B::Run)> {
+    fn zip<B: Flow>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::Zip<(Self::Run, B::Run)> {
         join::zip((self, other))
     }
 
@@ -321,7 +381,10 @@ pub trait Flow: Sized {
     #[doc(alias = "merge")]
     #[doc(alias = "or")]
     #[track_caller]
-    fn union<B>(self, other: B) -> join::Union<(Self::Run, B::Run)>
+    fn union<B>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::Union<(Self::Run, B::Run)>
     where
         B: Flow<Item = Self::Item>,
     {
@@ -332,7 +395,10 @@ pub trait Flow: Sized {
     /// there is [`combine_latest`](crate::combine_latest()), which takes a tuple of them.
     #[doc(alias = "with_latest_from")]
     #[track_caller]
-    fn combine_latest<B>(self, other: B) -> join::CombineLatest<(Self::Run, B::Run)>
+    fn combine_latest<B>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::CombineLatest<(Self::Run, B::Run)>
     where
         Self::Item: Forkable,
         B: Flow<Item: Forkable>,
@@ -349,7 +415,10 @@ pub trait Flow: Sized {
     ///
     /// `.on_full(…)` says what happens to one more: see [`OnFull`](crate::OnFull).
     #[track_caller]
-    fn buffer(self, capacity: usize) -> hold::Buffer<Self::Run> {
+    fn buffer(
+        self, // Needed twice? `.share()` it first.
+        capacity: usize,
+    ) -> hold::Buffer<Self::Run> {
         hold::Buffer::new(self.into_run(), capacity)
     }
 
@@ -362,7 +431,11 @@ pub trait Flow: Sized {
     #[doc(alias = "merge_map")]
     #[doc(alias = "concat_map")]
     #[track_caller]
-    fn map_async<U, F, Fut>(self, n: usize, f: F) -> hold::MapAsync<Self::Run, F>
+    fn map_async<U, F, Fut>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::MapAsync<Self::Run, F>
     where
         F: FnMut(Self::Item) -> Fut + InGraph,
         Fut: Future<Output = U> + InGraph,
@@ -375,7 +448,11 @@ pub trait Flow: Sized {
     #[doc(alias = "try_buffered")]
     #[doc(alias = "and_then")]
     #[track_caller]
-    fn try_map_async<U, F, Fut>(self, n: usize, f: F) -> hold::TryMapAsync<Self::Run, F>
+    fn try_map_async<U, F, Fut>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::TryMapAsync<Self::Run, F>
     where
         F: FnMut(Self::Item) -> Fut + InGraph,
         Fut: Future<Output = Result<U, BoxError>> + InGraph,
@@ -388,7 +465,11 @@ pub trait Flow: Sized {
     #[doc(alias = "spawn_blocking")]
     #[doc(alias = "par_map")]
     #[track_caller]
-    fn map_blocking<U, F>(self, n: usize, f: F) -> hold::MapBlocking<Self::Run, F>
+    fn map_blocking<U, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::MapBlocking<Self::Run, F>
     where
         F: Fn(Self::Item) -> U + InGraph + Sync,
         U: InGraph,
@@ -398,7 +479,11 @@ pub trait Flow: Sized {
 
     /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail.
     #[track_caller]
-    fn try_map_blocking<U, F>(self, n: usize, f: F) -> hold::TryMapBlocking<Self::Run, F>
+    fn try_map_blocking<U, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::TryMapBlocking<Self::Run, F>
     where
         F: Fn(Self::Item) -> Result<U, BoxError> + InGraph + Sync,
         U: InGraph,
@@ -412,13 +497,17 @@ pub trait Flow: Sized {
     #[doc(alias = "label")]
     /// Names the operator in front, for errors, pictures and snapshots. Before
     /// [`share`](Flow::share), not after it: a named flow is a flow again, with one branch.
-    fn named(self, name: impl Into<String>) -> shape::Named<Self::Run> {
+    fn named(
+        self, // Needed twice? `.share()` it first.
+        name: impl Into<String>,
+    ) -> shape::Named<Self::Run> {
         shape::Named::new(self.into_run(), name.into())
     }
 
     /// Erases how the flow was made, for struct fields and return types.
     #[doc(alias = "erase")]
-    fn boxed(self) -> shape::BoxFlow<Self::Item> {
+    fn boxed(self, // Needed twice? `.share()` it first.
+    ) -> shape::BoxFlow<Self::Item> {
         shape::BoxFlow::new(self.into_run())
     }
 
@@ -428,7 +517,8 @@ pub trait Flow: Sized {
     #[doc(alias = "publish")]
     #[track_caller]
     #[must_use = "a shared node does nothing until flows hang from it"]
-    fn share(self) -> Shared<Self::Item>
+    fn share(self, // Needed twice? `.share()` it first.
+    ) -> Shared<Self::Item>
     where
         Self::Item: Forkable,
     {
@@ -440,7 +530,10 @@ pub trait Flow: Sized {
     /// Applies `f`, which may fail, to each element.
     #[doc(alias = "and_then")]
     #[track_caller]
-    fn try_map<U, F>(self, f: F) -> shape::TryMap<Self::Run, F>
+    fn try_map<U, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::TryMap<Self::Run, F>
     where
         F: FnMut(Self::Item) -> Result<U, BoxError> + InGraph,
         U: InGraph,
@@ -450,7 +543,10 @@ pub trait Flow: Sized {
 
     /// Lets the elements pass that `predicate`, which may fail, holds for.
     #[track_caller]
-    fn try_filter<F>(self, predicate: F) -> shape::TryFilter<Self::Run, F>
+    fn try_filter<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::TryFilter<Self::Run, F>
     where
         F: FnMut(&Self::Item) -> Result<bool, BoxError> + InGraph,
     {
@@ -463,7 +559,10 @@ pub trait Flow: Sized {
     #[doc(alias = "recover")]
     #[doc(alias = "on_error_resume")]
     #[track_caller]
-    fn catch<F>(self, handler: F) -> shape::Catch<Self::Run, F>
+    fn catch<F>(
+        self, // Needed twice? `.share()` it first.
+        handler: F,
+    ) -> shape::Catch<Self::Run, F>
     where
         F: FnMut(Failure) -> Option<Self::Item> + InGraph,
     {
@@ -495,7 +594,9 @@ pub trait Flow: Sized {
     #[doc(alias = "dead_letter")]
     #[track_caller]
     #[must_use = "the flows do nothing until they end in sinks"]
-    fn split_errors(self) -> (Head<Self::Item>, Head<Failure>) {
+    fn split_errors(
+        self, // Needed twice? `.share()` it first.
+    ) -> (Head<Self::Item>, Head<Failure>) {
         shape::split_errors(self.into_run())
     }
 
@@ -507,7 +608,10 @@ pub trait Flow: Sized {
     #[doc(alias = "for_each")]
     #[doc(alias = "subscribe")]
     #[track_caller]
-    fn sink<F>(self, f: F) -> crate::Branch
+    fn sink<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> crate::Branch
     where
         F: FnMut(Self::Item) + InGraph,
     {
@@ -532,7 +636,10 @@ pub trait Flow: Sized {
     /// ```
     #[doc(alias = "try_for_each")]
     #[track_caller]
-    fn try_sink<F>(self, f: F) -> crate::Branch
+    fn try_sink<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> crate::Branch
     where
         F: FnMut(Self::Item) -> Result<(), BoxError> + InGraph,
     {
@@ -542,7 +649,8 @@ pub trait Flow: Sized {
     /// Keeps the elements in a list that the caller can look at: see [`List`](crate::List).
     #[doc(alias = "to_vec")]
     #[track_caller]
-    fn sink_to_list(self) -> end::List<Self::Item> {
+    fn sink_to_list(self, // Needed twice? `.share()` it first.
+    ) -> end::List<Self::Item> {
         end::sink_to_list(self.into_run())
     }
 
@@ -551,7 +659,11 @@ pub trait Flow: Sized {
     #[doc = include_str!("end/sink_async.md")]
     #[doc(alias = "for_each_concurrent")]
     #[track_caller]
-    fn sink_async<F, Fut>(self, n: usize, f: F) -> crate::Branch
+    fn sink_async<F, Fut>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> crate::Branch
     where
         F: FnMut(Self::Item) -> Fut + InGraph,
         Fut: Future<Output = ()> + InGraph,
@@ -564,7 +676,11 @@ pub trait Flow: Sized {
     #[doc = include_str!("end/try_sink_async.md")]
     #[doc(alias = "try_for_each_concurrent")]
     #[track_caller]
-    fn try_sink_async<F, Fut>(self, n: usize, f: F) -> crate::Branch
+    fn try_sink_async<F, Fut>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> crate::Branch
     where
         F: FnMut(Self::Item) -> Fut + InGraph,
         Fut: Future<Output = Result<(), BoxError>> + InGraph,
@@ -576,7 +692,11 @@ pub trait Flow: Sized {
     ///
     #[doc = include_str!("end/sink_blocking.md")]
     #[track_caller]
-    fn sink_blocking<F>(self, n: usize, f: F) -> crate::Branch
+    fn sink_blocking<F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> crate::Branch
     where
         F: Fn(Self::Item) + InGraph + Sync,
     {
@@ -587,7 +707,11 @@ pub trait Flow: Sized {
     ///
     #[doc = include_str!("end/try_sink_blocking.md")]
     #[track_caller]
-    fn try_sink_blocking<F>(self, n: usize, f: F) -> crate::Branch
+    fn try_sink_blocking<F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> crate::Branch
     where
         F: Fn(Self::Item) -> Result<(), BoxError> + InGraph + Sync,
     {
@@ -599,7 +723,10 @@ pub trait Flow: Sized {
     #[doc = include_str!("end/forward.md")]
     #[doc(alias = "send_all")]
     #[track_caller]
-    fn forward<S>(self, sink: S) -> crate::Branch
+    fn forward<S>(
+        self, // Needed twice? `.share()` it first.
+        sink: S,
+    ) -> crate::Branch
     where
         S: Sink<Self::Item, Error: Into<BoxError>> + InGraph,
     {
@@ -610,7 +737,10 @@ pub trait Flow: Sized {
     /// [`FlowStream`](crate::FlowStream).
     #[doc(alias = "subscribe")]
     #[track_caller]
-    fn into_stream(self, capacity: usize) -> end::FlowStream<Self::Item> {
+    fn into_stream(
+        self, // Needed twice? `.share()` it first.
+        capacity: usize,
+    ) -> end::FlowStream<Self::Item> {
         end::into_stream(self.into_run(), capacity)
     }
 
@@ -645,7 +775,10 @@ pub trait Flow: Sized {
     #[doc(alias = "feedback")]
     #[doc(alias = "cycle")]
     #[track_caller]
-    fn connect(self, source: &crate::Source<Self::Item>) -> crate::Branch {
+    fn connect(
+        self, // Needed twice? `.share()` it first.
+        source: &crate::Source<Self::Item>,
+    ) -> crate::Branch {
         end::connect(self.into_run(), source)
     }
 }
