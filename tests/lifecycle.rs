@@ -464,3 +464,30 @@ proptest! {
         prop_assert_eq!(list.take(), queued.lock().unwrap().1.clone());
     }
 }
+
+#[test]
+fn a_branch_that_was_disconnected_lets_go_of_what_it_captured_once_it_has_drained() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let other = source.sink_to_list();
+    let nodes = graph.topology().nodes().len();
+    let captured = std::sync::Arc::new(());
+    for round in 0..100 {
+        let kept = captured.clone();
+        let list = source.map(|x| x + 1).buffer(10).share();
+        drop(list);
+        let branch = source
+            .timed_window(std::time::Duration::from_secs(1))
+            .buffer(10)
+            .sink(move |_| drop(kept.clone()));
+        source.emit(round).unwrap();
+        branch.disconnect();
+        // It drains first: the window, then the buffer.
+        time.settle();
+        assert_eq!(std::sync::Arc::strong_count(&captured), 1);
+    }
+    assert_eq!(other.take().len(), 100);
+    // Those of the shared nodes, which are no branches, are left.
+    assert_eq!(graph.topology().nodes().len(), nodes + 100 * 3);
+}

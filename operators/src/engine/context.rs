@@ -66,6 +66,8 @@ pub struct Cx {
     pub(crate) last_report: Option<Report>,
     /// Pieces of a graph that was given up, to be dropped outside of the lock.
     pub(crate) graves: Vec<Box<dyn Any + Send>>,
+    /// Branches that were disconnected and drain: their ends, and the nodes that go with them.
+    pub(crate) departing: Vec<(NodeId, Arc<[NodeId]>)>,
     /// Joins at which an origin waits: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
     query: u32,
@@ -249,6 +251,7 @@ impl Cx {
             out_of_time: false,
             last_report: None,
             graves: Vec::new(),
+            departing: Vec::new(),
             joins_full: Vec::new(),
             query: 0,
             topology: Arc::default(),
@@ -488,7 +491,31 @@ impl Cx {
         let Some(node) = self.node(id) else { return };
         if std::mem::replace(&mut node.open, false) {
             self.open_ends -= 1;
+            self.todo |= !self.departing.is_empty();
             self.wake_waiters();
+        }
+    }
+
+    /// Lets go of disconnected branches that have drained: what their closures captured must not
+    /// stay for as long as the graph.
+    #[cold]
+    pub(crate) fn see_off(&mut self) {
+        let departing = std::mem::take(&mut self.departing);
+        for (end, nodes) in departing {
+            if self.node(end).is_some_and(|node| node.open) {
+                self.departing.push((end, nodes));
+                continue;
+            }
+            for id in nodes.iter() {
+                if let Some(station) = self.node(*id).and_then(|node| node.station.take()) {
+                    self.graves.push(Box::new(station));
+                }
+            }
+            if let Ok(mut topology) = self.topology.lock() {
+                topology.nodes.retain(|n| !nodes.contains(&n.label.id()));
+                let gone = |id: &NodeId| nodes.contains(id);
+                topology.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
+            }
         }
     }
 

@@ -323,6 +323,9 @@ impl Core {
                 break;
             }
         }
+        if !cx.departing.is_empty() {
+            cx.see_off();
+        }
         cx.todo = false;
         cx.faults.emitting = emitting;
     }
@@ -367,9 +370,12 @@ impl Entered<'_> {
         let driver = std::mem::take(&mut guard.wake_driver)
             .then(|| core.wakeups.driver.take())
             .flatten();
+        let dead = std::mem::take(&mut guard.graves);
         drop(guard);
         held.leave();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
+        // Last, and without the lock: what closures captured may do anything when it is dropped.
+        drop(dead);
     }
 }
 

@@ -146,6 +146,11 @@ impl Plan {
         let branch = Branch {
             heads: self.branches.iter().map(|(f, b, ..)| (*f, *b)).collect(),
             end: self.nodes.first().map(|node| node.label.clone()),
+            nodes: match self.pumps {
+                0 => self.nodes.iter().map(|node| node.label.id()).collect(),
+                // A pump has an end of its own to come to.
+                _ => Arc::default(),
+            },
             graph: graph.clone(),
         };
         graph.change(move |cx| self.apply(cx));
@@ -252,6 +257,8 @@ pub struct Branch {
     graph: Graph,
     heads: Vec<(NodeId, BranchId)>,
     end: Option<Arc<Label>>,
+    /// What goes with the branch, once it has closed.
+    nodes: Arc<[NodeId]>,
 }
 
 impl Branch {
@@ -263,15 +270,22 @@ impl Branch {
         self
     }
 
-    /// Takes the run off its junctions. What it held is emitted as at a close; other branches go on.
+    /// Takes the run off its junctions. What it held is emitted as at a close, and then its nodes go;
+    /// other branches go on. Its counts stay in snapshots.
     pub fn disconnect(self) {
-        let heads = self.heads;
+        let Branch {
+            heads, end, nodes, ..
+        } = self;
         self.graph.change(move |cx| {
             for (fork, branch) in heads {
                 cx.mail.entry(fork).or_default().push(Mail::Detach(branch));
             }
             cx.epoch = cx.epoch.wrapping_add(1);
             cx.broadcast(super::push::Signal::Settle);
+            if let Some(end) = end {
+                cx.departing.push((end.id(), nodes));
+                cx.todo = true;
+            }
         });
     }
 }
