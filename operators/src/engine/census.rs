@@ -13,8 +13,6 @@ use super::topology::{Label, NodeId};
 pub enum Loss {
     /// A buffer was full and its policy says to drop.
     Overflow,
-    /// It came after its time.
-    Late,
     /// A newer one took its place.
     Superseded,
     /// A join closed, or its mate failed, and it was left without one.
@@ -23,9 +21,8 @@ pub enum Loss {
     Unheard,
 }
 
-const LOSSES: [Loss; 5] = [
+const LOSSES: [Loss; 4] = [
     Loss::Overflow,
-    Loss::Late,
     Loss::Superseded,
     Loss::Unpaired,
     Loss::Unheard,

@@ -22,7 +22,7 @@ pub type Outcome = Result<(), Lost>;
 pub enum Lost {
     /// An operator failed on it and nobody caught the failure: see [`Receipt::failure`].
     Failed,
-    /// An operator discarded it: overflow, late, superseded or unpaired.
+    /// An operator discarded it: overflow, superseded, unpaired or unheard.
     Discarded,
     /// The graph, the branch or the stream was torn down while the element was held.
     TornDown,
