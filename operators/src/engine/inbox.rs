@@ -62,12 +62,16 @@ impl<'a> Held<'a> {
     #[inline]
     pub(crate) fn leave(self) {
         let owed = HELD.get() & 1;
-        let before = self.before;
+        let (before, core) = (self.before, self.core);
         std::mem::forget(self);
         if before == 0 {
             HELD.set(0);
             if owed != 0 {
                 pay_visits();
+            }
+            // Left between the last look and the unlock, by somebody who could not wait.
+            if core.inbox.is_flagged() {
+                core.try_visit();
             }
         } else {
             HELD.set(before | owed);
