@@ -8,7 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence, fence};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::context::Cx;
@@ -21,6 +21,8 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
     /// Whether a call further out on this thread's stack pays visits: it pays those owed meanwhile.
     static PAYING: Cell<bool> = const { Cell::new(false) };
+    /// Address of the graph that a call further out on this thread's stack looks at again.
+    static LOOKING: Cell<usize> = const { Cell::new(0) };
     /// Graphs that this thread left something at, to be visited once it holds none; each once.
     static OWED: RefCell<Vec<Arc<Core>>> = const { RefCell::new(Vec::new()) };
 }
@@ -69,12 +71,13 @@ impl<'a> Held<'a> {
             if owed != 0 {
                 pay_visits();
             }
-            // Left between the last look and the unlock, by somebody who could not wait.
-            if core.inbox.is_flagged() {
-                core.try_visit();
-            }
         } else {
             HELD.set(before | owed);
+        }
+        // Left between the last look and the unlock, by somebody who could not wait.
+        write_before_read();
+        if core.inbox.is_flagged() {
+            look_again(core);
         }
     }
 }
@@ -117,6 +120,44 @@ pub(crate) fn owe_visit(core: &Arc<Core>) {
             owed.push(core.clone());
         }
     });
+}
+
+/// Who leaves something and who lets go of the lock each write first and read then what the other
+/// wrote; at least one of the two must see it, or nobody does what was left.
+///
+/// On x86 the lock's own operation between the two is a barrier already, and a fence would cost as
+/// much as all the rest of `emit`.
+#[inline]
+fn write_before_read() {
+    if cfg!(any(target_arch = "x86", target_arch = "x86_64")) {
+        compiler_fence(Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// Visits the graph until nothing lies there, or somebody else holds it, who looks too.
+#[cold]
+#[inline(never)]
+fn look_again(core: &Core) {
+    struct Looking(usize);
+    impl Drop for Looking {
+        fn drop(&mut self) {
+            LOOKING.set(self.0);
+        }
+    }
+    // Each visit ends in a look of its own: only the outermost goes on, or the stack would grow for
+    // as long as others keep leaving things at the wrong moment.
+    if LOOKING.get() == address(core) {
+        return;
+    }
+    let _looking = Looking(LOOKING.replace(address(core)));
+    while core.inbox.is_flagged() {
+        match core.try_enter() {
+            Ok(entered) => entered.settle_and_exit(),
+            Err(_) => break,
+        }
+    }
 }
 
 #[cold]
@@ -168,6 +209,7 @@ impl Inbox {
             queue.push_back(entry);
         }
         self.flag.store(true, Ordering::Release);
+        write_before_read();
     }
 
     /// Takes all that lies here, undone.
