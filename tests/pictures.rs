@@ -163,6 +163,72 @@ fn a_flow_that_leads_back_into_its_source_is_drawn_upwards_and_dashed() {
     assert_eq!(topology.to_dot().matches("style=dashed").count(), 1);
 }
 
+// case: graph/test_create_graph
+#[test]
+fn the_edges_are_those_that_were_connected() {
+    let graph = Graph::new();
+    let one = graph.source::<u32>().named("source1");
+    let two = graph.source::<u32>().named("source2");
+    let back = one.downgrade();
+    let sums = one.zip(&two).map(|(a, b)| a + b);
+    sums.sink(move |x| drop(back.emit(x)));
+    let topology = graph.topology();
+    let title = |id| {
+        let mut nodes = topology.nodes().iter().map(|node| node.label());
+        nodes.find(|label| label.id() == id).unwrap().title()
+    };
+    let mut edges: Vec<_> = topology
+        .edges()
+        .iter()
+        .map(|edge| (title(edge.from), title(edge.to)))
+        .collect();
+    edges.sort_unstable();
+    assert_eq!(
+        edges,
+        [
+            ("map", "sink"),
+            ("source1", "zip"),
+            ("source2", "zip"),
+            ("zip", "map")
+        ]
+    );
+}
+
+// case: graph/test_create_file
+#[test]
+fn every_form_names_the_nodes_and_marks_what_they_are() {
+    let graph = Graph::new();
+    let one = graph.source::<u32>().named("source1");
+    let two = graph.source::<u32>().named("source2");
+    let sums = one.zip(&two).map(|(a, b)| a + b).named("add");
+    sums.accumulate(1, |a, b| a * b).named("mul").sink(drop);
+    let topology = graph.topology();
+    for picture in [topology.to_dot(), topology.to_mermaid(), topology.to_svg()] {
+        for title in [
+            "source1",
+            "source2",
+            "zip",
+            "map",
+            "add",
+            "mul",
+            "accumulate",
+            "sink",
+        ] {
+            assert!(picture.contains(title), "{title} is missing in {picture}");
+        }
+    }
+    let dot = topology.to_dot();
+    for shape in [
+        "shape=box",
+        "shape=invhouse",
+        "shape=hexagon",
+        "shape=house",
+    ] {
+        assert!(dot.contains(shape), "{shape} is missing in {dot}");
+    }
+}
+
+// case: graph/test_cleantext
 #[test]
 fn names_are_escaped_in_every_form() {
     let graph = Graph::new();
