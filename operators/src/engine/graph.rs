@@ -49,7 +49,7 @@ pub(crate) struct Core {
     pub(crate) state: Mutex<Cx>,
     pub(crate) inbox: Arc<Inbox>,
     topology: Arc<Mutex<Topology>>,
-    pub(crate) wakeups: Arc<super::context::Wakeups>,
+    pub(crate) wakeups: Arc<super::waking::Wakeups>,
     cells: QCellOwnerID,
     next_id: AtomicU32,
 }
@@ -221,7 +221,7 @@ impl Graph {
         true
     }
 
-    /// See [`Wakeups::listen`](super::context::Wakeups::listen).
+    /// See [`Wakeups::listen`](super::waking::Wakeups::listen).
     pub(crate) fn listen(&self, id: NodeId, waker: &Waker) {
         self.core.wakeups.listen(id, waker);
     }

@@ -3,14 +3,18 @@
 //! Users of flows need nothing of this; those who write operators in this crate start at
 //! [`push`](self::Push) and the file of `map`.
 
+mod broadcast;
 mod cell;
 mod census;
 mod clock;
 mod context;
+mod doors;
 mod drive;
 mod emit_all;
 mod emitter;
+mod ending;
 mod error;
+mod fault;
 mod fifo;
 mod fork;
 mod graph;
@@ -20,8 +24,10 @@ mod inbox;
 mod inlet;
 mod line;
 mod lineage;
+mod node;
 mod park;
 mod plan;
+mod present;
 mod pressure;
 mod push;
 mod shared;
@@ -30,6 +36,7 @@ mod source;
 mod source_sink;
 mod thread;
 mod topology;
+mod waking;
 mod way;
 mod workers;
 
@@ -54,11 +61,12 @@ pub use workers::WorkerPanicked;
 
 pub(crate) use cell::{Cell, Entry, Node, Port};
 pub(crate) use clock::{Alarm, Clock};
-pub(crate) use context::NodeState;
+
 pub(crate) use emit_all::BATCH;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use fork::Fork;
 pub(crate) use in_flight::{Done, Limits};
 pub(crate) use inlet::SourceCell;
+pub(crate) use node::NodeState;
 pub(crate) use pressure::Pressure;
 pub(crate) use workers::Workers;

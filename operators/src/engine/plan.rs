@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cell::{Cell, Node, Station};
-use super::context::{Cx, NodeState};
+use super::context::Cx;
 use super::fork::{BranchId, Mail};
 use super::graph::Graph;
 use super::inlet::Inlet;
+use super::node::NodeState;
 use super::push::{Push, Tail};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
 

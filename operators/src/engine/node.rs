@@ -1,0 +1,106 @@
+//! The node table: what the graph knows of each node, and what it counts there.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::cell::Station;
+use super::census::{Counts, Loss};
+use super::clock::Time;
+use super::context::Cx;
+use super::inlet::{Inlet, bits};
+use super::lineage::Lost;
+use super::topology::{Label, NodeId, Role};
+use super::waking::NodeWaker;
+
+/// What the graph knows of one node.
+pub(crate) struct NodeState {
+    pub(crate) label: Arc<Label>,
+    pub(crate) role: Role,
+    pub(crate) counts: Counts,
+    pub(crate) blocked_since: Option<Time>,
+    pub(crate) station: Option<Arc<dyn Station>>,
+    pub(crate) inlet: Option<Arc<dyn Inlet>>,
+    pub(crate) waker: Option<Arc<NodeWaker>>,
+    /// How many holders downstream make this origin wait.
+    pub(crate) gate: u32,
+    /// An end that has not seen its close.
+    pub(crate) open: bool,
+    /// A fork that has passed its close on.
+    pub(crate) closed: bool,
+    /// Whether the node shows in snapshots.
+    pub(crate) counted: bool,
+    /// What the node holds moves only when more elements come, or somebody outside of the graph
+    /// takes it, and not with time.
+    pub(crate) rests: bool,
+    pub(super) ready: bool,
+    pub(super) visited: u32,
+}
+
+impl NodeState {
+    pub(crate) fn new(label: Arc<Label>, role: Role) -> NodeState {
+        NodeState {
+            label,
+            role,
+            counts: Counts::default(),
+            blocked_since: None,
+            station: None,
+            inlet: None,
+            waker: None,
+            gate: 0,
+            open: role == Role::End,
+            closed: false,
+            counted: role != Role::Operator,
+            rests: matches!(role, Role::Join | Role::OrderedJoin),
+            ready: false,
+            visited: 0,
+        }
+    }
+
+    /// Whether elements enter the graph here: a source that is open, or a pump that has not ended.
+    pub(crate) fn begins(&self) -> bool {
+        match &self.inlet {
+            Some(inlet) => inlet.state().load(Ordering::Relaxed) & bits::CLOSED == 0,
+            None => self.role == Role::Source && self.station.is_some(),
+        }
+    }
+
+    /// Whether the node may push without being pushed into: it begins, or it holds for a time.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.begins() || (self.role == Role::Operator && self.station.is_some())
+    }
+}
+
+impl Cx {
+    pub(crate) fn node(&mut self, id: NodeId) -> Option<&mut NodeState> {
+        self.nodes.get_mut(id.index())?.as_mut()
+    }
+
+    /// The counts of a node, to count something: from then on it is in snapshots.
+    pub(crate) fn counts(&mut self, id: NodeId) -> Option<&mut Counts> {
+        self.node(id).map(|node| {
+            node.counted = true;
+            &mut node.counts
+        })
+    }
+
+    /// Counts elements that an operator discards other than by the user's predicate.
+    pub(crate) fn lose(&mut self, id: NodeId, loss: Loss, count: usize) {
+        if let Some(counts) = self.counts(id) {
+            counts.lose(loss, count as u64);
+        }
+    }
+
+    /// As [`lose`](Cx::lose), of the element under way: its lineage fails.
+    pub(crate) fn lose_current(&mut self, id: NodeId, loss: Loss) {
+        self.token.fail(Lost::Discarded);
+        self.lose(id, loss, 1);
+    }
+
+    /// A node's turn in a census.
+    pub(crate) fn take_census(&mut self, id: NodeId, write: impl FnOnce(&mut NodeState)) {
+        if let Some(node) = self.node(id) {
+            node.counted = true;
+            write(node);
+        }
+    }
+}
