@@ -46,7 +46,7 @@ pub struct Cx {
     pub(crate) nodes: Vec<Option<NodeState>>,
     pub(crate) mail: HashMap<NodeId, Vec<Mail>>,
     pub(crate) ready: VecDeque<NodeId>,
-    /// Sources whose gate opened and which have elements parked.
+    /// Sources that need not wait any more, and may have elements parked.
     pub(crate) reopened: Vec<Arc<dyn Inlet>>,
     /// To be called once the lock is released.
     pub(crate) wakes: Vec<Waker>,

@@ -8,9 +8,9 @@ use super::inlet::{Inlet, bits};
 use super::topology::NodeId;
 
 impl Cx {
-    pub(crate) fn close_gate(&mut self, origin: NodeId) {
+    pub(crate) fn hold_back(&mut self, origin: NodeId) {
         if let Some(node) = self.node(origin) {
-            node.gate += 1;
+            node.waits_for += 1;
             if let Some(inlet) = &node.inlet {
                 inlet.state().fetch_or(bits::FULL, Ordering::Relaxed);
                 // Who holds the lock for many elements must look at the state again.
@@ -19,12 +19,12 @@ impl Cx {
         }
     }
 
-    pub(crate) fn open_gate(&mut self, origin: NodeId) {
+    pub(crate) fn let_on(&mut self, origin: NodeId) {
         let Some(node) = self.node(origin) else {
             return;
         };
-        node.gate = node.gate.saturating_sub(1);
-        if node.gate > 0 {
+        node.waits_for = node.waits_for.saturating_sub(1);
+        if node.waits_for > 0 {
             return;
         }
         match node.inlet.clone() {
@@ -39,7 +39,7 @@ impl Cx {
     /// Whether a holder downstream makes this origin wait.
     #[inline]
     pub(crate) fn gated(&mut self, origin: NodeId) -> bool {
-        self.node(origin).is_some_and(|node| node.gate > 0)
+        self.node(origin).is_some_and(|node| node.waits_for > 0)
     }
 
     /// Whether a failure stopped the graph.

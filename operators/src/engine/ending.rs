@@ -73,7 +73,7 @@ impl Cx {
             .flatten()
             .map(|node| {
                 node.open = false;
-                node.gate = 0;
+                node.waits_for = 0;
                 (node.inlet.clone(), node.station.take())
             })
             .collect();

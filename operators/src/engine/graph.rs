@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::context::Cx;
 use super::error::{GraphError, OnError};
 use super::head::Pipe;
-use super::inbox::{self, Entry, Held, Inbox};
+use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
 use super::lineage::{Lost, Token};
 use super::push::Signal;
@@ -59,7 +59,7 @@ pub(crate) struct Core {
 #[must_use = "dropping it loses wake-ups"]
 pub(super) struct Entered<'a> {
     pub(super) guard: MutexGuard<'a, Cx>,
-    pub(super) held: Held<'a>,
+    pub(super) inside: Inside<'a>,
     pub(super) core: &'a Core,
 }
 
@@ -186,7 +186,7 @@ impl Graph {
         if std::thread::panicking() {
             self.core.wakeups.driver.wake();
             self.core.wakeups.wake_listeners();
-        } else if inbox::holding() {
+        } else if inbox::is_inside() {
             inbox::owe_visit(&self.core);
         } else {
             self.core.visit();
@@ -196,7 +196,7 @@ impl Graph {
     /// As [`change`](Graph::change), without waiting for the lock: where somebody holds the graph, it
     /// may be left to them, to the driver, or to the task that `waker` wakes.
     pub(crate) fn change_soon(&self, change: impl FnOnce(&mut Cx) + Send + 'static, waker: &Waker) {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.change(change);
         }
         self.core.inbox.leave(Entry::Task(Box::new(change)));
@@ -212,7 +212,7 @@ impl Graph {
         if !self.core.inbox.is_flagged() {
             return true;
         }
-        if inbox::holding() {
+        if inbox::is_inside() {
             inbox::owe_visit(&self.core);
         } else if !self.core.try_visit() {
             self.core.wakeups.driver.wake();
@@ -247,14 +247,14 @@ impl std::fmt::Debug for Graph {
 impl Core {
     /// Takes the lock; a thread that is inside a graph does not wait for it.
     pub(super) fn enter(&self) -> Result<Entered<'_>, GraphError> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.try_enter();
         }
-        let held = Held::enter(self);
+        let inside = Inside::enter(self);
         match self.state.lock() {
             Ok(guard) => Ok(Entered {
                 guard,
-                held,
+                inside,
                 core: self,
             }),
             Err(_) => Err(self.found_poisoned()),
@@ -263,11 +263,11 @@ impl Core {
 
     /// As [`enter`](Core::enter), where nobody is to wait: `Inside` if somebody holds the graph.
     pub(super) fn try_enter(&self) -> Result<Entered<'_>, GraphError> {
-        let held = Held::enter(self);
+        let inside = Inside::enter(self);
         match self.state.try_lock() {
             Ok(guard) => Ok(Entered {
                 guard,
-                held,
+                inside,
                 core: self,
             }),
             Err(TryLockError::WouldBlock) => Err(GraphError::Inside),
@@ -362,7 +362,7 @@ impl Entered<'_> {
     pub(super) fn settle_and_exit(self) {
         let Entered {
             mut guard,
-            held,
+            inside,
             core,
         } = self;
         core.settle(&mut guard);
@@ -372,7 +372,7 @@ impl Entered<'_> {
             .flatten();
         let dead = std::mem::take(&mut guard.graves);
         drop(guard);
-        held.leave();
+        inside.exit();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
         // Last, and without the lock: what closures captured may do anything when it is dropped.
         drop(dead);

@@ -64,7 +64,7 @@ pub(crate) trait Inlet: Send + Sync {
     fn state(&self) -> &AtomicU8;
     /// Pushes the next waiting element, or parks it where the source is full.
     fn run_one(&self, cx: &mut Cx);
-    /// The source's gate opened: parked elements go first, then senders are woken.
+    /// The source need not wait any more: parked elements go first, then senders are woken.
     fn resume(&self, cx: &mut Cx);
     /// Closes, once nothing is parked.
     fn finish(&self, cx: &mut Cx);

@@ -56,13 +56,13 @@ impl<'a, T> InLine<'a, T> {
 
 impl<T> Drop for InLine<'_, T> {
     fn drop(&mut self) {
-        self.way.leave_line(self.place);
+        self.way.quit_line(self.place);
     }
 }
 
 impl<T> Way<T> {
     /// Whoever gives up takes their waker along, or a stalled source would gather them without bound.
-    pub(super) fn leave_line(&self, place: Place) {
+    pub(super) fn quit_line(&self, place: Place) {
         let Some(place) = place else { return };
         let waker = match self.cell.senders.lock() {
             Ok(mut line) => line.remove(place),

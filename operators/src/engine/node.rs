@@ -22,7 +22,7 @@ pub(crate) struct NodeState {
     pub(crate) inlet: Option<Arc<dyn Inlet>>,
     pub(crate) waker: Option<Arc<NodeWaker>>,
     /// How many holders downstream make this origin wait.
-    pub(crate) gate: u32,
+    pub(crate) waits_for: u32,
     /// An end that has not seen its close.
     pub(crate) open: bool,
     /// A fork that has passed its close on.
@@ -46,7 +46,7 @@ impl NodeState {
             station: None,
             inlet: None,
             waker: None,
-            gate: 0,
+            waits_for: 0,
             open: role == Role::End,
             closed: false,
             counted: role != Role::Operator,

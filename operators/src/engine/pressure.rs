@@ -25,7 +25,7 @@ impl Pressure {
         if !self.blocked.contains(&origin) {
             self.blocked.push(origin);
             self.since.get_or_insert_with(|| cx.now());
-            cx.close_gate(origin);
+            cx.hold_back(origin);
         }
     }
 
@@ -42,7 +42,7 @@ impl Pressure {
     fn release_all(&mut self, cx: &mut Cx) {
         self.since = None;
         for origin in self.blocked.drain(..) {
-            cx.open_gate(origin);
+            cx.let_on(origin);
         }
     }
 

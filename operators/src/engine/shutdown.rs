@@ -95,7 +95,7 @@ impl Graph {
     /// [`GraphError::Poisoned`], and [`GraphError::Inside`] from a closure of any graph, where
     /// waiting could be for ever.
     pub fn close(&self) -> Result<Report, GraphError> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return Err(GraphError::Inside);
         }
         self.shut(None)?;

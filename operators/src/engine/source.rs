@@ -175,7 +175,7 @@ impl<T: InGraph> Source<T> {
     /// As [`emit`](Source::emit), without `Full`; [`Inside`](EmitError::Inside) from a closure of
     /// any graph, where waiting could be for ever.
     pub fn blocking_send(&self, item: T) -> Result<(), EmitError<T>> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return Err(EmitError::Inside(item));
         }
         let mut next = Some(item);
