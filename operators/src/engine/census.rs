@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Time;
-use super::topology::{Label, NodeId};
+use super::node::NodeState;
+use super::topology::{Label, NodeId, Role};
 
 /// Why an operator discarded an element, other than by the user's own predicate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,13 +20,16 @@ pub enum Loss {
     Unpaired,
     /// Nobody was there to take it: no branch, a stream that was dropped, a join that had closed.
     Unheard,
+    /// The branch that held it was discarded.
+    Discarded,
 }
 
-const LOSSES: [Loss; 4] = [
+const LOSSES: [Loss; 5] = [
     Loss::Overflow,
     Loss::Superseded,
     Loss::Unpaired,
     Loss::Unheard,
+    Loss::Discarded,
 ];
 
 /// The counts of one node.
@@ -66,6 +70,47 @@ impl Counts {
     }
 }
 
+/// What the nodes that were disconnected, discarded or destroyed had counted: see
+/// [`Branch`](crate::Branch).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Gone {
+    /// How many nodes that is.
+    pub nodes: u64,
+    /// Elements that entered by sources, streams and iterators among them.
+    pub accepted: u64,
+    /// Elements that reached ends among them.
+    pub delivered: u64,
+    /// What failed and was lost there. Nothing is held.
+    pub counts: Counts,
+    /// Elements that went from one part of the graph to another by `connect`.
+    pub(super) inside: u64,
+}
+
+impl Gone {
+    pub(super) fn add(&mut self, node: &NodeState) {
+        let counts = &node.counts;
+        self.nodes += 1;
+        match node.role {
+            Role::Source => self.accepted += counts.passed,
+            // Neither the end of an element's way, nor the beginning of another's: what it passed
+            // counts once, at the source it came by first.
+            Role::End if node.label.kind() == "connect" => {
+                self.inside += counts.passed - counts.dropped();
+            }
+            Role::End => self.delivered += counts.passed,
+            _ => {}
+        }
+        let sum = &mut self.counts;
+        sum.failed += counts.failed;
+        sum.early += counts.early;
+        sum.skipped += counts.skipped;
+        sum.expired += counts.expired;
+        for (sum, count) in sum.losses.iter_mut().zip(counts.losses) {
+            *sum += count;
+        }
+    }
+}
+
 /// One node of a [`Snapshot`].
 #[derive(Clone, Debug)]
 pub struct NodeSnapshot {
@@ -92,6 +137,8 @@ pub struct Snapshot {
     /// All nodes that count: sources, junctions, holders, ends. In the order in which elements come
     /// to them: sources first, and each node behind all that it hangs from.
     pub nodes: Vec<NodeSnapshot>,
+    /// What nodes that are gone had counted.
+    pub gone: Gone,
     /// Age of the oldest tracked element that is not done.
     pub oldest_unacknowledged: Option<Duration>,
 }
@@ -112,13 +159,15 @@ impl Snapshot {
     /// Elements discarded anywhere, other than by the user's own predicates.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.nodes.iter().map(|node| node.counts.dropped()).sum()
+        let nodes = self.nodes.iter().map(|node| node.counts.dropped());
+        nodes.sum::<u64>() + self.gone.counts.dropped()
     }
 
     /// Elements that failed anywhere.
     #[must_use]
     pub fn failed(&self) -> u64 {
-        self.nodes.iter().map(|node| node.counts.failed).sum()
+        let nodes = self.nodes.iter().map(|node| node.counts.failed);
+        nodes.sum::<u64>() + self.gone.counts.failed
     }
 
     /// Elements held anywhere.

@@ -11,11 +11,12 @@ use std::task::Waker;
 
 use qcell::QCellOwner;
 
-use super::census::Report;
+use super::census::{Gone, Report};
 use super::clock::{Clock, Time, Timers};
 use super::error::OnError;
 use super::fault::Faults;
 use super::fork::Mail;
+use super::ids::Ids;
 use super::inbox::Inbox;
 use super::inlet::Inlet;
 use super::lineage::{Token, Watch};
@@ -52,8 +53,10 @@ pub struct Cx {
     pub(crate) wakes: Vec<Waker>,
     pub(crate) wake_driver: bool,
     pub(crate) driven: bool,
-    pub(crate) has_timers: bool,
-    pub(crate) has_futures: bool,
+    /// How many runs have timers.
+    pub(crate) timed_runs: usize,
+    /// How many runs have something to poll.
+    pub(crate) polled_runs: usize,
     pub(crate) open_sources: usize,
     /// Streams and iterators that have not ended.
     pub(crate) open_pumps: usize,
@@ -69,11 +72,15 @@ pub struct Cx {
     pub(crate) last_report: Option<Report>,
     /// Pieces of a graph that was given up, to be dropped outside of the lock.
     pub(crate) graves: Vec<Box<dyn Any + Send>>,
-    /// Branches that were disconnected and drain: their ends, and the nodes that go with them.
-    pub(crate) departing: Vec<(NodeId, Arc<[NodeId]>)>,
+    /// Runs that go once their ends have closed.
+    pub(crate) departing: Vec<NodeId>,
     /// Joins at which an origin waits: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
+    /// What nodes that are gone had counted.
+    pub(crate) gone: Gone,
     pub(super) query: u32,
+    pub(super) wait_keys: u64,
+    pub(crate) ids: Arc<Ids>,
     pub(crate) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) inbox: Arc<Inbox>,
@@ -85,7 +92,7 @@ impl Cx {
         Cx {
             todo: false,
             token: Token::NONE,
-            origin: NodeId(0),
+            origin: NodeId::NONE,
             epoch: 0,
             cells,
             faults: Faults {
@@ -105,8 +112,8 @@ impl Cx {
             wakes: Vec::new(),
             wake_driver: false,
             driven: false,
-            has_timers: false,
-            has_futures: false,
+            timed_runs: 0,
+            polled_runs: 0,
             open_sources: 0,
             open_pumps: 0,
             open_ends: 0,
@@ -118,7 +125,10 @@ impl Cx {
             graves: Vec::new(),
             departing: Vec::new(),
             joins_full: Vec::new(),
+            gone: Gone::default(),
             query: 0,
+            wait_keys: 0,
+            ids: Arc::default(),
             topology: Arc::default(),
             wakeups: Arc::default(),
             inbox,

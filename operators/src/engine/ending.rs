@@ -31,29 +31,6 @@ impl Cx {
         }
     }
 
-    /// Lets go of disconnected branches that have drained: what their closures captured must not
-    /// stay for as long as the graph.
-    #[cold]
-    pub(crate) fn see_off(&mut self) {
-        let departing = std::mem::take(&mut self.departing);
-        for (end, nodes) in departing {
-            if self.node(end).is_some_and(|node| node.open) {
-                self.departing.push((end, nodes));
-                continue;
-            }
-            for id in nodes.iter() {
-                if let Some(station) = self.node(*id).and_then(|node| node.station.take()) {
-                    self.graves.push(Box::new(station));
-                }
-            }
-            if let Ok(mut topology) = self.topology.lock() {
-                topology.nodes.retain(|n| !nodes.contains(&n.label.id()));
-                let gone = |id: &NodeId| nodes.contains(id);
-                topology.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
-            }
-        }
-    }
-
     /// Tells those who wait for the end, if it has come.
     pub(crate) fn wake_waiters(&mut self) {
         if self.open_ends == 0 && self.open_sources == 0 {
@@ -73,7 +50,7 @@ impl Cx {
             .flatten()
             .map(|node| {
                 node.open = false;
-                node.waits_for = 0;
+                node.waits.clear();
                 (node.inlet.clone(), node.station.take())
             })
             .collect();

@@ -1,7 +1,6 @@
 //! A graph: one lock, one clock, and everything that hangs together.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::task::Waker;
 use std::time::Instant;
@@ -13,6 +12,7 @@ use super::clock::Clock;
 use super::context::Cx;
 use super::error::{GraphError, OnError};
 use super::head::Pipe;
+use super::ids::Ids;
 use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
 use super::lineage::{Lost, Token};
@@ -48,10 +48,10 @@ pub struct Graph {
 pub(crate) struct Core {
     pub(crate) state: Mutex<Cx>,
     pub(crate) inbox: Arc<Inbox>,
-    topology: Arc<Mutex<Topology>>,
+    pub(super) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<super::waking::Wakeups>,
     cells: QCellOwnerID,
-    next_id: AtomicU32,
+    ids: Arc<Ids>,
 }
 
 /// A thread inside a graph, with its lock. The fields are in the order in which they are to be
@@ -83,7 +83,7 @@ impl Graph {
                 topology: cx.topology.clone(),
                 wakeups: cx.wakeups.clone(),
                 cells,
-                next_id: AtomicU32::new(0),
+                ids: cx.ids.clone(),
                 state: Mutex::new(cx),
             }),
         }
@@ -158,7 +158,7 @@ impl Graph {
     }
 
     pub(crate) fn fresh_id(&self) -> NodeId {
-        NodeId(self.core.next_id.fetch_add(1, Ordering::Relaxed))
+        self.core.ids.fresh()
     }
 
     pub(crate) fn cell_owner(&self) -> QCellOwnerID {
@@ -183,6 +183,12 @@ impl Graph {
     /// then would abort the program.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Cx) + Send + 'static) {
         self.core.inbox.leave(Entry::Task(Box::new(change)));
+        self.look_in();
+    }
+
+    /// Has what was left at the graph done: at once, or when the closure that is running has
+    /// finished.
+    pub(super) fn look_in(&self) {
         if std::thread::panicking() {
             self.core.wakeups.driver.wake();
             self.core.wakeups.wake_listeners();
@@ -375,7 +381,11 @@ impl Entered<'_> {
         inside.exit();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
         // Last, and without the lock: what closures captured may do anything when it is dropped.
-        drop(dead);
+        if !dead.is_empty() {
+            drop(dead);
+            // Holders among it left word for those who waited for them.
+            inbox::look_again(core);
+        }
     }
 }
 
@@ -394,7 +404,7 @@ impl Cx {
             at,
             nodes: order
                 .iter()
-                .filter_map(|id| self.nodes.get(id.index())?.as_ref())
+                .filter_map(|id| self.nodes.get(id.index())?.as_ref().filter(|n| n.id == *id))
                 // Operators that only pass on are left out, unless something went wrong there.
                 .filter(|node| {
                     let counts = &node.counts;
@@ -409,10 +419,11 @@ impl Cx {
                     super::census::NodeSnapshot {
                         label: node.label.clone(),
                         counts,
-                        blocked_since: node.blocked_since,
+                        blocked_since: None,
                     }
                 })
                 .collect(),
+            gone: self.gone,
             oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),
         }
     }

@@ -3,6 +3,7 @@
 //! Users of flows need nothing of this; those who write operators in this crate start at
 //! [`push`](self::Push) and the file of `map`.
 
+mod branch;
 mod broadcast;
 mod cell;
 mod census;
@@ -19,6 +20,7 @@ mod fifo;
 mod fork;
 mod graph;
 mod head;
+mod ids;
 pub(crate) mod in_flight;
 mod inbox;
 mod inlet;
@@ -30,17 +32,20 @@ mod plan;
 mod present;
 mod pressure;
 mod push;
+mod runs;
 mod shared;
 mod shutdown;
 mod source;
 mod source_sink;
+mod surgery;
 mod thread;
 mod topology;
 mod waking;
 mod way;
 mod workers;
 
-pub use census::{Counts, Loss, NodeSnapshot, Report, Snapshot};
+pub use branch::{Branch, Junction, MoveError};
+pub use census::{Counts, Gone, Loss, NodeSnapshot, Report, Snapshot};
 pub use clock::Time;
 pub use context::Cx;
 pub use drive::{Driving, Manual, Turn};
@@ -50,7 +55,7 @@ pub use graph::Graph;
 pub use head::{Head, Pipe};
 pub use inlet::INBOX_CAPACITY;
 pub use lineage::{Lost, Outcome, Receipt, Token};
-pub use plan::{Branch, Plan};
+pub use plan::Plan;
 pub use push::{Push, Signal, Tail};
 pub use shared::Shared;
 pub use source::{Source, WeakSource};

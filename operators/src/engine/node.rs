@@ -3,26 +3,30 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use super::cell::Station;
 use super::census::{Counts, Loss};
-use super::clock::Time;
 use super::context::Cx;
 use super::inlet::{Inlet, bits};
 use super::lineage::Lost;
+use super::pressure::{Blocked, WaitKey};
 use super::topology::{Label, NodeId, Role};
 use super::waking::NodeWaker;
 
 /// What the graph knows of one node.
 pub(crate) struct NodeState {
+    pub(crate) id: NodeId,
     pub(crate) label: Arc<Label>,
     pub(crate) role: Role,
     pub(crate) counts: Counts,
-    pub(crate) blocked_since: Option<Time>,
+    /// Who waits for it, as its last census says.
+    pub(crate) blocked_since: Option<Blocked>,
     pub(crate) station: Option<Arc<dyn Station>>,
     pub(crate) inlet: Option<Arc<dyn Inlet>>,
     pub(crate) waker: Option<Arc<NodeWaker>>,
-    /// How many holders downstream make this origin wait.
-    pub(crate) waits_for: u32,
+    /// The holders downstream that make this origin wait.
+    pub(super) waits: SmallVec<[WaitKey; 2]>,
     /// An end that has not seen its close.
     pub(crate) open: bool,
     /// A fork that has passed its close on.
@@ -39,6 +43,7 @@ pub(crate) struct NodeState {
 impl NodeState {
     pub(crate) fn new(label: Arc<Label>, role: Role) -> NodeState {
         NodeState {
+            id: label.id(),
             label,
             role,
             counts: Counts::default(),
@@ -46,7 +51,7 @@ impl NodeState {
             station: None,
             inlet: None,
             waker: None,
-            waits_for: 0,
+            waits: SmallVec::new(),
             open: role == Role::End,
             closed: false,
             counted: role != Role::Operator,
@@ -64,6 +69,11 @@ impl NodeState {
         }
     }
 
+    /// How many holders downstream make this origin wait.
+    pub(crate) fn waits_for(&self) -> u32 {
+        self.waits.len() as u32
+    }
+
     /// Whether the node may push without being pushed into: it begins, or it holds for a time.
     pub(crate) fn may_begin(&self) -> bool {
         self.begins() || (self.role == Role::Operator && self.station.is_some())
@@ -71,16 +81,32 @@ impl NodeState {
 }
 
 impl Cx {
-    pub(crate) fn node(&mut self, id: NodeId) -> Option<&mut NodeState> {
-        self.nodes.get_mut(id.index())?.as_mut()
+    /// Puts a node into the table, at its place.
+    pub(crate) fn add_node(&mut self, node: NodeState) {
+        let at = node.id.index();
+        if self.nodes.len() <= at {
+            self.nodes.resize_with(at + 1, || None);
+        }
+        self.nodes[at] = Some(node);
     }
 
-    /// The counts of a node, to count something: from then on it is in snapshots.
+    pub(crate) fn node(&mut self, id: NodeId) -> Option<&mut NodeState> {
+        self.nodes
+            .get_mut(id.index())?
+            .as_mut()
+            .filter(|node| node.id == id)
+    }
+
+    /// The counts of a node, to count something: from then on it is in snapshots. Of a node that is
+    /// gone, those of all that are.
     pub(crate) fn counts(&mut self, id: NodeId) -> Option<&mut Counts> {
-        self.node(id).map(|node| {
-            node.counted = true;
-            &mut node.counts
-        })
+        match self.nodes.get_mut(id.index()) {
+            Some(Some(node)) if node.id == id => {
+                node.counted = true;
+                Some(&mut node.counts)
+            }
+            _ => Some(&mut self.gone.counts),
+        }
     }
 
     /// Counts elements that an operator discards other than by the user's predicate.

@@ -64,7 +64,7 @@ impl Cx {
     /// Whether nobody drives, since the elements bring the time along: then they also bring those
     /// along who waited for room downstream.
     pub(crate) fn is_led_alone(&self) -> bool {
-        !self.driven && !self.has_futures && matches!(self.clock, Clock::Led(_))
+        !self.driven && self.polled_runs == 0 && matches!(self.clock, Clock::Led(_))
     }
 
     /// Fires all deadlines up to `now`, each at its own moment.

@@ -156,7 +156,7 @@ impl Graph {
             let mut entered = self.core().enter()?;
             let cx = &mut *entered.guard;
             self.core().settle(cx);
-            let needs = cx.has_futures || cx.has_timers;
+            let needs = cx.polled_runs + cx.timed_runs > 0;
             // Nobody else turns a graph that is driven by hand, or by nobody: what was started
             // inside is to come to an end here.
             let turn = if matches!(cx.clock, Clock::Virtual(_)) || !(cx.driven || needs) {
@@ -222,12 +222,9 @@ impl Cx {
 
     fn install_deadline(&mut self, label: Arc<Label>, cell: Cell<Deadline>, at: Time) {
         let id: NodeId = label.id();
-        if self.nodes.len() <= id.index() {
-            self.nodes.resize_with(id.index() + 1, || None);
-        }
         let mut node = NodeState::new(label, Role::Operator);
         node.station = Some(Arc::new(cell));
-        self.nodes[id.index()] = Some(node);
+        self.add_node(node);
         self.set_timer(id, at);
     }
 
@@ -262,7 +259,9 @@ impl Cx {
             return report.clone();
         }
         let snapshot = self.snapshot();
-        let (mut accepted, mut delivered, mut inside) = (0, 0, 0);
+        let gone = snapshot.gone;
+        let (mut accepted, mut delivered, mut inside) =
+            (gone.accepted, gone.delivered, gone.inside);
         for node in &snapshot.nodes {
             let role = self.node(node.label().id()).map(|node| node.role);
             match role {

@@ -6,13 +6,26 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
+use super::runs::RunRecord;
+
 /// Identifies a node within its graph.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct NodeId(pub(crate) u32);
+pub struct NodeId {
+    /// Counts the nodes of a graph, so that identities sort by age and none comes twice.
+    pub(super) serial: u32,
+    /// The place in the node table, which a later node may have again.
+    pub(super) slot: u32,
+}
 
 impl NodeId {
+    /// Stands for nobody.
+    pub(super) const NONE: NodeId = NodeId {
+        serial: u32::MAX,
+        slot: u32::MAX,
+    };
+
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        self.slot as usize
     }
 }
 
@@ -93,10 +106,25 @@ impl Label {
 }
 
 /// The graph's nodes and edges, as they were when it was asked for.
-#[derive(Clone, Debug, Default)]
+///
+/// A change shows here as soon as the call that makes it returns, also where the graph comes to it
+/// later.
+#[derive(Debug, Default)]
 pub struct Topology {
     pub(crate) nodes: Vec<TopologyNode>,
     pub(crate) edges: Vec<Edge>,
+    /// By their ends. Only the graph's own copy has them.
+    pub(super) runs: HashMap<NodeId, RunRecord>,
+}
+
+impl Clone for Topology {
+    fn clone(&self) -> Self {
+        Topology {
+            nodes: self.nodes.clone(),
+            edges: self.edges.clone(),
+            runs: HashMap::new(),
+        }
+    }
 }
 
 /// One node of a [`Topology`].
@@ -163,6 +191,24 @@ impl Topology {
         &self.edges
     }
 
+    /// The nodes that elements come to `node` from, without others between.
+    pub fn upstreams(&self, node: NodeId) -> impl Iterator<Item = &TopologyNode> {
+        let from = move |other: &TopologyNode| {
+            let edge = |e: &Edge| e.to == node && e.from == other.label.id();
+            self.edges.iter().any(edge)
+        };
+        self.nodes.iter().filter(move |other| from(other))
+    }
+
+    /// The nodes that elements go to from `node`, without others between.
+    pub fn downstreams(&self, node: NodeId) -> impl Iterator<Item = &TopologyNode> {
+        let to = move |other: &TopologyNode| {
+            let edge = |e: &Edge| e.from == node && e.to == other.label.id();
+            self.edges.iter().any(edge)
+        };
+        self.nodes.iter().filter(move |other| to(other))
+    }
+
     /// The graph in the DOT language of Graphviz.
     ///
     /// ```
@@ -193,12 +239,15 @@ impl Topology {
             };
             dot.push_str(&format!(
                 "  n{} [shape={shape}, label={label:?}];\n",
-                node.label.id().0
+                node.label.id().serial
             ));
         }
         for edge in &self.edges {
             let style = if edge.feedback { " [style=dashed]" } else { "" };
-            dot.push_str(&format!("  n{} -> n{}{style};\n", edge.from.0, edge.to.0));
+            dot.push_str(&format!(
+                "  n{} -> n{}{style};\n",
+                edge.from.serial, edge.to.serial
+            ));
         }
         dot.push_str("}\n");
         dot
@@ -289,6 +338,11 @@ impl Topology {
 
     /// Whether elements that pass `from` can come to `to`.
     pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
+        self.search(from, to, |_| true)
+    }
+
+    /// Whether edges that `crosses` lets pass lead from one to the other.
+    pub(super) fn search(&self, from: NodeId, to: NodeId, crosses: impl Fn(&Edge) -> bool) -> bool {
         let mut seen = HashSet::new();
         let mut open = vec![from];
         while let Some(node) = open.pop() {
@@ -296,7 +350,8 @@ impl Topology {
                 return true;
             }
             if seen.insert(node) {
-                open.extend(self.outgoing(node).map(|edge| edge.to));
+                let on = self.outgoing(node).filter(|edge| crosses(edge));
+                open.extend(on.map(|edge| edge.to));
             }
         }
         false
