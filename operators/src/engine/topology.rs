@@ -113,6 +113,8 @@ impl Label {
 pub struct Topology {
     pub(crate) nodes: Vec<TopologyNode>,
     pub(crate) edges: Vec<Edge>,
+    /// What pictures tell of the nodes beside their names.
+    pub(crate) figures: HashMap<NodeId, Vec<String>>,
     /// By their ends. Only the graph's own copy has them.
     pub(super) runs: HashMap<NodeId, RunRecord>,
 }
@@ -122,6 +124,7 @@ impl Clone for Topology {
         Topology {
             nodes: self.nodes.clone(),
             edges: self.edges.clone(),
+            figures: self.figures.clone(),
             runs: HashMap::new(),
         }
     }
@@ -207,50 +210,6 @@ impl Topology {
             self.edges.iter().any(edge)
         };
         self.nodes.iter().filter(move |other| to(other))
-    }
-
-    /// The graph in the DOT language of Graphviz.
-    ///
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// let graph = Graph::new();
-    /// let numbers = graph.source::<u32>();
-    /// numbers.map(|x| x + 1).named("next").sink(drop);
-    /// let dot = graph.topology().to_dot();
-    /// assert!(dot.starts_with("digraph headwater {"));
-    /// assert!(dot.contains("next"));
-    /// ```
-    #[must_use]
-    pub fn to_dot(&self) -> String {
-        let mut dot = String::from("digraph headwater {\n  rankdir=LR;\n");
-        for node in &self.nodes {
-            let shape = match node.role {
-                Role::Source => "invhouse",
-                Role::Operator => "box",
-                Role::Shared => "circle",
-                Role::Join | Role::OrderedJoin => "triangle",
-                Role::End => "house",
-            };
-            let label = match node.label.name() {
-                Some(name) => format!("{name}\n{}", node.label.kind()),
-                None => node.label.kind().to_owned(),
-            };
-            dot.push_str(&format!(
-                "  n{} [shape={shape}, label={label:?}];\n",
-                node.label.id().serial
-            ));
-        }
-        for edge in &self.edges {
-            let style = if edge.feedback { " [style=dashed]" } else { "" };
-            dot.push_str(&format!(
-                "  n{} -> n{}{style};\n",
-                edge.from.serial, edge.to.serial
-            ));
-        }
-        dot.push_str("}\n");
-        dot
     }
 
     /// Whether whole batches may cross a fork one branch after the other: not if two branches meet
