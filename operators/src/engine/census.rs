@@ -1,12 +1,10 @@
 //! What a graph counts: per junction, holder and end, never per hop.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::clock::Time;
 use super::node::NodeState;
-use super::topology::{Label, NodeId, Role};
+use super::snapshot::Snapshot;
+use super::topology::Role;
 
 /// Why an operator discarded an element, other than by the user's own predicate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +22,7 @@ pub enum Loss {
     Discarded,
 }
 
-const LOSSES: [Loss; 5] = [
+pub(super) const LOSSES: [Loss; 5] = [
     Loss::Overflow,
     Loss::Superseded,
     Loss::Unpaired,
@@ -108,123 +106,6 @@ impl Gone {
         for (sum, count) in sum.losses.iter_mut().zip(counts.losses) {
             *sum += count;
         }
-    }
-}
-
-/// One node of a [`Snapshot`].
-#[derive(Clone, Debug)]
-pub struct NodeSnapshot {
-    pub(crate) label: Arc<Label>,
-    /// What it counted.
-    pub counts: Counts,
-    /// Since when an origin waits for this node, on the graph's clock.
-    pub blocked_since: Option<Time>,
-}
-
-impl NodeSnapshot {
-    /// Kind, name and place of the node.
-    #[must_use]
-    pub fn label(&self) -> &Label {
-        &self.label
-    }
-}
-
-/// What a graph held and had counted at one moment. Printed, it answers "why is it stuck?".
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The moment, on the graph's clock.
-    pub at: Time,
-    /// All nodes that count: sources, junctions, holders, ends. In the order in which elements come
-    /// to them: sources first, and each node behind all that it hangs from.
-    pub nodes: Vec<NodeSnapshot>,
-    /// What nodes that are gone had counted.
-    pub gone: Gone,
-    /// Age of the oldest tracked element that is not done.
-    pub oldest_unacknowledged: Option<Duration>,
-}
-
-impl Snapshot {
-    /// The node with this identity.
-    #[must_use]
-    pub fn node(&self, id: NodeId) -> Option<&NodeSnapshot> {
-        self.nodes.iter().find(|node| node.label.id() == id)
-    }
-
-    /// The first node whose name, or kind where it has none, is `title`.
-    #[must_use]
-    pub fn named(&self, title: &str) -> Option<&NodeSnapshot> {
-        self.nodes.iter().find(|node| node.label.title() == title)
-    }
-
-    /// Elements discarded anywhere, other than by the user's own predicates.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        let nodes = self.nodes.iter().map(|node| node.counts.dropped());
-        nodes.sum::<u64>() + self.gone.counts.dropped()
-    }
-
-    /// Elements that failed anywhere.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        let nodes = self.nodes.iter().map(|node| node.counts.failed);
-        nodes.sum::<u64>() + self.gone.counts.failed
-    }
-
-    /// Elements held anywhere.
-    #[must_use]
-    pub fn held(&self) -> u64 {
-        self.nodes.iter().map(|node| node.counts.held).sum()
-    }
-}
-
-impl fmt::Display for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<24} {:>12} {:>15} {:>8} {:>8}  note",
-            "node", "passed", "held", "failed", "dropped"
-        )?;
-        for node in &self.nodes {
-            let counts = &node.counts;
-            let title = match node.label.name() {
-                Some(name) => format!("{name} ({})", node.label.kind()),
-                None => node.label.kind().to_owned(),
-            };
-            let held = match counts.capacity {
-                0 => counts.held.to_string(),
-                capacity => format!("{} of {capacity}", counts.held),
-            };
-            let mut notes = Vec::new();
-            for loss in LOSSES {
-                if counts.lost(loss) > 0 {
-                    notes.push(format!("{} {loss:?}", counts.lost(loss)).to_lowercase());
-                }
-            }
-            for (count, what) in [
-                (counts.early, "early"),
-                (counts.skipped, "skipped"),
-                (counts.expired, "expired"),
-            ] {
-                if count > 0 {
-                    notes.push(format!("{count} {what}"));
-                }
-            }
-            if let Some(since) = node.blocked_since {
-                notes.push(format!("full for {:.1?}", self.at - since));
-            }
-            let row = format!(
-                "{title:<24} {:>12} {held:>15} {:>8} {:>8}  {}",
-                counts.passed,
-                counts.failed,
-                counts.dropped(),
-                notes.join(", ")
-            );
-            writeln!(f, "{}", row.trim_end())?;
-        }
-        if let Some(age) = self.oldest_unacknowledged {
-            writeln!(f, "oldest unacknowledged element: {age:.1?}")?;
-        }
-        Ok(())
     }
 }
 

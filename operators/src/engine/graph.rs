@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use qcell::{QCellOwner, QCellOwnerID};
 
-use super::census::Snapshot;
 use super::clock::Clock;
 use super::context::Cx;
 use super::error::{GraphError, OnError};
@@ -15,8 +14,8 @@ use super::head::Pipe;
 use super::ids::Ids;
 use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
-use super::lineage::{Lost, Token};
-use super::push::Signal;
+use super::lineage::Lost;
+use super::snapshot::Snapshot;
 use super::source::Source;
 use super::topology::{NodeId, Topology};
 use crate::InGraph;
@@ -386,54 +385,5 @@ impl Entered<'_> {
             // Holders among it left word for those who waited for them.
             inbox::look_again(core);
         }
-    }
-}
-
-impl Cx {
-    pub(crate) fn snapshot(&mut self) -> Snapshot {
-        self.broadcast(Signal::Census);
-        let at = self.clock.read();
-        while self.tracked.front().is_some_and(|(w, _)| !w.is_alive()) {
-            self.tracked.pop_front();
-        }
-        let order = match self.topology.lock() {
-            Ok(topology) => topology.in_flow_order(),
-            Err(_) => Vec::new(),
-        };
-        Snapshot {
-            at,
-            nodes: order
-                .iter()
-                .filter_map(|id| self.nodes.get(id.index())?.as_ref().filter(|n| n.id == *id))
-                // Operators that only pass on are left out, unless something went wrong there.
-                .filter(|node| {
-                    let counts = &node.counts;
-                    node.counted || counts.failed > 0 || counts.dropped() > 0
-                })
-                .map(|node| {
-                    let mut counts = node.counts;
-                    if let Some(inlet) = &node.inlet {
-                        // What was accepted and waits for the graph is held by its source.
-                        counts.held = inlet.waiting() as u64;
-                    }
-                    super::census::NodeSnapshot {
-                        label: node.label.clone(),
-                        counts,
-                        blocked_since: None,
-                    }
-                })
-                .collect(),
-            gone: self.gone,
-            oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),
-        }
-    }
-
-    /// Remembers when a tracked element came in.
-    pub(crate) fn track(&mut self, token: &Token) {
-        let now = self.now();
-        if self.tracked.len() == self.tracked.capacity() {
-            self.tracked.retain(|(watch, _)| watch.is_alive());
-        }
-        self.tracked.push_back((token.watch(), now));
     }
 }

@@ -77,6 +77,8 @@ pub(crate) trait Inlet: Send + Sync {
     fn waiting(&self) -> usize;
     /// Who waits for room in the queue.
     fn crowd(&self) -> Option<Blocked>;
+    /// How many wait for room.
+    fn senders(&self) -> usize;
     /// Gathers the wakers of those who wait for room.
     fn take_senders(&self, wakes: &mut Vec<Waker>);
     /// The graph is given up, as it is poisoned or out of time: what waits is lost and nobody waits
@@ -302,6 +304,10 @@ impl<T: InGraph> Inlet for SourceCell<T> {
 
     fn waiting(&self) -> usize {
         self.waiting.lock().map_or(0, |waiting| waiting.len())
+    }
+
+    fn senders(&self) -> usize {
+        self.senders.lock().map_or(0, |line| line.len())
     }
 
     fn crowd(&self) -> Option<Blocked> {

@@ -33,8 +33,10 @@ mod present;
 mod pressure;
 mod push;
 mod runs;
+mod screen;
 mod shared;
 mod shutdown;
+mod snapshot;
 mod source;
 mod source_sink;
 mod surgery;
@@ -45,7 +47,7 @@ mod way;
 mod workers;
 
 pub use branch::{Branch, Junction, MoveError};
-pub use census::{Counts, Gone, Loss, NodeSnapshot, Report, Snapshot};
+pub use census::{Counts, Gone, Loss, Report};
 pub use clock::Time;
 pub use context::Cx;
 pub use drive::{Driving, Manual, Turn};
@@ -58,13 +60,14 @@ pub use lineage::{Lost, Outcome, Receipt, Token};
 pub use plan::Plan;
 pub use push::{Push, Signal, Tail};
 pub use shared::Shared;
+pub use snapshot::{JoinInput, NodeSnapshot, Snapshot, Wait};
 pub use source::{Source, WeakSource};
 pub use source_sink::SourceSink;
 pub use thread::DriverThread;
 pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 pub use workers::WorkerPanicked;
 
-pub(crate) use cell::{Cell, Entry, Node, Port};
+pub(crate) use cell::{Cell, Entry, Node, Port, PortCounts};
 pub(crate) use clock::{Alarm, Clock};
 
 pub(crate) use emit_all::BATCH;

@@ -316,6 +316,22 @@ impl Topology {
         false
     }
 
+    /// Where the elements of input `port` of `node` come from: the nearest node above that has a name,
+    /// or is not just an operator in a run.
+    pub(super) fn named_above(&self, node: NodeId, port: u32) -> Option<Arc<Label>> {
+        let mut edge = self.edges.iter().find(|e| e.to == node && e.port == port)?;
+        loop {
+            let above = self.nodes.iter().find(|n| n.label.id() == edge.from)?;
+            let on = self.edges.iter().find(|e| e.to == edge.from && !e.feedback);
+            match on {
+                Some(on) if above.label.name().is_none() && above.role == Role::Operator => {
+                    edge = on;
+                }
+                _ => return Some(above.label.clone()),
+            }
+        }
+    }
+
     /// All nodes from which elements can reach input `port` of `node`.
     pub(crate) fn feeders(&self, node: NodeId, port: u32) -> Vec<NodeId> {
         let mut found = Vec::new();
