@@ -70,6 +70,10 @@ impl Cx {
     fn deliver_mail(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.broadcast(Signal::Settle);
+        if !self.departing.is_empty() {
+            // No flow leads to what drains; but to a census it answers, down to the forks below.
+            self.broadcast(Signal::Census);
+        }
         self.todo = true;
     }
 
