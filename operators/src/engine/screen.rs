@@ -36,9 +36,9 @@ impl Snapshot {
         if self.undriven {
             all.push(self.undriven());
         }
-        let held = |label: &Label| self.node(label.id()).map(|node| held(node));
+        let held_by = |label: &Label| self.node(label.id()).map(held);
         let wait = |wait: &Wait| {
-            let held = held(&wait.holder).unwrap_or_default();
+            let held = held_by(&wait.holder).unwrap_or_default();
             let (origin, holder) = (name(&wait.origin), name(&wait.holder));
             let since = self.ago(wait.since);
             format!("{origin} waits for {holder}, which has been full for {since} ({held}).")
