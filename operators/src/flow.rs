@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::aggregate::Aggregate;
 use futures_sink::Sink;
 
-use crate::engine::{BoxError, Failure, Graph, Head, Plan, Push, Shared, Site};
+use crate::engine::{BoxError, Failure, Graph, Head, Lineage, Plan, Push, Shared, Site};
 use crate::{end, group, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
@@ -157,6 +157,33 @@ pub trait Flow: Sized {
         F: FnMut(&Self::Item) + InGraph,
     {
         shape::Inspect::new(self.into_run(), f)
+    }
+
+    /// Shows each element to `f`, and the metadata of all that it was made of.
+    #[doc(alias = "metadata")]
+    #[track_caller]
+    fn inspect_lineage<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::InspectLineage<Self::Run, F>
+    where
+        F: FnMut(&Self::Item, Lineage<'_>) + InGraph,
+    {
+        shape::InspectLineage::new(self.into_run(), f)
+    }
+
+    /// Makes something of each element and the metadata of all that it was made of.
+    #[doc(alias = "metadata")]
+    #[track_caller]
+    fn map_with_lineage<U, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::MapWithLineage<Self::Run, F>
+    where
+        U: InGraph,
+        F: FnMut(Self::Item, Lineage<'_>) -> U + InGraph,
+    {
+        shape::MapWithLineage::new(self.into_run(), f)
     }
 
     /// Folds the elements into a state that begins with `init`, and emits it after each.

@@ -55,6 +55,14 @@ impl<T: InGraph> ConnectPush<T> {
     }
 }
 
+impl<T> Drop for ConnectPush<T> {
+    fn drop(&mut self) {
+        if let (false, Some(target)) = (self.closed, self.target.upgrade()) {
+            target.lose_feed();
+        }
+    }
+}
+
 impl<T: InGraph> Push<T> for ConnectPush<T> {
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use qcell::{QCell, QCellOwnerID};
+use smallvec::SmallVec;
 use sync_wrapper::SyncWrapper;
 
+use super::clock::Time;
 use super::context::Cx;
 use super::push::{Push, Signal};
 
@@ -36,6 +38,16 @@ impl<N: Send> Cell<N> {
         debug_assert!(taken.is_none(), "a node is put back by who took it");
         // Nothing to drop, which the compiler can't know.
         std::mem::forget(taken);
+    }
+
+    /// The node, unless it is at work or was abandoned.
+    fn look<'a>(&'a self, cx: &'a mut Cx) -> Option<&'a N> {
+        self.0.rw(&mut cx.cells).get_mut().as_deref()
+    }
+
+    /// As [`take`](Cell::take), of a node that may have been abandoned.
+    pub(crate) fn try_take(&self, cx: &mut Cx) -> Option<Box<N>> {
+        self.0.rw(&mut cx.cells).get_mut().take()
     }
 
     /// Puts another node in its place; `None` where the old one was lost in a panic.
@@ -79,7 +91,20 @@ pub(crate) trait Node: Send + 'static {
 
     /// Nothing moves in the graph while an origin waits for this join: it looks whether that can end.
     fn starved(&mut self, _cx: &mut Cx) {}
+
+    /// What each input of a join holds, for those who ask why a graph is stuck.
+    fn inputs(&self) -> PortCounts {
+        PortCounts::new()
+    }
+
+    /// How many futures are under way, and since when none has finished.
+    fn in_flight(&self) -> Option<(usize, Time)> {
+        None
+    }
 }
+
+/// How many elements each input of a join holds.
+pub(crate) type PortCounts = SmallVec<[usize; 4]>;
 
 /// A node as the graph knows it.
 pub(crate) trait Station: Send + Sync {
@@ -87,6 +112,8 @@ pub(crate) trait Station: Send + Sync {
     fn poll(&self, cx: &mut Cx, waker: &Waker);
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
     fn starved(&self, cx: &mut Cx);
+    fn inputs(&self, cx: &mut Cx) -> PortCounts;
+    fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)>;
     /// Takes the node out for good, to be dropped outside of the lock: nothing enters it again.
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send>;
 }
@@ -114,6 +141,14 @@ impl<N: Node> Station for Cell<N> {
         let mut node = self.take(cx);
         node.starved(cx);
         self.put(cx, node);
+    }
+
+    fn inputs(&self, cx: &mut Cx) -> PortCounts {
+        self.look(cx).map(Node::inputs).unwrap_or_default()
+    }
+
+    fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)> {
+        self.look(cx)?.in_flight()
     }
 
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send> {

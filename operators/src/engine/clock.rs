@@ -139,6 +139,12 @@ impl Timers {
         earliest
     }
 
+    /// These nodes are gone.
+    pub(super) fn forget(&mut self, nodes: &[NodeId]) {
+        self.heap
+            .retain(|Reverse((.., node))| !nodes.contains(node));
+    }
+
     pub(crate) fn next(&self) -> Option<Time> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
     }

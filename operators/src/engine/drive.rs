@@ -126,7 +126,7 @@ impl Graph {
     /// If the graph has a driver already.
     #[track_caller]
     pub fn run(&self) -> Result<(), GraphError> {
-        if super::inbox::holding() {
+        if super::inbox::is_inside() {
             return Err(GraphError::Inside);
         }
         let start = Instant::now();

@@ -35,7 +35,7 @@ impl<T: InGraph> Way<T> {
         mut items: impl Iterator<Item = T>,
     ) -> Result<usize, EmitAllError<T>> {
         let mut tally = Tally::default();
-        if inbox::holding() {
+        if inbox::is_inside() {
             for item in items {
                 match self.emit_inside(item, Token::NONE) {
                     Ok(()) => tally.accepted += 1,

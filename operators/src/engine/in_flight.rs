@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::cell::{Entry, Node, Port};
+use super::clock::Time;
 use super::context::Cx;
 use super::error::{BoxError, Failure};
 use super::fifo::{Fifo, Slot};
@@ -140,6 +141,7 @@ pub(crate) fn build<R, F, J, U>(
         pressure: Pressure::default(),
         closing: false,
         passed: 0,
+        moved: Time::ZERO,
         next: next(&label),
         label: label.clone(),
     };
@@ -164,6 +166,8 @@ struct InFlight<T, U, F, J> {
     pressure: Pressure,
     closing: bool,
     passed: u64,
+    /// When the last future finished, or one was started where none was under way.
+    moved: Time,
     next: Tail<U>,
 }
 
@@ -360,8 +364,12 @@ where
 {
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         for turn in 1.. {
+            let idle = self.running.is_empty();
             self.start(cx);
             let finished = self.finish(waker);
+            if idle || finished {
+                self.moved = cx.now();
+            }
             self.deliver(cx);
             if self.load(cx) < self.limits.at_once {
                 self.pressure.release(cx);
@@ -378,6 +386,11 @@ where
             self.closing = false;
             self.next.signal(Signal::Close, cx);
         }
+    }
+
+    fn in_flight(&self) -> Option<(usize, Time)> {
+        let count = self.running.len();
+        (count > 0).then_some((count, self.moved))
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::latest::{Desk, Latest};
 use crate::engine::{
-    Cell, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Token,
+    Cell, Cx, Entry, Graph, Label, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Tail,
+    Token,
 };
 use crate::flow::{Flow, Forkable, InGraph, Run};
 
@@ -144,8 +145,6 @@ struct CombineNode<Slots, O> {
     next: Tail<O>,
 }
 
-impl<Slots: InGraph, O: InGraph> Node for CombineNode<Slots, O> {}
-
 /// For each arity: the number of inputs, then `flow letter, element letter, position`.
 macro_rules! combine_arity {
     ($count:literal: $($F:ident $T:ident $P:tt),+) => {
@@ -182,6 +181,13 @@ macro_rules! combine_arity {
                     plan.at_port(label, $P);
                     self.runs.$P.build(Port::<_, $P>(cell.clone()), plan);
                 )+
+            }
+        }
+
+        impl<$($T: Forkable + InGraph),+> Node for CombineNode<($(Latest<$T>,)+), ($($T,)+)> {
+            fn inputs(&self) -> PortCounts {
+                let held = [$(self.slots.$P.get().is_some()),+];
+                held.into_iter().map(usize::from).collect()
             }
         }
 

@@ -223,7 +223,7 @@ impl Gate {
         waits_here
             && cx
                 .node(feeder)
-                .is_some_and(|node| node.gate <= u32::from(blocked_here))
+                .is_some_and(|node| node.waits_for() <= u32::from(blocked_here))
     }
 
     /// With nothing left to do in the graph, an origin waits here: if none of the holders that
@@ -255,7 +255,7 @@ impl Gate {
             .nodes
             .iter()
             .flatten()
-            .filter(|node| node.blocked_since.is_some() && node.gate == 0)
+            .filter(|node| node.blocked_since.is_some() && node.waits_for() == 0)
             .map(|node| node.label.id())
             .filter(|id| *id != self.label.id())
             .collect();
@@ -264,12 +264,12 @@ impl Gate {
             let Some(node) = cx.node(feeder) else {
                 return false;
             };
-            let gate = node.gate;
+            let waits_for = node.waits_for();
             if !(node.begins() || (node.may_begin() && node.counts.held > 0)) {
                 return false;
             }
-            gate == 0
-                || (gate > blocked_here
+            waits_for == 0
+                || (waits_for > blocked_here
                     && cx.topology.lock().is_ok_and(|topology| {
                         full.iter().any(|full| topology.reaches(feeder, *full))
                     }))

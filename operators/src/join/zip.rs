@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::row::{Gate, Limit, RowCheck};
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, Push, Role, Signal, Site, Tail,
+    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Tail,
 };
 use crate::flow::{Flow, InGraph, Run};
 use crate::hold::OnFull;
@@ -208,6 +208,10 @@ macro_rules! zip_arity {
             fn starved(&mut self, cx: &mut Cx) {
                 let held = self.held();
                 self.gate.look_again(&held, cx);
+            }
+
+            fn inputs(&self) -> PortCounts {
+                self.held().into_iter().collect()
             }
         }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::row::{Gate, Limit, RowCheck};
-use crate::engine::{Cell, Cx, Fifo, Graph, Node, Plan, Push, Role, Signal, Site, Tail};
+use crate::engine::{
+    Cell, Cx, Fifo, Graph, Node, Plan, PortCounts, Push, Role, Signal, Site, Tail,
+};
 use crate::flow::{Flow, InGraph, Run};
 use crate::hold::OnFull;
 
@@ -172,6 +174,10 @@ impl<T: InGraph> Node for ZipAllNode<T> {
     fn starved(&mut self, cx: &mut Cx) {
         self.count();
         self.gate.look_again(&self.held, cx);
+    }
+
+    fn inputs(&self) -> PortCounts {
+        self.queues.iter().map(Fifo::len).collect()
     }
 }
 
