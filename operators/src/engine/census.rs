@@ -19,13 +19,16 @@ pub enum Loss {
     Unpaired,
     /// Nobody was there to take it: no branch, a stream that was dropped, a join that had closed.
     Unheard,
+    /// More came than the rate allows.
+    Excess,
 }
 
-const LOSSES: [Loss; 4] = [
+const LOSSES: [Loss; 5] = [
     Loss::Overflow,
     Loss::Superseded,
     Loss::Unpaired,
     Loss::Unheard,
+    Loss::Excess,
 ];
 
 /// The counts of one node.
