@@ -185,7 +185,8 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
             return;
         }
         let (passed, capacity) = (self.passed, self.capacity);
-        let (held, since) = (self.queue.items(), self.pressure.since());
+        // Failures, too: `run` goes on until they have had their time.
+        let (held, since) = (self.queue.len(), self.pressure.since());
         cx.take_census(self.label.id(), |node| {
             node.counts.passed = passed;
             node.counts.held = held as u64;
