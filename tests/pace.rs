@@ -665,7 +665,7 @@ fn where_much_comes_and_nothing_goes_one_element_is_held() {
 }
 
 fn even(x: u32) -> Result<u32, BoxError> {
-    if x % 2 == 0 {
+    if x.is_multiple_of(2) {
         Ok(x)
     } else {
         Err(Fell(x).into())
@@ -982,4 +982,174 @@ fn times_capacities_and_speeds_that_make_no_sense_are_refused_with_a_sentence() 
         "fast".parse::<Speed>().unwrap_err().to_string(),
         "\"fast\" is not a speed: give a number above 0, or \"max\""
     );
+}
+
+#[test]
+fn what_is_due_together_goes_in_turns_that_others_share() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let (first, second) = (order.clone(), order.clone());
+    source
+        .delay(ms(10))
+        .sink(move |_| first.lock().unwrap().push('a'));
+    source
+        .delay(ms(10))
+        .sink(move |_| second.lock().unwrap().push('b'));
+    source.emit_all(0..1000).unwrap();
+    time.advance(ms(10));
+    let order = order.lock().unwrap();
+    assert_eq!(order.len(), 2000);
+    assert!(order[..600].contains(&'b'));
+    assert!(order[1500..].contains(&'a'));
+}
+
+#[test]
+fn a_zip_that_waits_for_what_is_delayed_does_not_starve() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let pairs = source.zip(source.delay(ms(10))).capacity(2).sink_to_list();
+    source.emit(0).unwrap();
+    source.emit(1).unwrap();
+    time.advance(ms(5));
+    assert!(source.emit(2).unwrap_err().is_full());
+    time.advance(ms(5));
+    assert_eq!(pairs.take(), [(0, 0), (1, 1)]);
+    source.emit(2).unwrap();
+    source.close();
+    time.advance(ms(10));
+    assert_eq!(pairs.take(), [(2, 2)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Live, by a driver's clock, or replayed, by the data's own: the same comes out.
+    #[test]
+    fn it_is_the_same_whoever_moves_the_clock(
+        acts in acts(),
+        d in 1u64..40,
+        which in 0usize..6,
+        in_batches in any::<bool>(),
+    ) {
+        let build = move |flow: BoxedFlow| match which {
+            0 => flow.delay(ms(d)).sink_to_list(),
+            1 => flow.rate_limit(ms(d)).at_most(2).sink_to_list(),
+            2 => flow.throttle(ms(d)).sink_to_list(),
+            3 => flow.sample(ms(d)).sink_to_list(),
+            4 => flow.debounce(ms(d)).sink_to_list(),
+            _ => flow.pace(|x| Time::from_millis(u64::from(x / 2) * 9), 1.0).sink_to_list(),
+        };
+        let played = play(&acts, build);
+        let source = Source::<Timed<u32>>::new();
+        source.lead_clock(|(at, _)| Time::from_millis(*at));
+        let list = build(source.map(|(_, x)| x).boxed());
+        if in_batches {
+            source.emit_all(played.items()).unwrap();
+        } else {
+            played.items().into_iter().for_each(|item| source.emit(item).unwrap());
+        }
+        source.close();
+        let came: Vec<_> = played.came.iter().map(|(_, x)| *x).collect();
+        prop_assert_eq!(list.take(), came);
+    }
+}
+
+#[test]
+fn four_threads_lose_nothing_in_what_loses_nothing() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let source = graph.source::<u32>();
+    let delayed = source.delay(ms(1)).capacity(64).sink_to_list();
+    let limited = source
+        .rate_limit(Duration::from_micros(1))
+        .at_most(3)
+        .sink_to_list();
+    let merged = source
+        .map(|x| vec![x])
+        .conflate(|waiting, mut more| waiting.append(&mut more))
+        .sink_to_list();
+    let newest = source.latest().sink_to_list();
+    let senders: Vec<_> = (0..4)
+        .map(|thread| {
+            let source = source.clone();
+            std::thread::spawn(move || {
+                for x in 0..500 {
+                    source.blocking_send(thread * 1000 + x).unwrap();
+                }
+            })
+        })
+        .collect();
+    senders
+        .into_iter()
+        .for_each(|sender| sender.join().unwrap());
+    let report = block_on(graph.shutdown()).unwrap();
+    assert!(report.complete);
+    let all = delayed.take();
+    assert_eq!(all.len(), 2000);
+    for thread in 0..4 {
+        let own = all.iter().filter(|x| **x / 1000 == thread);
+        assert!(own.copied().eq(thread * 1000..thread * 1000 + 500));
+    }
+    assert_eq!(limited.take(), all);
+    assert_eq!(merged.take().concat(), all);
+    let newest = newest.take();
+    assert_eq!(newest.last(), all.last());
+    let lost = report.snapshot.named("latest").unwrap().counts.dropped();
+    assert_eq!(newest.len() as u64 + lost, 2000);
+    drop(driver);
+}
+
+#[test]
+fn a_closure_that_panics_on_what_waits_loses_all_of_it_and_says_so() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    source.conflate(|_, _| panic!("no")).sink(drop);
+    let waiting = source.emit_tracked(1).unwrap();
+    let emit = std::panic::AssertUnwindSafe(|| source.emit_tracked(2));
+    assert!(std::panic::catch_unwind(emit).is_err());
+    time.settle();
+    assert_eq!(waiting.outcome(), Some(Err(Lost::TornDown)));
+    assert!(matches!(source.emit(3), Err(EmitError::Poisoned(3))));
+}
+
+#[test]
+fn a_failure_of_what_waited_is_not_the_emitters() {
+    let graph = Graph::new();
+    let failed = Arc::new(AtomicUsize::new(0));
+    let count = failed.clone();
+    graph.on_error(OnError::call(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    }));
+    let source = graph.source::<u32>();
+    source.lead_clock(|x| Time::from_millis(u64::from(*x)));
+    source.delay(ms(5)).try_map(even).sink(drop);
+    source.sample(ms(10)).try_map(even).sink(drop);
+    source.debounce(ms(10)).try_map(even).sink(drop);
+    source
+        .on_idle(ms(10), || 1)
+        .filter(|x| *x == 1)
+        .try_map(even)
+        .sink(drop);
+    for x in [101, 200, 300] {
+        source.emit(x).unwrap();
+    }
+    // Of 101 three times, and of what on_idle made twice.
+    assert_eq!(failed.load(Ordering::Relaxed), 5);
+}
+
+#[test]
+fn a_branch_of_latest_that_is_taken_off_lets_the_newest_go() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source.latest().sink_to_list();
+    source.emit_all([1, 2]).unwrap();
+    list.branch().clone().disconnect();
+    source.emit(3).unwrap();
+    time.settle();
+    assert_eq!(list.take(), [2]);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::engine::{
-    Alarm, Cx, Entry, Fifo, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site, Slot,
-    Tail, Time, Token,
+    Alarm, Clock, Cx, Entry, Fifo, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site,
+    Slot, Tail, Time, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -144,12 +144,18 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
         self.arm(cx);
     }
 
+    /// Sees to it that what stands in front goes at its time.
     fn arm(&mut self, cx: &mut Cx) {
+        let id = self.label.id();
         // While somebody downstream is full, room is waited for, and not a moment.
-        if !cx.gated(self.label.id())
+        if !cx.gated(id)
             && let Some(at) = self.front()
         {
-            self.alarm.set(self.label.id(), at, cx);
+            if at > cx.now() {
+                self.alarm.set(id, at, cx);
+            } else {
+                cx.wake(id);
+            }
         }
     }
 
@@ -158,7 +164,9 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
         let (id, now) = (self.label.id(), cx.now());
         // Where an element brought the time along, these failures are not its own.
         let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-        for _ in 0..TURN {
+        // Time that the data lead does not go on by itself: all that is due goes before it moves.
+        let led = matches!(cx.clock, Clock::Led(_));
+        for _ in 0..if led { usize::MAX } else { TURN } {
             if cx.gated(id) || self.front().is_none_or(|at| at > now) {
                 break;
             }
