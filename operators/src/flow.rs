@@ -458,7 +458,7 @@ pub trait Flow: Sized {
         hold::Throttle::new(self.into_run(), within)
     }
 
-    /// Lets the newest element of each stretch of `every` go on at its end; the others are lost, counted.
+    /// Lets the newest element of each stretch of `every` go at its end; the others are lost, counted.
     #[doc(alias = "throttle_last")]
     #[doc(alias = "throttle_trailing")]
     #[doc(alias = "sample_time")]

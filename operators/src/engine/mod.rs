@@ -62,5 +62,5 @@ pub(crate) use fork::Fork;
 pub(crate) use in_flight::{Done, Limits};
 pub(crate) use inlet::SourceCell;
 pub(crate) use pressure::Pressure;
-pub(crate) use tokens::{Tokens, push_with};
+pub(crate) use tokens::Tokens;
 pub(crate) use workers::Workers;

@@ -15,6 +15,7 @@ mod pace;
 mod pump;
 mod rate_limit;
 mod sample;
+mod speed;
 mod throttle;
 mod timetable;
 
@@ -28,8 +29,9 @@ pub use latest::Latest;
 pub use map_async::{MapAsync, TryMapAsync};
 pub use map_blocking::{MapBlocking, TryMapBlocking};
 pub use on_idle::OnIdle;
-pub use pace::{InvalidSpeed, Pace, Speed};
+pub use pace::Pace;
 pub use pump::FromIter;
 pub use rate_limit::RateLimit;
 pub use sample::Sample;
+pub use speed::{InvalidSpeed, Speed};
 pub use throttle::Throttle;

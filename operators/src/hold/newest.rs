@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use crate::engine::{
     Alarm, Cx, Entry, Label, Loss, Lost, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
-    Tokens, push_with,
+    Tokens,
 };
 use crate::flow::{InGraph, Run};
 
@@ -80,18 +80,15 @@ impl<T: InGraph, K: Keep<T>> NewestNode<T, K> {
         if self.due > cx.now() || cx.gated(id) {
             return;
         }
-        // It may happen in the course of somebody else's push, of which this is no part.
-        let origin = std::mem::replace(&mut cx.origin, id);
-        let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-        if let Some(item) = self.waiting.take() {
-            let token = self.tokens.take();
-            push_with(&mut self.next, item, token, cx);
-        }
-        if std::mem::take(&mut self.closing) {
-            self.next.signal(Signal::Close, cx);
-        }
-        cx.origin = origin;
-        cx.faults.emitting = emitting;
+        cx.aside(id, |cx| {
+            if let Some(item) = self.waiting.take() {
+                cx.token = self.tokens.take();
+                self.next.push(item, cx);
+            }
+            if std::mem::take(&mut self.closing) {
+                self.next.signal(Signal::Close, cx);
+            }
+        });
     }
 
     fn close(&mut self, cx: &mut Cx) {

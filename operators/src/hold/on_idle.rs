@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
-    Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -125,14 +124,7 @@ impl<T: InGraph, F: FnMut() -> T> IdleNode<T, F> {
             return;
         }
         self.idle_from = None;
-        // It may happen in the course of somebody else's push, of which this is no part.
-        let origin = std::mem::replace(&mut cx.origin, id);
-        let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-        let token = std::mem::replace(&mut cx.token, Token::NONE);
-        self.next.push((self.make)(), cx);
-        cx.origin = origin;
-        cx.faults.emitting = emitting;
-        cx.token = token;
+        cx.aside(id, |cx| self.next.push((self.make)(), cx));
     }
 
     /// An element comes.

@@ -159,11 +159,9 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
         }
     }
 
-    /// Lets go what is due, until somebody downstream is full. Nothing else is under way.
+    /// Lets go what is due, until somebody downstream is full.
     fn drain(&mut self, cx: &mut Cx) {
         let (id, now) = (self.label.id(), cx.now());
-        // Where an element brought the time along, these failures are not its own.
-        let emitting = std::mem::replace(&mut cx.faults.emitting, false);
         // Time that the data lead does not go on by itself: all that is due goes before it moves.
         let led = matches!(cx.clock, Clock::Led(_));
         for _ in 0..if led { usize::MAX } else { TURN } {
@@ -181,7 +179,6 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
                 self.pressure.release(cx);
             }
         }
-        cx.faults.emitting = emitting;
         self.arm(cx);
         if self.queue.is_empty() && std::mem::take(&mut self.closing) {
             self.next.signal(Signal::Close, cx);
@@ -235,7 +232,8 @@ impl<T: InGraph, P: Timetable<T>> Node for TimedNode<T, P> {
     fn tick(&mut self, cx: &mut Cx) {
         let now = cx.now();
         self.alarm.rang(now);
-        self.drain(cx);
+        // Where an element brings the time along, it has no part in this.
+        cx.aside(self.label.id(), |cx| self.drain(cx));
     }
 
     fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
