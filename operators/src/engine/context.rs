@@ -465,18 +465,6 @@ impl Cx {
         self.lose(id, loss, 1);
     }
 
-    /// Lets a node push what it held in the course of somebody else's push, of which that is no part:
-    /// not its token, nor its failures, nor is it the origin that waits where somebody is full.
-    pub(crate) fn aside(&mut self, id: NodeId, push: impl FnOnce(&mut Cx)) {
-        let origin = std::mem::replace(&mut self.origin, id);
-        let token = std::mem::take(&mut self.token);
-        let emitting = std::mem::replace(&mut self.faults.emitting, false);
-        push(self);
-        self.origin = origin;
-        self.token = token;
-        self.faults.emitting = emitting;
-    }
-
     /// A node's turn in a census.
     pub(crate) fn take_census(&mut self, id: NodeId, write: impl FnOnce(&mut NodeState)) {
         if let Some(node) = self.node(id) {

@@ -1,5 +1,6 @@
 //! An element waits: for room, for time, for a future.
 
+mod aside;
 mod buffer;
 mod conflate;
 mod debounce;

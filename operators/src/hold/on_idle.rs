@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::aside::aside;
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -124,7 +125,7 @@ impl<T: InGraph, F: FnMut() -> T> IdleNode<T, F> {
             return;
         }
         self.idle_from = None;
-        cx.aside(id, |cx| self.next.push((self.make)(), cx));
+        aside(id, cx, |cx| self.next.push((self.make)(), cx));
     }
 
     /// An element comes.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::aside::aside;
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Fifo, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site,
     Slot, Tail, Time, Token,
@@ -233,7 +234,7 @@ impl<T: InGraph, P: Timetable<T>> Node for TimedNode<T, P> {
         let now = cx.now();
         self.alarm.rang(now);
         // Where an element brings the time along, it has no part in this.
-        cx.aside(self.label.id(), |cx| self.drain(cx));
+        aside(self.label.id(), cx, |cx| self.drain(cx));
     }
 
     fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
