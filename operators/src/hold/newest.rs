@@ -92,6 +92,40 @@ impl<T: InGraph, K: Keep<T>> NewestNode<T, K> {
         });
     }
 
+    /// Takes in elements that come together; there is at least one.
+    fn take(&mut self, mut items: impl ExactSizeIterator<Item = T>, cx: &mut Cx) {
+        let (id, count) = (self.label.id(), items.len());
+        self.passed += count as u64;
+        if K::TIMED && self.waiting.is_some() {
+            // Its time may have come, and the driver not yet.
+            self.look(cx);
+        }
+        let lost = count - usize::from(self.waiting.is_none());
+        if !K::MERGES && lost > 0 {
+            self.tokens.take().fail(Lost::Discarded);
+            if count > 1 {
+                cx.token.fail(Lost::Discarded);
+            }
+            cx.lose(id, Loss::Superseded, lost);
+        }
+        // Where one waits already, the driver knows, or somebody downstream is full.
+        if self.waiting.is_none() && !K::TIMED {
+            cx.wake(id);
+        }
+        let waiting = match &mut self.waiting {
+            Some(waiting) => Some(waiting),
+            none => items.next().map(|first| none.insert(first)),
+        };
+        if let Some(waiting) = waiting {
+            items.for_each(|newcomer| self.keep.meet(waiting, newcomer));
+        }
+        self.tokens.note(cx);
+        if K::TIMED {
+            self.due = self.keep.due(cx.now());
+            self.alarm.set(id, self.due, cx);
+        }
+    }
+
     fn close(&mut self, cx: &mut Cx) {
         self.closing = true;
         self.due = Time::ZERO;
@@ -116,31 +150,12 @@ impl<T: InGraph, K: Keep<T>> NewestNode<T, K> {
 
 impl<T: InGraph, K: Keep<T>> Entry<T> for NewestNode<T, K> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
-        self.passed += 1;
-        if K::TIMED && self.waiting.is_some() {
-            // Its time may have come, and the driver not yet.
-            self.look(cx);
-        }
-        match &mut self.waiting {
-            Some(waiting) => {
-                if !K::MERGES {
-                    self.tokens.take().fail(Lost::Discarded);
-                    cx.lose(self.label.id(), Loss::Superseded, 1);
-                }
-                self.keep.meet(waiting, item);
-            }
-            // Where one waits already, the driver knows, or somebody downstream is full.
-            None => {
-                self.waiting = Some(item);
-                if !K::TIMED {
-                    cx.wake(self.label.id());
-                }
-            }
-        }
-        self.tokens.note(cx);
-        if K::TIMED {
-            self.due = self.keep.due(cx.now());
-            self.alarm.set(self.label.id(), self.due, cx);
+        self.take(std::iter::once(item), cx);
+    }
+
+    fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        if !items.is_empty() {
+            self.take(items.drain(..), cx);
         }
     }
 

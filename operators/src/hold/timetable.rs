@@ -142,7 +142,10 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
         if self.queue.len() >= self.capacity {
             self.pressure.hold(cx);
         }
-        self.arm(cx);
+        // For what stands in front of it that was seen to.
+        if self.queue.len() == 1 {
+            self.arm(cx);
+        }
     }
 
     /// Sees to it that what stands in front goes at its time.
