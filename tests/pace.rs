@@ -1153,3 +1153,46 @@ fn a_branch_of_latest_that_is_taken_off_lets_the_newest_go() {
     time.settle();
     assert_eq!(list.take(), [2]);
 }
+
+#[test]
+fn nothing_is_allocated_for_an_element_that_waits_or_gives_way() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u64>();
+    source.delay(ms(2)).sink(drop);
+    source.rate_limit(ms(1)).at_most(50).sink(drop);
+    source.pace(|x| Time::from_millis(x / 40), 1.0).sink(drop);
+    source.throttle(ms(3)).sink(drop);
+    source.sample(ms(3)).sink(drop);
+    source.debounce(ms(1)).sink(drop);
+    source.latest().sink(drop);
+    source.conflate(|sum, x| *sum += x).sink(drop);
+    source.on_idle(ms(1), || 0).sink(drop);
+    let mut next = 0;
+    let mut play = |steps: u64| {
+        for _ in 0..steps {
+            for _ in 0..40 {
+                source.emit(next).unwrap();
+                next += 1;
+            }
+            time.advance(ms(1));
+        }
+    };
+    play(50);
+    let allocated = allocation_counter::measure(|| play(100));
+    // A turn of the driver has its wakers, and there were forty elements to each.
+    assert!(allocated.count_total <= 4 * 100, "{allocated:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_tokios_clock_a_replay_takes_as_long_as_the_recording() {
+    let graph = Graph::new();
+    let start = tokio::time::Instant::now();
+    let list = graph
+        .from_iter([0u64, 60, 3600])
+        .pace(|x| Time::from(Duration::from_secs(*x)), 2.0)
+        .map(move |x| (x, start.elapsed().as_secs()))
+        .sink_to_list();
+    graph.spawn().await.unwrap();
+    assert_eq!(list.take(), [(0, 0), (60, 30), (3600, 1800)]);
+}
