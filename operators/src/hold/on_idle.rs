@@ -24,6 +24,8 @@ use crate::flow::{InGraph, Run};
 /// - **Panics** at construction if the duration is zero; where the closure does, which poisons the
 ///   graph. The graph needs a driver, or a clock that is led by the data.
 ///
+/// To make a failure of silence, let the flow and the closure give `Result`s, and `try_map` them.
+///
 /// ```
 /// # use headwater_operators as headwater;
 /// use headwater::prelude::*;
