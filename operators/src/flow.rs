@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::aggregate::Aggregate;
 use futures_sink::Sink;
 
-use crate::engine::{BoxError, Failure, Graph, Head, Lineage, Plan, Push, Shared, Site};
+use crate::engine::{BoxError, Failure, Graph, Head, Lineage, Plan, Push, Shared, Site, Time};
 use crate::{end, group, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
@@ -447,6 +447,123 @@ pub trait Flow: Sized {
         capacity: usize,
     ) -> hold::Buffer<Self::Run> {
         hold::Buffer::new(self.into_run(), capacity)
+    }
+
+    /// Lets each element go on when `by` has passed since it came.
+    #[doc(alias = "delay_by")]
+    #[doc(alias = "lag")]
+    #[track_caller]
+    fn delay(
+        self, // Needed twice? `.share()` it first.
+        by: Duration,
+    ) -> hold::Delay<Self::Run> {
+        hold::Delay::new(self.into_run(), by)
+    }
+
+    /// Lets one element go on within each stretch of `within`; the others wait. Nothing is lost.
+    ///
+    /// `.at_most(n)` lets n of them go.
+    #[doc(alias = "limit_rate")]
+    #[doc(alias = "token_bucket")]
+    #[doc(alias = "spaced")]
+    #[track_caller]
+    fn rate_limit(
+        self, // Needed twice? `.share()` it first.
+        within: Duration,
+    ) -> hold::RateLimit<Self::Run> {
+        hold::RateLimit::new(self.into_run(), within)
+    }
+
+    /// Lets one element pass within each stretch of `within`, the first; the others are lost, counted.
+    #[doc(alias = "throttle_first")]
+    #[doc(alias = "throttle_leading")]
+    #[track_caller]
+    fn throttle(
+        self, // Needed twice? `.share()` it first.
+        within: Duration,
+    ) -> hold::Throttle<Self::Run> {
+        hold::Throttle::new(self.into_run(), within)
+    }
+
+    /// Lets the newest element of each stretch of `every` go at its end; the others are lost, counted.
+    #[doc(alias = "throttle_last")]
+    #[doc(alias = "throttle_trailing")]
+    #[doc(alias = "sample_time")]
+    #[track_caller]
+    fn sample(
+        self, // Needed twice? `.share()` it first.
+        every: Duration,
+    ) -> hold::Sample<Self::Run> {
+        hold::Sample::new(self.into_run(), every)
+    }
+
+    /// Lets an element go on when no other has come for `pause`; those before it are lost, counted.
+    #[doc(alias = "throttle_with_timeout")]
+    #[doc(alias = "debounce_time")]
+    #[track_caller]
+    fn debounce(
+        self, // Needed twice? `.share()` it first.
+        pause: Duration,
+    ) -> hold::Debounce<Self::Run> {
+        hold::Debounce::new(self.into_run(), pause)
+    }
+
+    /// Lets only the newest element wait for the driver; older ones are lost, counted.
+    #[doc(alias = "on_backpressure_latest")]
+    #[doc(alias = "keep_latest")]
+    #[doc(alias = "watch")]
+    #[track_caller]
+    fn latest(self, // Needed twice? `.share()` it first.
+    ) -> hold::Latest<Self::Run> {
+        hold::Latest::new(self.into_run())
+    }
+
+    /// Merges what waits for the driver by `merge(&mut waiting, newcomer)`. Nothing is lost.
+    #[doc(alias = "on_backpressure_reduce")]
+    #[doc(alias = "coalesce")]
+    #[track_caller]
+    fn conflate<F>(
+        self, // Needed twice? `.share()` it first.
+        merge: F,
+    ) -> hold::Conflate<Self::Run, F>
+    where
+        F: FnMut(&mut Self::Item, Self::Item) + InGraph,
+    {
+        hold::Conflate::new(self.into_run(), merge)
+    }
+
+    /// Emits `make()` when for `quiet` no element has come, once in each such stretch.
+    #[doc(alias = "timeout")]
+    #[doc(alias = "heartbeat")]
+    #[doc(alias = "keep_alive")]
+    #[track_caller]
+    fn on_idle<F>(
+        self, // Needed twice? `.share()` it first.
+        quiet: Duration,
+        make: F,
+    ) -> hold::OnIdle<Self::Run, F>
+    where
+        F: FnMut() -> Self::Item + InGraph,
+    {
+        hold::OnIdle::new(self.into_run(), quiet, make)
+    }
+
+    /// Replays a recording: elements go on at the distances of their timestamps, divided by `speed`.
+    ///
+    /// A speed is a number, such as `10.0`, or [`Speed::Max`](crate::Speed::Max).
+    #[doc(alias = "replay")]
+    #[doc(alias = "play")]
+    #[doc(alias = "simulate")]
+    #[track_caller]
+    fn pace<F>(
+        self, // Needed twice? `.share()` it first.
+        timestamp: F,
+        speed: impl Into<hold::Speed>,
+    ) -> hold::Pace<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> Time + InGraph,
+    {
+        hold::Pace::new(self.into_run(), timestamp, speed.into())
     }
 
     /// Awaits a future for each element, at most `n` at once; their results go on in order.

@@ -20,14 +20,17 @@ pub enum Loss {
     Unheard,
     /// The branch that held it was discarded.
     Discarded,
+    /// More came than the rate allows.
+    Excess,
 }
 
-pub(super) const LOSSES: [Loss; 5] = [
+pub(super) const LOSSES: [Loss; 6] = [
     Loss::Overflow,
     Loss::Superseded,
     Loss::Unpaired,
     Loss::Unheard,
     Loss::Discarded,
+    Loss::Excess,
 ];
 
 /// The counts of one node.

@@ -287,7 +287,7 @@ impl Core {
         let mut moved = false;
         if cx.ready.is_empty() && !self.inbox.is_flagged() {
             cx.free_starved();
-            moved = cx.end_cycles() || (cx.open_sources == 0 && cx.skip_ahead());
+            moved = cx.end_cycles() || cx.run_out();
         }
         cx.faults.emitting = true;
         if moved || !cx.ready.is_empty() || self.inbox.is_flagged() || !cx.reopened.is_empty() {
@@ -357,6 +357,11 @@ impl Cx {
             }
             _ => false,
         }
+    }
+
+    /// As [`skip_ahead`](Cx::skip_ahead), once no source is open any more either.
+    pub(crate) fn run_out(&mut self) -> bool {
+        self.open_sources == 0 && self.skip_ahead()
     }
 
     /// At a shutdown, a source that its own graph feeds stays open for what is on its way round. When

@@ -65,6 +65,12 @@ impl<T> Fifo<T> {
         self.len == 0
     }
 
+    /// Whether an element stands in front, and not a failure or a hole.
+    pub(crate) fn is_item_in_front(&self) -> bool {
+        let beside = self.marks.front().filter(|mark| mark.from <= self.front);
+        self.len > 0 && beside.is_none_or(|mark| matches!(mark.kind, Beside::Token(_)))
+    }
+
     /// Elements held, without failures and holes.
     pub(crate) fn items(&self) -> usize {
         self.items.len()

@@ -324,7 +324,7 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
-            } else if !(cx.is_led_alone() && cx.poll_next()) {
+            } else if !(cx.is_led_alone() && (cx.poll_next() || cx.run_out())) {
                 break;
             }
         }

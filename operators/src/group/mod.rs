@@ -8,8 +8,9 @@ mod partition_by;
 mod rolling;
 mod sliding_window;
 mod timed_window;
-mod tokens;
 mod window;
+
+use crate::engine::tokens;
 
 pub use fold_partition::FoldPartition;
 pub use fold_window::FoldWindow;
