@@ -1,6 +1,7 @@
 //! `map_with_state`: each element becomes another, by a closure with a memory.
 
 use super::step::{Step, StepPush};
+use super::with_state::WithState;
 use crate::engine::{Cx, Graph, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
@@ -43,6 +44,16 @@ impl<R, S, F> MapWithState<R, S, F> {
             f,
             site: Site::new("map_with_state"),
         }
+    }
+
+    /// Emits `(state, result)`: a clone of the state as it is after the element, beside what the
+    /// closure returned.
+    #[doc(alias = "returns_state")]
+    pub fn with_state(self) -> WithState<R, S, F>
+    where
+        S: Clone,
+    {
+        WithState::new(self.upstream, self.state, self.f, self.site)
     }
 }
 
