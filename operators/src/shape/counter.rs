@@ -19,6 +19,7 @@ pub(super) struct Counter<K> {
     capacity: usize,
     least: u64,
     cursor: usize,
+    expired: u64,
 }
 
 struct Place<K> {
@@ -36,7 +37,13 @@ impl<K: Clone + Hash + Eq> Counter<K> {
             capacity: capacity.min(u32::MAX as usize),
             least: 0,
             cursor: 0,
+            expired: 0,
         }
+    }
+
+    /// How often a key took the place of another.
+    pub(super) fn expired(&self) -> u64 {
+        self.expired
     }
 
     /// Counts `key` once more, and says how often it came. Only a new key is cloned.
@@ -64,6 +71,7 @@ impl<K: Clone + Hash + Eq> Counter<K> {
             });
             (self.places.len() - 1, 1)
         } else {
+            self.expired += 1;
             let at = self.seek_least();
             let forgotten = self.hasher.hash_one(&self.places[at].key);
             let entry = |other: &u32| *other as usize == at;

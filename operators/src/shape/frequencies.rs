@@ -1,10 +1,11 @@
 //! `frequencies`: how often each element has come.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use super::counter::Counter;
 use super::step::{Step, StepPush};
-use crate::engine::{Cx, Graph, Plan, Push, Role, Site};
+use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
 /// How many distinct elements are counted by default.
@@ -31,6 +32,9 @@ const MAX_KEYS: usize = 65_536;
 ///
 /// - a count is never too low, and too high by `n / max_keys` at the most;
 /// - whatever has come more often than that is among those counted.
+///
+/// How often one took the place of another is counted: while [`expired`](crate::Counts::expired) is 0
+/// on this node of a snapshot, all counts are exact.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -86,19 +90,30 @@ where
     }
 
     fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
-        plan.node(self.site, Role::Operator);
-        let step = FrequenciesStep(Counter::new(self.max_keys));
+        let label = plan.node(self.site, Role::Operator);
+        let step = FrequenciesStep {
+            counter: Counter::new(self.max_keys),
+            label,
+        };
         self.upstream.build(StepPush::new(step, next), plan);
     }
 }
 
-struct FrequenciesStep<T>(Counter<T>);
+struct FrequenciesStep<T> {
+    counter: Counter<T>,
+    label: Arc<Label>,
+}
 
 impl<T: Clone + Hash + Eq + InGraph> Step<T, (T, u64)> for FrequenciesStep<T> {
     #[inline]
     fn step<N: Push<(T, u64)>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
-        let count = self.0.count(&item);
+        let count = self.counter.count(&item);
         next.push((item, count), cx);
+    }
+
+    fn census(&self, cx: &mut Cx) {
+        let expired = self.counter.expired();
+        cx.take_census(self.label.id(), |node| node.counts.expired = expired);
     }
 }
 

@@ -85,7 +85,6 @@ pub trait PickEach<C>: Pick<C> {
 #[non_exhaustive]
 pub enum NotFound {
     /// An index behind the end.
-    #[non_exhaustive]
     Index {
         /// The index, counted from 0.
         index: usize,
@@ -93,7 +92,6 @@ pub enum NotFound {
         len: usize,
     },
     /// A key that is not in the map.
-    #[non_exhaustive]
     Key {
         /// The key, as `Debug` shows it.
         key: String,
@@ -101,7 +99,6 @@ pub enum NotFound {
         len: usize,
     },
     /// A value that is neither an array nor an object, or not the one that was asked for.
-    #[non_exhaustive]
     Kind {
         /// The key or index, as `Debug` shows it.
         what: String,

@@ -36,10 +36,7 @@ use crate::flow::{InGraph, Run};
 /// assert_eq!(ends.take(), [[1, 3]]);
 ///
 /// let Err(EmitError::Failed(failure)) = source.emit(vec![4]) else { panic!("it has no second") };
-/// assert_eq!(
-///     failure.error().downcast_ref(),
-///     Some(&NotFound::Index { index: 1, len: 1 })
-/// );
+/// assert_eq!(failure.error().downcast_ref(), Some(&NotFound::Index { index: 1, len: 1 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]

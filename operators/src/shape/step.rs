@@ -36,6 +36,10 @@ pub(crate) trait Step<T, U>: Send + 'static {
     /// No element will follow. The close itself is passed on after this.
     #[inline]
     fn close<N: Push<U>>(&mut self, _next: &mut N, _cx: &mut Cx) {}
+
+    /// Writes what it counts into the node table. The census itself is passed on after this.
+    #[inline]
+    fn census(&self, _cx: &mut Cx) {}
 }
 
 /// The push side of an operator that is a [`Step`].
@@ -84,6 +88,10 @@ where
             Signal::Close => {
                 self.step.close(&mut self.out.next, cx);
                 self.out.next.signal(Signal::Close, cx);
+            }
+            Signal::Census => {
+                self.step.census(cx);
+                self.out.next.signal(Signal::Census, cx);
             }
             Signal::Room(room) if S::EXPANDS => {
                 let mut below = usize::MAX;
