@@ -7,22 +7,23 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// Up to `capacity` keys with their counts; after that, the *space-saving* summary: a new key takes the
 /// place of one with the least count, and goes on from it.
 ///
-/// Keys lie in a slab in the order in which they came; a table of indices finds them. To find one with
-/// the least count, a cursor runs over the slab: a new key's count is above the least, so no key
-/// behind the cursor can have it, and when the cursor comes to the end the least has grown. As the
-/// counts sum up to the number n of elements, the least is `n / capacity` at the most; that many
-/// times the slab is searched, which is one step an element.
+/// Keys lie in the table, beside their counts; to count one touches nothing else. To find one with
+/// the least count, a cursor runs over the places that keys were given as they came: a new key's
+/// count is above the least, so no key behind the cursor can have it, and when the cursor comes to
+/// the end the least has grown. As the counts sum up to the number n of elements, the least is
+/// `n / capacity` at the most; that many times all places are searched, which is one step an element.
 pub(super) struct Counter<K> {
     hasher: DefaultHashBuilder,
-    table: HashTable<u32>,
-    places: Vec<Place<K>>,
+    table: HashTable<Counted<K>>,
+    /// The hash of the key at each place, by which the table finds it.
+    places: Vec<u64>,
     capacity: usize,
     least: u64,
     cursor: usize,
     expired: u64,
 }
 
-struct Place<K> {
+struct Counted<K> {
     key: K,
     count: u64,
 }
@@ -34,7 +35,7 @@ impl<K: Clone + Hash + Eq> Counter<K> {
             hasher: DefaultHashBuilder::default(),
             table: HashTable::new(),
             places: Vec::new(),
-            capacity: capacity.min(u32::MAX as usize),
+            capacity,
             least: 0,
             cursor: 0,
             expired: 0,
@@ -46,59 +47,59 @@ impl<K: Clone + Hash + Eq> Counter<K> {
         self.expired
     }
 
-    /// Counts `key` once more, and says how often it came. Only a new key is cloned.
+    /// Counts `key` once more, and says how often it came. Where it is new, its hash, to
+    /// [`insert`](Counter::insert) it with.
     #[inline]
-    pub(super) fn count(&mut self, key: &K) -> u64 {
+    pub(super) fn count(&mut self, key: &K) -> Result<u64, u64> {
         let hash = self.hasher.hash_one(key);
-        let places = &mut self.places;
-        match self.table.find(hash, |at| places[*at as usize].key == *key) {
-            Some(&at) => {
-                let count = &mut places[at as usize].count;
-                *count += 1;
-                *count
+        match self.table.find_mut(hash, |known| known.key == *key) {
+            Some(known) => {
+                known.count += 1;
+                Ok(known.count)
             }
-            None => self.insert(hash, key),
+            None => Err(hash),
         }
     }
 
+    /// Counts a key that is not counted yet, and says how often it came.
     #[cold]
     #[inline(never)]
-    fn insert(&mut self, hash: u64, key: &K) -> u64 {
-        let (at, count) = if self.places.len() < self.capacity {
-            self.places.push(Place {
+    pub(super) fn insert(&mut self, hash: u64, key: &K) -> u64 {
+        let counted = if self.places.len() < self.capacity {
+            self.places.push(hash);
+            Counted {
                 key: key.clone(),
                 count: 1,
-            });
-            (self.places.len() - 1, 1)
+            }
         } else {
             self.expired += 1;
-            let at = self.seek_least();
-            let forgotten = self.hasher.hash_one(&self.places[at].key);
-            let entry = |other: &u32| *other as usize == at;
-            if let Ok(entry) = self.table.find_entry(forgotten, entry) {
-                entry.remove();
-            }
-            let place = &mut self.places[at];
-            place.key.clone_from(key);
-            place.count += 1;
-            (at, place.count)
+            let mut counted = self.take_least(hash);
+            counted.key.clone_from(key);
+            counted.count += 1;
+            counted
         };
-        let (places, hasher) = (&self.places, &self.hasher);
-        self.table.insert_unique(hash, at as u32, |at| {
-            hasher.hash_one(&places[*at as usize].key)
-        });
+        let (count, hasher) = (counted.count, &self.hasher);
+        self.table
+            .insert_unique(hash, counted, |known| hasher.hash_one(&known.key));
         count
     }
 
-    /// The first place with the least count.
-    fn seek_least(&mut self) -> usize {
+    /// Takes out the first key that has the least count, and gives its place to the key with the hash
+    /// `successor`.
+    fn take_least(&mut self, successor: u64) -> Counted<K> {
         loop {
-            let rest = &self.places[self.cursor..];
-            if let Some(at) = rest.iter().position(|place| place.count == self.least) {
-                self.cursor += at;
-                return self.cursor;
+            while let Some(place) = self.places.get_mut(self.cursor) {
+                let (hasher, least, hash) = (&self.hasher, self.least, *place);
+                let here = |known: &Counted<K>| {
+                    known.count == least && hasher.hash_one(&known.key) == hash
+                };
+                self.cursor += 1;
+                if let Ok(entry) = self.table.find_entry(hash, here) {
+                    *place = successor;
+                    return entry.remove().0;
+                }
             }
-            let counts = self.places.iter().map(|place| place.count);
+            let counts = self.table.iter().map(|known| known.count);
             self.least = counts.min().unwrap_or_default();
             self.cursor = 0;
         }

@@ -107,8 +107,30 @@ struct FrequenciesStep<T> {
 impl<T: Clone + Hash + Eq + InGraph> Step<T, (T, u64)> for FrequenciesStep<T> {
     #[inline]
     fn step<N: Push<(T, u64)>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
-        let count = self.counter.count(&item);
+        let count = match self.counter.count(&item) {
+            Ok(count) => count,
+            Err(hash) => self.counter.insert(hash, &item),
+        };
         next.push((item, count), cx);
+    }
+
+    #[inline]
+    fn step_all<N: Push<(T, u64)>>(
+        &mut self,
+        items: &mut impl Iterator<Item = T>,
+        next: &mut N,
+        cx: &mut Cx,
+    ) {
+        while let Some((hash, item)) = items.find_map(|item| match self.counter.count(&item) {
+            Ok(count) => {
+                next.push((item, count), cx);
+                None
+            }
+            Err(hash) => Some((hash, item)),
+        }) {
+            let count = self.counter.insert(hash, &item);
+            next.push((item, count), cx);
+        }
     }
 
     fn census(&self, cx: &mut Cx) {
