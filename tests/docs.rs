@@ -95,9 +95,16 @@ fn missing(doc: &str) -> Vec<String> {
     missing
 }
 
-/// The methods of `Flow` with what documents each: the file that it takes in, or the type that it
-/// returns.
-fn methods() -> Vec<(String, Option<String>, Option<(String, String)>)> {
+/// A method of `Flow`, with what documents it.
+struct Method {
+    name: String,
+    /// The file that it takes in.
+    included: Option<String>,
+    /// The type that it returns: its room and its name.
+    returned: Option<(String, String)>,
+}
+
+fn methods() -> Vec<Method> {
     let flow = read(&sources().join("flow.rs"));
     let (_, flow) = flow.split_once("pub trait Flow: Sized {").unwrap();
     let (flow, _) = flow.split_once("\n}\n").unwrap();
@@ -116,13 +123,16 @@ fn methods() -> Vec<(String, Option<String>, Option<(String, String)>)> {
             }
             // The method's own comes before those of its closures, which are told behind `where`.
             let returned = signature.split_once(") -> ").map(|(_, returned)| returned);
-            let of_room = returned.and_then(|returned| {
+            let returned = returned.and_then(|returned| {
                 let (room, rest) = returned.split_once("::")?;
-                ROOMS
-                    .contains(&room)
-                    .then(|| (room.to_owned(), word(rest).to_owned()))
+                let of_room = ROOMS.contains(&room);
+                of_room.then(|| (room.to_owned(), word(rest).to_owned()))
             });
-            methods.push((name, included.take(), of_room));
+            methods.push(Method {
+                name,
+                included: included.take(),
+                returned,
+            });
         }
     }
     methods
@@ -158,17 +168,18 @@ fn every_operator_answers_the_six_questions_and_shows_an_example_that_asserts() 
     );
     let methods = methods();
     assert!(methods.len() > 50, "only {} methods found", methods.len());
-    for (method, included, returned) in methods {
-        match (included, returned) {
+    for method in methods {
+        let name = method.name;
+        match (method.included, method.returned) {
             (None, Some(key)) => match documented.get(&key) {
                 Some((_, true)) => {} // Looked at above.
                 Some((doc, false)) => {
                     for missing in missing(doc) {
-                        open.push(format!("`{}` of `Flow::{method}` misses {missing}", key.1));
+                        open.push(format!("`{}` of `Flow::{name}` misses {missing}", key.1));
                     }
                 }
                 None => open.push(format!(
-                    "`Flow::{method}` returns {key:?}, which nobody found"
+                    "`Flow::{name}` returns {key:?}, which nobody found"
                 )),
             },
             (Some(file), _) => {
@@ -177,8 +188,8 @@ fn every_operator_answers_the_six_questions_and_shows_an_example_that_asserts() 
             // Making a run, a junction: documented as such, beside the engine.
             (None, None) => {
                 let known = ["into_run", "share"];
-                if !known.contains(&method.as_str()) {
-                    open.push(format!("`Flow::{method}` has no doc that answers"));
+                if !known.contains(&name.as_str()) {
+                    open.push(format!("`Flow::{name}` has no doc that answers"));
                 }
             }
         }
