@@ -53,6 +53,9 @@ fn handles_and_values_are_send_sync_and_unpin() {
         OnFull,
         Overflow,
         Starved,
+        NotFound,
+        Key<u8>,
+        Nth<0>,
         Inputs,
     );
     assert_all!(EmitError<u8>, EmitAllError<u8>, List<Item>);
