@@ -315,7 +315,8 @@ pub trait Flow: Sized {
 
     /// Lets the elements pass that were not seen lately.
     ///
-    /// `.history(n)` says how many are remembered; with `.history(1)` only repeats in a row go.
+    /// `.history(n)` says how many are remembered. Where only repeats in a row are to go, there is
+    /// [`dedup`](Flow::dedup).
     #[doc(alias = "distinct")]
     #[track_caller]
     fn unique(self, // Needed twice? `.share()` it first.

@@ -15,6 +15,8 @@ use crate::flow::{InGraph, Run};
 /// - **Drops** nothing.
 /// - **Panics** where the closure does; that poisons the graph.
 ///
+/// [`with_state`](MapWithState::with_state) emits the state beside each result.
+///
 /// ```
 /// # use headwater_operators as headwater;
 /// use headwater::prelude::*;
