@@ -60,7 +60,7 @@ fn accumulate_without_a_start_begins_with_the_first_element() {
 
 #[test]
 fn the_state_is_emitted_beside_the_result() {
-    // case: probe/accumulate_with_state, doc/accumulate_enumerate
+    // case: probe/accumulate_with_state
     let source = Source::<i64>::new();
     let sums = source
         .map_with_state(0, |sum, x| {
