@@ -55,6 +55,9 @@ fn handles_and_values_are_send_sync_and_unpin() {
         Speed,
         InvalidSpeed,
         Starved,
+        NotFound,
+        Key<u8>,
+        Nth<0>,
         Inputs,
     );
     assert_all!(EmitError<u8>, EmitAllError<u8>, List<Item>);

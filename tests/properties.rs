@@ -1,5 +1,6 @@
-//! Random graphs of share, map, zip, union and combine_latest against a naive interpreter: the same
-//! output however elements come in, nothing lost however sources close, and lineage that ends.
+//! Random graphs of share, map, zip, union, combine_latest, split, pairwise, dedup_by_key, frequencies
+//! and try_flat_map against a naive interpreter: the same output however elements come in, nothing
+//! lost however sources close, and lineage that ends.
 
 use std::collections::VecDeque;
 
@@ -18,6 +19,26 @@ enum Op {
     Union(usize, usize),
     /// With the inputs that it emits on, one bit each.
     Combine(usize, usize, u8),
+    /// Even and odd ones, one of them mapped, merged again.
+    Split(usize),
+    Pairwise(usize),
+    /// By the last digit in base four.
+    Dedup(usize),
+    /// Of so few keys that they take each other's places.
+    Frequencies(usize),
+    /// Each element and the next number; fails on multiples of seven.
+    Expand(usize),
+}
+
+impl Op {
+    fn inputs(self) -> Vec<usize> {
+        match self {
+            Op::Source => vec![],
+            Op::Map(a) | Op::Fail(a) | Op::Split(a) | Op::Pairwise(a) => vec![a],
+            Op::Dedup(a) | Op::Frequencies(a) | Op::Expand(a) => vec![a],
+            Op::Zip(a, b) | Op::Union(a, b) | Op::Combine(a, b, _) => vec![a, b],
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +59,8 @@ enum Way {
 }
 
 const SOURCES: usize = 3;
+/// Of a `frequencies`.
+const KEYS: usize = 4;
 
 fn mix(a: i64, b: i64) -> i64 {
     a.wrapping_mul(31).wrapping_add(b) % 100_003
@@ -53,9 +76,29 @@ struct Naive {
     queues: [VecDeque<Option<i64>>; 2],
     /// The latest element, and whether a row had it.
     latest: [Option<(i64, bool)>; 2],
+    /// What a pairwise or a dedup remembers.
+    last: Option<i64>,
+    counts: Vec<(i64, i64)>,
     closed: [bool; 2],
     finished: bool,
     dropped: u64,
+}
+
+impl Naive {
+    /// A new key takes the place of the first that has the least count.
+    fn count(&mut self, x: i64) -> i64 {
+        let at = match self.counts.iter().position(|(key, _)| *key == x) {
+            Some(at) => at,
+            None if self.counts.len() < KEYS => {
+                self.counts.push((x, 0));
+                self.counts.len() - 1
+            }
+            None => (0..KEYS).min_by_key(|at| self.counts[*at].1).unwrap(),
+        };
+        self.counts[at].0 = x;
+        self.counts[at].1 += 1;
+        self.counts[at].1
+    }
 }
 
 struct Oracle {
@@ -67,13 +110,8 @@ impl Oracle {
     fn new(ops: &[Op]) -> Oracle {
         let mut nodes = vec![Naive::default(); ops.len()];
         for (i, op) in ops.iter().enumerate() {
-            match *op {
-                Op::Source => {}
-                Op::Map(a) | Op::Fail(a) => nodes[a].consumers.push((i, 0)),
-                Op::Zip(a, b) | Op::Union(a, b) | Op::Combine(a, b, _) => {
-                    nodes[a].consumers.push((i, 0));
-                    nodes[b].consumers.push((i, 1));
-                }
+            for (port, input) in op.inputs().into_iter().enumerate() {
+                nodes[input].consumers.push((i, port));
             }
         }
         Oracle {
@@ -97,6 +135,32 @@ impl Oracle {
             Op::Map(_) => self.leave(id, item.map(|x| mix(x, 7))),
             Op::Fail(_) => self.leave(id, item.filter(|x| x % 3 != 0)),
             Op::Union(..) => self.leave(id, item),
+            Op::Split(_) => match item {
+                Some(x) if x % 2 == 0 => self.leave(id, item),
+                Some(x) => self.leave(id, Some(mix(x, 5))),
+                // Its place is empty in both halves.
+                None => (0..2).for_each(|_| self.leave(id, None)),
+            },
+            Op::Pairwise(_) => match item {
+                Some(x) => {
+                    if let Some(last) = node.last.replace(x) {
+                        self.leave(id, Some(mix(last, x)));
+                    }
+                }
+                None => self.leave(id, None),
+            },
+            Op::Dedup(_) => match item {
+                Some(x) if node.last.replace(x % 4) == Some(x % 4) => {}
+                _ => self.leave(id, item),
+            },
+            Op::Frequencies(_) => {
+                let told = item.map(|x| mix(x, node.count(x)));
+                self.leave(id, told);
+            }
+            Op::Expand(_) => match item.filter(|x| x % 7 != 0) {
+                Some(x) => (0..2).for_each(|i| self.leave(id, Some(x + i))),
+                None => self.leave(id, None),
+            },
             Op::Zip(..) => {
                 if node.finished {
                     node.dropped += u64::from(item.is_some());
@@ -156,7 +220,8 @@ impl Oracle {
             node.closed[port] = true;
             match self.ops[consumer] {
                 Op::Source => {}
-                Op::Map(_) | Op::Fail(_) => self.close(consumer),
+                Op::Map(_) | Op::Fail(_) | Op::Split(_) | Op::Pairwise(_) => self.close(consumer),
+                Op::Dedup(_) | Op::Frequencies(_) | Op::Expand(_) => self.close(consumer),
                 Op::Union(..) => {
                     if node.closed == [true; 2] {
                         self.close(consumer);
@@ -223,6 +288,22 @@ fn run(
                 let fit = |x: &i64| (x % 3 != 0).then_some(true).ok_or_else(|| "unfit".into());
                 shared[a].try_filter(fit).boxed()
             }
+            Op::Split(a) => {
+                let (even, odd) = shared[a].split(|x| x % 2 == 0);
+                even.union(odd.map(|x| mix(x, 5))).boxed()
+            }
+            Op::Pairwise(a) => shared[a].pairwise().starmap(mix).boxed(),
+            Op::Dedup(a) => shared[a].dedup_by_key(|x| x % 4).boxed(),
+            Op::Frequencies(a) => {
+                let counts = shared[a].frequencies().max_keys(KEYS);
+                counts.starmap(|x, count| mix(x, count as i64)).boxed()
+            }
+            Op::Expand(a) => shared[a]
+                .try_flat_map(|x| match x % 7 {
+                    0 => Err("unfit".into()),
+                    _ => Ok([x, x + 1]),
+                })
+                .boxed(),
             Op::Zip(a, b) => {
                 let rows = shared[a]
                     .zip(&shared[b])
@@ -332,7 +413,7 @@ fn emit(source: &Source<i64>, items: &[i64], way: &Way, receipts: &mut Vec<Recei
 
 fn graphs() -> impl Strategy<Value = Vec<Op>> {
     let raw = (
-        0..10u8,
+        0..15u8,
         any::<prop::sample::Index>(),
         any::<prop::sample::Index>(),
         1..4u8,
@@ -346,6 +427,11 @@ fn graphs() -> impl Strategy<Value = Vec<Op>> {
                 2 => Op::Fail(a),
                 3..6 => Op::Zip(a, b),
                 6..8 => Op::Union(a, b),
+                8 => Op::Split(a),
+                9 => Op::Pairwise(a),
+                10 => Op::Dedup(a),
+                11 => Op::Frequencies(a),
+                12 => Op::Expand(a),
                 _ => Op::Combine(a, b, triggers),
             });
         }

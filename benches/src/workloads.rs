@@ -1,6 +1,7 @@
 //! The workloads, in the order the design lists them.
 
 pub(crate) mod diamond;
+pub(crate) mod frequencies;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::partition::add(partition::workload()),
         headwater::rolling_mean::add(rolling_mean::workload()),
         headwater::unique_lru::add(unique_lru::workload()),
+        headwater::frequencies::add(frequencies::workload()),
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),

@@ -93,6 +93,22 @@ pub trait Flow: Sized {
         shape::Map::new(self.into_run(), f)
     }
 
+    /// Applies `f`, a closure of several arguments, to the items of each tuple.
+    #[doc(alias = "map_n")]
+    #[doc(alias = "splat")]
+    #[doc(alias = "unpack")]
+    #[track_caller]
+    fn starmap<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::Starmap<Self::Run, F>
+    where
+        Self::Item: shape::Splay<F>,
+        F: InGraph,
+    {
+        shape::Starmap::new(self.into_run(), f)
+    }
+
     /// Lets the elements pass that `predicate` holds for.
     #[doc(alias = "where")]
     #[doc(alias = "retain")]
@@ -107,6 +123,38 @@ pub trait Flow: Sized {
         shape::Filter::new(self.into_run(), predicate)
     }
 
+    /// Lets the elements pass that `predicate` does not hold for: the opposite of [`filter`](Flow::filter).
+    #[doc(alias = "reject")]
+    #[doc(alias = "filter_not")]
+    #[track_caller]
+    fn remove<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::Remove<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::Remove::new(self.into_run(), predicate)
+    }
+
+    /// Parts the flow in two: of the elements that `predicate` holds for, and of the rest.
+    ///
+    #[doc = include_str!("shape/split.md")]
+    #[doc(alias = "partition")]
+    #[doc(alias = "partition_by")]
+    #[doc(alias = "divide")]
+    #[track_caller]
+    #[must_use = "the flows do nothing until they end in sinks"]
+    fn split<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> (Head<Self::Item>, Head<Self::Item>)
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::split(self.into_run(), predicate)
+    }
+
     /// Applies `f` to each element, and keeps what it returns as `Some`.
     #[track_caller]
     fn filter_map<U, F>(
@@ -118,6 +166,23 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         shape::FilterMap::new(self.into_run(), f)
+    }
+
+    /// Picks a part of each element, by key or index, or several by a list of them.
+    ///
+    /// `1` of `Vec`s and arrays, `"name"` of maps and JSON, `Nth::<1>` of tuples: see [`Pick`](crate::Pick).
+    #[doc(alias = "get")]
+    #[doc(alias = "item")]
+    #[doc(alias = "project")]
+    #[track_caller]
+    fn pluck<W>(
+        self, // Needed twice? `.share()` it first.
+        what: W,
+    ) -> shape::Pluck<Self::Run, W>
+    where
+        W: shape::Pick<Self::Item, Part: InGraph> + InGraph,
+    {
+        shape::Pluck::new(self.into_run(), what)
     }
 
     /// Emits the items of each element, one level down.
@@ -143,6 +208,20 @@ pub trait Flow: Sized {
         I: IntoIterator<Item: InGraph>,
     {
         shape::FlatMap::new(self.into_run(), f)
+    }
+
+    /// Applies `f`, which may fail, to each element, and emits the items of what it returns.
+    #[doc(alias = "try_flatten")]
+    #[track_caller]
+    fn try_flat_map<I, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::TryFlatMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Result<I, BoxError> + InGraph,
+        I: IntoIterator<Item: InGraph>,
+    {
+        shape::TryFlatMap::new(self.into_run(), f)
     }
 
     /// Shows each element to `f`.
@@ -201,7 +280,23 @@ pub trait Flow: Sized {
         shape::Accumulate::new(self.into_run(), init, f)
     }
 
-    /// Applies `f` to a state, which it may change, and each element.
+    /// Folds the elements into the first of them, and emits the state after each.
+    #[doc(alias = "scan")]
+    #[doc(alias = "reductions")]
+    #[track_caller]
+    fn accumulate_from_first<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::AccumulateFromFirst<Self::Run, F>
+    where
+        Self::Item: Clone,
+        F: FnMut(Self::Item, Self::Item) -> Self::Item + InGraph,
+    {
+        shape::AccumulateFromFirst::new(self.into_run(), f)
+    }
+
+    /// Applies `f` to a state, which it may change, and each element. `.with_state()` emits the state
+    /// beside each result.
     #[doc(alias = "stateful_map")]
     #[doc(alias = "map_accum")]
     #[track_caller]
@@ -218,11 +313,38 @@ pub trait Flow: Sized {
         shape::MapWithState::new(self.into_run(), state, f)
     }
 
+    /// Lets the elements pass that differ from the one before.
+    #[doc(alias = "distinct_until_changed")]
+    #[doc(alias = "changes")]
+    #[track_caller]
+    fn dedup(self, // Needed twice? `.share()` it first.
+    ) -> shape::Dedup<Self::Run>
+    where
+        Self::Item: Clone + PartialEq,
+    {
+        shape::Dedup::new(self.into_run())
+    }
+
+    /// Lets the elements pass whose `key` differs from that of the one before.
+    #[doc(alias = "distinct_until_key_changed")]
+    #[doc(alias = "distinct_until_changed")]
+    #[track_caller]
+    fn dedup_by_key<K, F>(
+        self, // Needed twice? `.share()` it first.
+        key: F,
+    ) -> shape::DedupByKey<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: PartialEq + InGraph,
+    {
+        shape::DedupByKey::new(self.into_run(), key)
+    }
+
     /// Lets the elements pass that were not seen lately.
     ///
-    /// `.history(n)` says how many are remembered; with `.history(1)` only repeats in a row go.
+    /// `.history(n)` says how many are remembered. Where only repeats in a row are to go, there is
+    /// [`dedup`](Flow::dedup).
     #[doc(alias = "distinct")]
-    #[doc(alias = "dedup")]
     #[track_caller]
     fn unique(self, // Needed twice? `.share()` it first.
     ) -> shape::Unique<Self::Run>
@@ -234,7 +356,6 @@ pub trait Flow: Sized {
 
     /// Lets the elements pass whose `key` was not seen lately.
     #[doc(alias = "distinct_by")]
-    #[doc(alias = "dedup_by_key")]
     #[track_caller]
     fn unique_by_key<K, F>(
         self, // Needed twice? `.share()` it first.
@@ -245,6 +366,51 @@ pub trait Flow: Sized {
         K: std::hash::Hash + Eq + InGraph,
     {
         shape::UniqueByKey::new(self.into_run(), key)
+    }
+
+    /// Lets the elements pass that `same` calls the same as none seen lately: for those that are not
+    /// `Hash`. `.history(n)` says how many are remembered.
+    #[doc(alias = "unhashable")]
+    #[doc(alias = "distinct")]
+    #[doc(alias = "dedup_by")]
+    #[track_caller]
+    fn unique_by<F>(
+        self, // Needed twice? `.share()` it first.
+        same: F,
+    ) -> shape::UniqueBy<Self::Run, F>
+    where
+        Self::Item: Clone,
+        F: FnMut(&Self::Item, &Self::Item) -> bool + InGraph,
+    {
+        shape::UniqueBy::new(self.into_run(), same)
+    }
+
+    /// Pairs each element with the one before it.
+    #[doc(alias = "tuple_windows")]
+    #[doc(alias = "buffer_count")]
+    #[track_caller]
+    fn pairwise(self, // Needed twice? `.share()` it first.
+    ) -> shape::Pairwise<Self::Run>
+    where
+        Self::Item: Clone,
+    {
+        shape::Pairwise::new(self.into_run())
+    }
+
+    /// Counts how often each distinct element has come, and emits it with its count.
+    ///
+    /// `.max_keys(n)` says how many are counted.
+    #[doc(alias = "counts")]
+    #[doc(alias = "value_counts")]
+    #[doc(alias = "histogram")]
+    #[doc(alias = "count_by")]
+    #[track_caller]
+    fn frequencies(self, // Needed twice? `.share()` it first.
+    ) -> shape::Frequencies<Self::Run>
+    where
+        Self::Item: Clone + std::hash::Hash + Eq,
+    {
+        shape::Frequencies::new(self.into_run())
     }
 
     /// Puts an operator of one's own into the run.
@@ -265,20 +431,6 @@ pub trait Flow: Sized {
     /// Applies a function to the flow itself: for compositions that have a name.
     ///
     #[doc = include_str!("shape/through.md")]
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// fn rounded(flow: impl Flow<Item = f64>) -> impl Flow<Item = i64> {
-    ///     flow.filter(|x| x.is_finite()).map(|x| x.round() as i64)
-    /// }
-    ///
-    /// let source = Source::<f64>::new();
-    /// let list = source.through(rounded).unique().sink_to_list();
-    /// source.emit_all([0.9, f64::NAN, 1.1, 2.0])?;
-    /// assert_eq!(list.take(), [1, 2]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[doc(alias = "pipe")]
     #[doc(alias = "apply")]
     fn through<U>(
@@ -310,7 +462,6 @@ pub trait Flow: Sized {
     /// Makes a `Vec` of the last `n` elements, with each element. `.full()` waits for n.
     #[doc(alias = "windows")]
     #[doc(alias = "tuple_windows")]
-    #[doc(alias = "pairwise")]
     #[doc(alias = "moving")]
     #[track_caller]
     fn sliding_window(

@@ -1,6 +1,7 @@
 //! headwater's rows, a file a workload.
 
 pub(crate) mod diamond;
+pub(crate) mod frequencies;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;

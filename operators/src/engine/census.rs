@@ -48,7 +48,8 @@ pub struct Counts {
     pub early: u64,
     /// Ticks of a periodic operator that were missed and skipped.
     pub skipped: u64,
-    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted.
+    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted; keys whose
+    /// count went on as another's.
     pub expired: u64,
     losses: [u64; LOSSES.len()],
 }

@@ -107,6 +107,14 @@ impl<T: Send + 'static> Fork<T> {
         !self.branches.is_empty()
     }
 
+    /// Whether a batch may take one way from here before the next sees it.
+    pub(crate) fn batches_may_cross(&mut self, cx: &mut Cx) -> bool {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        self.batches
+    }
+
     /// A fork that has closed already, and copies nothing.
     pub(crate) fn closed(id: NodeId) -> Fork<T> {
         Fork {
