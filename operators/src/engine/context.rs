@@ -37,6 +37,8 @@ pub struct Cx {
     pub(crate) clock: Clock,
     /// The clock's last reading, valid for one push.
     now: Option<Time>,
+    /// Where the data have led the clock to, while deadlines on the way there are fired.
+    heading: Time,
     /// Whether anybody has read the clock yet: until then its zero may still move.
     pub(crate) clock_read: bool,
     pub(crate) timers: Timers,
@@ -231,6 +233,7 @@ impl Cx {
             },
             clock,
             now: None,
+            heading: Time::ZERO,
             clock_read: false,
             timers: Timers::default(),
             nodes: Vec::new(),
@@ -291,6 +294,12 @@ impl Cx {
     #[inline]
     pub(crate) fn forget_time(&mut self) {
         self.now = None;
+    }
+
+    /// The time that this turn ends at: later than [`now`](Cx::now) while the deadlines between two
+    /// elements that lead the clock are fired one by one.
+    pub(crate) fn heading(&mut self) -> Time {
+        self.now().max(self.heading)
     }
 
     pub(crate) fn set_now(&mut self, now: Time) {
@@ -403,6 +412,7 @@ impl Cx {
 
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
+        self.heading = now;
         while let Some((at, node)) = self.timers.pop_due(now) {
             self.set_now(at.max(self.clock.read()));
             self.tick(node);

@@ -16,6 +16,13 @@ impl Tokens {
         }
     }
 
+    /// Notes a token that was kept apart.
+    pub(super) fn keep(&mut self, token: Token) {
+        if token.is_some() {
+            self.add(&token);
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn add(&mut self, token: &Token) {
@@ -47,4 +54,11 @@ pub(super) fn push_with<T>(next: &mut impl Push<T>, item: T, token: Token, cx: &
     let ambient = std::mem::replace(&mut cx.token, token);
     next.push(item, cx);
     cx.token = ambient;
+}
+
+/// Pushes what was made of several elements, with the token of them all beside it.
+#[inline]
+pub(super) fn push_whole<T>(next: &mut impl Push<T>, whole: (T, Tokens), cx: &mut Cx) {
+    let (item, mut tokens) = whole;
+    push_with(next, item, tokens.take(), cx);
 }
