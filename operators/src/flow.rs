@@ -376,6 +376,23 @@ pub trait Flow: Sized {
         group::FoldSession::new(self.into_run(), gap, aggregate)
     }
 
+    /// Folds the elements of the last `duration`, with each element.
+    ///
+    /// `.max_len(n)` bounds the window.
+    #[doc(alias = "moving")]
+    #[doc(alias = "moving_average")]
+    #[track_caller]
+    fn rolling_time<A>(
+        self, // Needed twice? `.share()` it first.
+        duration: Duration,
+        aggregate: A,
+    ) -> group::RollingTime<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::RollingTime::new(self.into_run(), duration, aggregate)
+    }
+
     /// Folds the elements of each stretch of time of length `every`, and keeps none of them.
     #[doc(alias = "window")]
     #[doc(alias = "tumbling_window")]

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use crate::aggregate::Aggregate;
-use crate::aggregate::two_stacks::TwoStacks;
+use crate::aggregate::last_n::{LastN, last_n};
+use crate::aggregate::{Aggregate, Slide};
 use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
@@ -78,7 +78,7 @@ where
     fn build<N: Push<A::Output>>(self, next: N, plan: &mut Plan) {
         plan.node(self.site, Role::Operator);
         let push = RollingPush {
-            window: TwoStacks::new(self.aggregate, self.n),
+            window: last_n(self.aggregate, self.n),
             least: if self.full { self.n.get() } else { 1 },
             batch: Vec::new(),
             next,
@@ -87,8 +87,8 @@ where
     }
 }
 
-struct RollingPush<T, A: Aggregate<T>, N> {
-    window: TwoStacks<T, A>,
+struct RollingPush<T, A: Aggregate<T>, W, N> {
+    window: LastN<T, A, W>,
     /// The aggregate of fewer elements is not emitted.
     least: usize,
     /// What a run that ends at a junction fills and passes on as a whole.
@@ -96,11 +96,17 @@ struct RollingPush<T, A: Aggregate<T>, N> {
     next: N,
 }
 
-impl<T: InGraph, A: Aggregate<T>, N: Push<A::Output>> Push<T> for RollingPush<T, A, N> {
+impl<T, A, W, N> Push<T> for RollingPush<T, A, W, N>
+where
+    T: InGraph,
+    A: Aggregate<T>,
+    W: Slide<T, Output = A::Output>,
+    N: Push<A::Output>,
+{
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
         let reading = self.window.push(&item);
-        if self.window.len() >= self.least {
+        if let Some(reading) = reading.filter(|_| self.window.len() >= self.least) {
             self.next.push(reading, cx);
         }
     }
