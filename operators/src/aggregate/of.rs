@@ -1,8 +1,8 @@
 use std::fmt;
 
 use super::{
-    Aggregate, Count, First, Last, Max, Mean, Median, Min, PopulationStdDev, PopulationVariance,
-    Slide, StdDev, Sum, Variance,
+    Aggregate, Count, First, Frequencies, Last, Max, Mean, Median, Min, PopulationStdDev,
+    PopulationVariance, Slide, StdDev, Sum, Variance,
 };
 
 /// An aggregate of something computed from each element, such as a field of a record.
@@ -132,4 +132,4 @@ macro_rules! of {
     )+};
 }
 
-of!(Count First Last Max Mean Median Min PopulationStdDev PopulationVariance StdDev Sum Variance);
+of!(Count First Frequencies Last Max Mean Median Min PopulationStdDev PopulationVariance StdDev Sum Variance);

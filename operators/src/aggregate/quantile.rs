@@ -161,7 +161,7 @@ fn select<L: Levels>(levels: &L, sample: &Sample) -> L::Reading {
 }
 
 /// A window that slides: the numbers in the order in which they came, and sorted.
-struct Ranked<L> {
+pub(super) struct Ranked<L> {
     levels: L,
     order: VecDeque<f64>,
     sorted: Sorted,
@@ -170,7 +170,7 @@ struct Ranked<L> {
 }
 
 impl<L> Ranked<L> {
-    fn new(levels: L) -> Self {
+    pub(super) fn new(levels: L) -> Self {
         Ranked {
             levels,
             order: VecDeque::new(),
