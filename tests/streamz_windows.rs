@@ -149,13 +149,14 @@ fn windows_of_words_of_distinct_lengths_keep_the_last() {
 fn windows_of_records_with_distinct_fields_keep_the_first() {
     let (_graph, time, source) = driven::<(u32, &str)>();
     let windows = source.timed_window_unique(ms(50), |r| r.0).sink_to_list();
-    source.emit_all([(0, "bar"), (1, "bat"), (0, "baz")]).unwrap();
+    source
+        .emit_all([(0, "bar"), (1, "bat"), (0, "baz")])
+        .unwrap();
     time.advance(ms(50));
     assert_eq!(windows.take(), [[(0, "bar"), (1, "bat")]]);
     time.advance(ms(50));
     assert!(windows.is_empty());
 }
-
 
 // As for partition_unique, streamz never releases the duplicates.
 #[test]
