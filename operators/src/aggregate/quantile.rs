@@ -44,7 +44,7 @@ pub struct Median;
 ///
 /// let millis = [12, 10, 11, 15, 90];
 /// assert_eq!(Quantile::new(0.75).fold(&millis), Some(15.0));
-/// assert_eq!(Quantile::new([0.5, 0.9]).fold(&millis), Some([12.0, 60.0]));
+/// assert_eq!(Quantile::new([0.5, 0.875]).fold(&millis), Some([12.0, 52.5]));
 /// ```
 #[derive(Debug, Clone, Copy)]
 #[doc(alias = "percentile")]
