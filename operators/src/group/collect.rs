@@ -2,7 +2,7 @@
 
 use super::tokens::Tokens;
 use crate::aggregate::Aggregate;
-use crate::engine::Cx;
+use crate::engine::{Cx, Token};
 use crate::flow::InGraph;
 
 /// What is collected of the elements of one group or window: themselves, or an aggregate's state.
@@ -20,8 +20,8 @@ pub(super) trait Collect<T>: Send + 'static {
     /// How much is kept of them: elements, or one state.
     fn held(&self) -> usize;
 
-    /// Ends the group, unless nothing came in.
-    fn take(&mut self) -> Option<(Self::Whole, Tokens)>;
+    /// Ends the group, unless nothing came in, with the token of all its elements.
+    fn take(&mut self) -> Option<(Self::Whole, Token)>;
 
     /// The group in which nothing came.
     fn empty(&self) -> Option<Self::Whole>;
@@ -77,12 +77,12 @@ impl<T: InGraph> Collect<T> for Elements<T> {
     }
 
     #[inline]
-    fn take(&mut self) -> Option<(Vec<T>, Tokens)> {
+    fn take(&mut self) -> Option<(Vec<T>, Token)> {
         if self.items.is_empty() {
             return None;
         }
         let items = std::mem::take(&mut self.items);
-        Some((items, std::mem::take(&mut self.tokens)))
+        Some((items, self.tokens.take()))
     }
 
     fn empty(&self) -> Option<Vec<T>> {
@@ -146,10 +146,10 @@ impl<T: InGraph, A: Aggregate<T>> Collect<T> for Folded<T, A> {
     }
 
     #[inline]
-    fn take(&mut self) -> Option<(A::Output, Tokens)> {
+    fn take(&mut self) -> Option<(A::Output, Token)> {
         self.count = 0;
         let whole = self.aggregate.finish(&self.state.take()?);
-        Some((whole, std::mem::take(&mut self.tokens)))
+        Some((whole, self.tokens.take()))
     }
 
     fn empty(&self) -> Option<A::Output> {

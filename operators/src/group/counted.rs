@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::collect::Collect;
-use super::tokens::push_whole;
+use super::tokens::push_with;
 use crate::engine::{Cx, Label, Push, Signal};
 use crate::flow::InGraph;
 
@@ -36,8 +36,8 @@ impl<T, C: Collect<T>, N: Push<C::Whole>> CountedPush<T, C, N> {
 
     #[inline]
     fn emit(&mut self, cx: &mut Cx) {
-        if let Some(whole) = self.content.take() {
-            push_whole(&mut self.next, whole, cx);
+        if let Some((whole, token)) = self.content.take() {
+            push_with(&mut self.next, whole, token, cx);
         }
     }
 }

@@ -98,7 +98,7 @@ where
         self.kept.len()
     }
 
-    fn take(&mut self) -> Option<(Vec<T>, Tokens)> {
+    fn take(&mut self) -> Option<(Vec<T>, Token)> {
         if self.kept.is_empty() {
             return None;
         }
@@ -113,7 +113,7 @@ where
             kept.item
         };
         let items = kept.into_iter().map(unpack).collect();
-        Some((items, tokens))
+        Some((items, tokens.take()))
     }
 
     fn empty(&self) -> Option<Vec<T>> {

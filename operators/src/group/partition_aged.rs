@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::PartitionBy;
 use super::collect::{Collect, Elements};
-use super::tokens::push_whole;
+use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -116,8 +116,8 @@ struct AgedNode<T> {
 impl<T: InGraph> AgedNode<T> {
     fn emit(&mut self, cx: &mut Cx) {
         self.deadline = None;
-        if let Some(group) = self.group.take() {
-            push_whole(&mut self.next, group, cx);
+        if let Some((group, token)) = self.group.take() {
+            push_with(&mut self.next, group, token, cx);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::collect::{Collect, Elements};
-use super::tokens::push_whole;
+use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -230,8 +230,8 @@ where
 
     fn emit(&mut self, mut group: Group<T>, cx: &mut Cx) {
         self.held -= group.content.held();
-        if let Some(group) = group.content.take() {
-            push_whole(&mut self.next, group, cx);
+        if let Some((group, token)) = group.content.take() {
+            push_with(&mut self.next, group, token, cx);
         }
     }
 

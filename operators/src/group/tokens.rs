@@ -16,6 +16,13 @@ impl Tokens {
         }
     }
 
+    /// Keeps the token of something that waits.
+    pub(super) fn of(token: Token) -> Tokens {
+        let mut tokens = Tokens::default();
+        tokens.keep(token);
+        tokens
+    }
+
     /// Notes a token that was kept apart.
     pub(super) fn keep(&mut self, token: Token) {
         if token.is_some() {
@@ -54,11 +61,4 @@ pub(super) fn push_with<T>(next: &mut impl Push<T>, item: T, token: Token, cx: &
     let ambient = std::mem::replace(&mut cx.token, token);
     next.push(item, cx);
     cx.token = ambient;
-}
-
-/// Pushes what was made of several elements, with the token of them all beside it.
-#[inline]
-pub(super) fn push_whole<T>(next: &mut impl Push<T>, whole: (T, Tokens), cx: &mut Cx) {
-    let (item, mut tokens) = whole;
-    push_with(next, item, tokens.take(), cx);
 }

@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::collect::Collect;
-use super::tokens::{Tokens, push_whole};
+use super::tokens::{Tokens, push_with};
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time,
 };
@@ -77,7 +77,8 @@ impl Windows {
 
 /// A window that is over, and waits until somebody downstream has room.
 struct Over<W> {
-    window: (W, Tokens),
+    window: W,
+    tokens: Tokens,
     held: usize,
 }
 
@@ -188,16 +189,21 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
     /// The window under way is complete, and waits for its turn.
     fn end_window(&mut self) {
         let held = self.content.held();
-        if let Some(window) = self.content.take() {
+        if let Some((window, token)) = self.content.take() {
+            let tokens = Tokens::of(token);
             self.waiting += held;
-            self.over.push_back(Over { window, held });
+            self.over.push_back(Over {
+                window,
+                tokens,
+                held,
+            });
         }
     }
 
     fn emit_next(&mut self, cx: &mut Cx) {
-        if let Some(over) = self.over.pop_front() {
+        if let Some(mut over) = self.over.pop_front() {
             self.waiting -= over.held;
-            push_whole(&mut self.next, over.window, cx);
+            push_with(&mut self.next, over.window, over.tokens.take(), cx);
         }
     }
 
