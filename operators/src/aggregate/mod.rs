@@ -34,8 +34,9 @@
 //! assert_eq!(several.fold(&readings), Some((3, 21.0, 24.0)));
 //! ```
 //!
-//! Nothing is ever subtracted: a window that slides merges the states of what it still holds. What
-//! has left it leaves no trace, be it a huge number, an infinity or a NaN.
+//! Nothing is ever subtracted: a window that slides merges the states of what it still holds, or
+//! keeps the elements themselves, sorted or counted. What has left it leaves no trace, be it a huge
+//! number, an infinity or a NaN.
 
 mod approx_quantile;
 mod count;

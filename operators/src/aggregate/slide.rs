@@ -5,6 +5,75 @@ use super::Aggregate;
 /// A window that slides over elements of type `T`, read after each step: see [`Aggregate::slide`].
 ///
 /// Tuples of two to six of them slide side by side.
+///
+/// ```
+/// # use headwater_operators as headwater;
+/// use headwater::aggregate::{Aggregate, Slide};
+/// use headwater::prelude::*;
+/// use std::collections::{BTreeMap, BTreeSet, VecDeque};
+///
+/// /// How many distinct elements there are.
+/// struct Distinct;
+///
+/// impl Aggregate<u32> for Distinct {
+///     type State = BTreeSet<u32>;
+///     type Output = usize;
+///
+///     fn lift(&self, item: &u32) -> BTreeSet<u32> {
+///         BTreeSet::from([*item])
+///     }
+///
+///     fn merge(&self, left: &mut BTreeSet<u32>, right: &BTreeSet<u32>) {
+///         left.extend(right);
+///     }
+///
+///     fn finish(&self, state: &BTreeSet<u32>) -> usize {
+///         state.len()
+///     }
+///
+///     // To merge sets for each element would be slow: counts go up and down instead.
+///     const SLIDES: bool = true;
+///
+///     fn slide(self) -> impl Slide<u32, Output = usize> {
+///         Counted::default()
+///     }
+/// }
+///
+/// #[derive(Default)]
+/// struct Counted {
+///     order: VecDeque<u32>,
+///     times: BTreeMap<u32, usize>,
+/// }
+///
+/// impl Slide<u32> for Counted {
+///     type Output = usize;
+///
+///     fn push(&mut self, item: &u32) {
+///         self.order.push_back(*item);
+///         *self.times.entry(*item).or_default() += 1;
+///     }
+///
+///     fn pop(&mut self) {
+///         if let Some(oldest) = self.order.pop_front() {
+///             let times = self.times.entry(oldest).or_default();
+///             *times -= 1;
+///             if *times == 0 {
+///                 self.times.remove(&oldest);
+///             }
+///         }
+///     }
+///
+///     fn read(&mut self) -> Option<usize> {
+///         (!self.order.is_empty()).then_some(self.times.len())
+///     }
+/// }
+///
+/// let source = Source::<u32>::new();
+/// let distinct = source.rolling(3, Distinct).sink_to_list();
+/// source.emit_all([1, 1, 2, 3, 3])?;
+/// assert_eq!(distinct.take(), [1, 1, 2, 3, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Slide<T>: Send + 'static {
     /// The reading.
     type Output: Send + 'static;

@@ -4,6 +4,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::census::take_census;
 use super::collect::Collect;
 use super::tokens::push_with;
 use crate::engine::{Cx, Label, Push, Signal};
@@ -71,14 +72,8 @@ impl<T: InGraph, C: Collect<T>, N: Push<C::Whole>> Push<T> for CountedPush<T, C,
             Signal::Hole => return,
             Signal::Close => self.emit(cx),
             Signal::Census => {
-                let (passed, held) = (self.passed, self.content.held() as u64);
-                let capacity = self.capacity as u64;
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held;
-                    node.counts.capacity = capacity;
-                    node.rests = true;
-                });
+                let held = self.content.held();
+                take_census(&self.label, self.passed, held, self.capacity, true, cx);
             }
             _ => {}
         }

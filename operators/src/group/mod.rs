@@ -1,5 +1,6 @@
 //! Many elements become one: by number, by key, by time.
 
+mod census;
 mod collect;
 mod counted;
 mod distinct;

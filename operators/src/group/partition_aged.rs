@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::PartitionBy;
+use super::census::take_census;
 use super::collect::{Collect, Elements};
 use super::tokens::push_with;
 use crate::engine::{
@@ -165,13 +166,8 @@ impl<T: InGraph> Entry<T> for AgedNode<T> {
             Signal::Hole => return,
             Signal::Close => self.emit(cx),
             Signal::Census => {
-                let (passed, held) = (self.passed, self.group.held() as u64);
-                let capacity = self.n as u64;
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held;
-                    node.counts.capacity = capacity;
-                });
+                let held = self.group.held();
+                take_census(&self.label, self.passed, held, self.n, false, cx);
             }
             _ => {}
         }

@@ -10,11 +10,13 @@ use crate::flow::{InGraph, Run};
 /// Folds the last n elements, with each element: see [`Flow::rolling`](crate::Flow::rolling).
 ///
 /// Nothing is ever subtracted, so what has left the window leaves no trace: no rounding error that
-/// grows, no NaN that stays. It costs 3.5 merges an element, whatever n is.
+/// grows, no NaN that stays. It costs 3.5 merges an element, whatever n is. Quantiles and counts of
+/// distinct elements, whose states grow as they are merged, have windows of their own
+/// ([`Aggregate::slide`]).
 ///
 /// - **Emits** the aggregate with each element, from the first one on; with
 ///   [`full`](Rolling::full), from the n-th one on.
-/// - **Holds** n states and no elements. It keeps state and not lineage: an element is done when
+/// - **Holds** n states and no elements, or what a window of the aggregate's own holds. It keeps state and not lineage: an element is done when
 ///   its own output is done, though later ones are still computed from it.
 /// - **Waits** never.
 /// - **On close** it passes it on.

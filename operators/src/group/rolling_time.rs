@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::census::take_census;
+use super::window::MAX_LEN;
 use crate::aggregate::{Aggregate, Slide};
 use crate::engine::{Cx, Graph, Label, Loss, Plan, Push, Role, Signal, Site, Time};
 use crate::flow::{InGraph, Run};
-
-/// How many elements a window may have by default.
-const MAX_LEN: usize = 65_536;
 
 /// Folds the elements of the last stretch of time, with each element: see
 /// [`Flow::rolling_time`](crate::Flow::rolling_time).
@@ -193,14 +192,8 @@ where
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         if let Signal::Census = signal {
-            let (passed, held) = (self.passed, self.times.len() as u64);
-            let capacity = self.max_len as u64;
-            cx.take_census(self.label.id(), |node| {
-                node.counts.passed = passed;
-                node.counts.held = held;
-                node.counts.capacity = capacity;
-                node.rests = true;
-            });
+            let held = self.times.len();
+            take_census(&self.label, self.passed, held, self.max_len, true, cx);
         }
         self.next.signal(signal, cx);
     }

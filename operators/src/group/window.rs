@@ -13,7 +13,7 @@ use crate::engine::{
 use crate::flow::InGraph;
 
 /// How many elements may be held by default.
-const MAX_LEN: usize = 65_536;
+pub(super) const MAX_LEN: usize = 65_536;
 
 /// How many empty windows a clock that the data lead may leave behind in one step: a longer step is
 /// a leap, through which nobody kept time.
