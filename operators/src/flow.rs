@@ -4,6 +4,7 @@
 //! it drops) is told by the type that its method returns, beside the code that does it. Methods that
 //! return no type of their own (most ends) take it in from a file beside that code.
 
+use std::hash::Hash;
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
@@ -459,6 +460,23 @@ pub trait Flow: Sized {
         group::Partition::new(self.into_run(), n)
     }
 
+    /// Makes a `Vec` of every `n` elements of distinct keys, and of the rest at the close.
+    ///
+    /// Of several elements with one key the first is kept, or the last: `.keep(Keep::Last)`.
+    #[doc(alias = "distinct")]
+    #[track_caller]
+    fn partition_unique<K, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        key: F,
+    ) -> group::PartitionUnique<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: Hash + Eq + InGraph,
+    {
+        group::PartitionUnique::new(self.into_run(), n, key)
+    }
+
     /// Makes a `Vec` of the last `n` elements, with each element. `.full()` waits for n.
     #[doc(alias = "windows")]
     #[doc(alias = "tuple_windows")]
@@ -488,6 +506,69 @@ pub trait Flow: Sized {
         every: Duration,
     ) -> group::TimedWindow<Self::Run> {
         group::TimedWindow::new(self.into_run(), every)
+    }
+
+    /// Makes a `Vec` of the elements of each stretch of time of length `every`, at most one a key.
+    ///
+    /// Of several elements with one key the first is kept, or the last: `.keep(Keep::Last)`.
+    #[doc(alias = "distinct")]
+    #[track_caller]
+    fn timed_window_unique<K, F>(
+        self, // Needed twice? `.share()` it first.
+        every: Duration,
+        key: F,
+    ) -> group::TimedWindowUnique<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: Hash + Eq + InGraph,
+    {
+        group::TimedWindowUnique::new(self.into_run(), every, key)
+    }
+
+    /// Makes a `Vec` of elements with no pause as long as `gap` between them.
+    ///
+    /// `.max_len(n)` bounds a session. To keep figures and not elements, see
+    /// [`fold_session`](Flow::fold_session).
+    #[doc(alias = "session_window")]
+    #[doc(alias = "group_by_inactivity")]
+    #[doc(alias = "burst")]
+    #[track_caller]
+    fn session(
+        self, // Needed twice? `.share()` it first.
+        gap: Duration,
+    ) -> group::Session<Self::Run> {
+        group::Session::new(self.into_run(), gap)
+    }
+
+    /// Folds elements with no pause as long as `gap` between them, and keeps none of them.
+    #[doc(alias = "session_window")]
+    #[track_caller]
+    fn fold_session<A>(
+        self, // Needed twice? `.share()` it first.
+        gap: Duration,
+        aggregate: A,
+    ) -> group::FoldSession<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldSession::new(self.into_run(), gap, aggregate)
+    }
+
+    /// Folds the elements of the last `duration`, with each element.
+    ///
+    /// `.max_len(n)` bounds the window.
+    #[doc(alias = "moving")]
+    #[doc(alias = "moving_average")]
+    #[track_caller]
+    fn rolling_time<A>(
+        self, // Needed twice? `.share()` it first.
+        duration: Duration,
+        aggregate: A,
+    ) -> group::RollingTime<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::RollingTime::new(self.into_run(), duration, aggregate)
     }
 
     /// Folds the elements of each stretch of time of length `every`, and keeps none of them.

@@ -29,12 +29,13 @@ pub use shape::*;
 /// What most programs import: `use headwater_operators::prelude::*`.
 pub mod prelude {
     pub use crate::aggregate::{
-        Aggregate, Count, First, Last, Max, Mean, Min, Of, StdDev, Sum, Variance,
+        Aggregate, Count, First, Last, Max, Mean, Median, Min, Of, Quantile, StdDev, Sum, Variance,
     };
     pub use crate::engine::{
         BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
     };
     pub use crate::flow::{Flow, Run};
+    pub use crate::group::Keep;
     pub use crate::hold::OnFull;
     pub use crate::shape::BoxFlow;
 }

@@ -6,6 +6,7 @@ pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod rolling_mean;
+pub(crate) mod rolling_median;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
 pub(crate) mod two_threads;

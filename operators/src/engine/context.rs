@@ -41,6 +41,8 @@ pub struct Cx {
     pub(crate) clock: Clock,
     /// The clock's last reading, valid for one push.
     pub(super) now: Option<Time>,
+    /// Where the data have led the clock to, while deadlines on the way there are fired.
+    pub(super) heading: Time,
     /// Whether anybody has read the clock yet: until then its zero may still move.
     pub(crate) clock_read: bool,
     pub(crate) timers: Timers,
@@ -103,6 +105,7 @@ impl Cx {
             },
             clock,
             now: None,
+            heading: Time::ZERO,
             clock_read: false,
             timers: Timers::default(),
             nodes: Vec::new(),

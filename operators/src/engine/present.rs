@@ -37,6 +37,12 @@ impl Cx {
         self.now = None;
     }
 
+    /// The time that this turn ends at: later than [`now`](Cx::now) while the deadlines between two
+    /// elements that lead the clock are fired one by one.
+    pub(crate) fn heading(&mut self) -> Time {
+        self.now().max(self.heading)
+    }
+
     pub(crate) fn set_now(&mut self, now: Time) {
         match &mut self.clock {
             Clock::Virtual(at) | Clock::Led(at) => *at = now,
@@ -69,6 +75,7 @@ impl Cx {
 
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
+        self.heading = now;
         while let Some((at, node)) = self.timers.pop_due(now) {
             self.set_now(at.max(self.clock.read()));
             self.tick(node);

@@ -18,6 +18,20 @@ impl Tokens {
         }
     }
 
+    /// Keeps the token of something that waits.
+    pub(crate) fn of(token: Token) -> Tokens {
+        let mut tokens = Tokens::default();
+        tokens.keep(token);
+        tokens
+    }
+
+    /// Notes a token that was kept apart.
+    pub(crate) fn keep(&mut self, token: Token) {
+        if token.is_some() {
+            self.add(&token);
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn add(&mut self, token: &Token) {
