@@ -591,13 +591,24 @@ pub trait Flow: Sized {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "partition_result")]
-    #[doc(alias = "dead_letter")]
     #[track_caller]
     #[must_use = "the flows do nothing until they end in sinks"]
     fn split_errors(
         self, // Needed twice? `.share()` it first.
     ) -> (Head<Self::Item>, Head<Failure>) {
         shape::split_errors(self.into_run())
+    }
+
+    /// Emits the failures that come from above into `source`, with the element where the operator
+    /// still had it; the elements go on.
+    #[doc(alias = "dead_letter_queue")]
+    #[doc(alias = "dlq")]
+    #[track_caller]
+    fn dead_letter(
+        self, // Needed twice? `.share()` it first.
+        source: &crate::Source<Failure>,
+    ) -> end::DeadLetter<Self::Run> {
+        end::DeadLetter::new(self.into_run(), source)
     }
 
     // ---- where a run ends ----

@@ -1,6 +1,7 @@
 //! Futures in flight: what `map_async`, `map_blocking` and their sinks share.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -8,113 +9,81 @@ use std::task::{Context, Poll, Waker};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::cell::{Entry, Node, Port};
+use super::clock::{Alarm, Time};
 use super::context::Cx;
 use super::error::{BoxError, Failure};
 use super::fifo::{Fifo, Slot};
+use super::flight::{Flight, Limits};
+use super::lanes::Lanes;
 use super::lineage::{Lost, Token};
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
-use super::topology::{Label, Role, Site};
+use super::retry::Again;
+use super::topology::{Label, Role};
 use crate::InGraph;
 use crate::flow::Run;
-
-/// How many finished results may wait for an earlier one by default.
-const REORDER: usize = 1_024;
 
 /// Results taken in one turn, so that other nodes get theirs.
 const TURN: usize = 256;
 
-/// How many at once, and in which order what comes of them goes on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) at_once: usize,
-    pub(crate) ordered: bool,
-    reorder: usize,
-}
-
-impl Limits {
-    #[track_caller]
-    pub(crate) fn new(operator: &str, at_once: usize) -> Limits {
-        assert!(
-            at_once > 0,
-            "`{operator}(0, …)` would never start: let at least 1 element be in flight"
-        );
-        Limits {
-            at_once,
-            ordered: true,
-            reorder: REORDER,
-        }
-    }
-
-    pub(crate) fn unordered(self) -> Limits {
-        Limits {
-            ordered: false,
-            ..self
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn reorder(self, results: usize) -> Limits {
-        assert!(
-            results > 0,
-            "`reorder(0)` would never start: let at least 1 finished result wait for an earlier one"
-        );
-        Limits {
-            reorder: results,
-            ..self
-        }
-    }
-}
-
-/// The two choices that all operators with futures in flight offer.
-macro_rules! limit_methods {
-    () => {
-        /// Lets each result go on as soon as it is there, instead of in the order of the elements.
-        pub fn unordered(mut self) -> Self {
-            self.limits = self.limits.unordered();
-            self
-        }
-
-        /// How many finished results may wait for an earlier one that has not finished, on top of
-        /// the `n` elements held besides (1 024 by default). Without effect on what is
-        /// [`unordered`](Self::unordered), where none waits for another.
-        ///
-        /// # Panics
-        /// If `results` is 0.
-        #[track_caller]
-        pub fn reorder(mut self, results: usize) -> Self {
-            self.limits = self.limits.reorder(results);
-            self
-        }
-    };
-}
-pub(crate) use limit_methods;
-
-/// An element's place in line and its token, which go with its future. Dropped before the future
-/// finished, or before its result went on, it tells the token.
-pub(crate) struct Ticket {
+/// What goes with an element in flight. Dropped before the future finished, or before its result
+/// went on, it tells the token.
+pub(crate) struct Ticket<T> {
+    /// Its place in line.
     place: u64,
+    pub(super) lane: Option<usize>,
     token: Token,
+    attempts: u32,
+    /// The element, where it may be tried again.
+    spare: Option<T>,
 }
 
-impl Ticket {
+impl<T> Ticket<T> {
     fn redeem(mut self) -> Token {
         std::mem::take(&mut self.token)
     }
 }
 
-impl Drop for Ticket {
+impl<T> Drop for Ticket<T> {
     fn drop(&mut self) {
         self.token.fail(Lost::TornDown);
+    }
+}
+
+/// One that failed and is to be tried again at its time; those of one moment in the order in which
+/// they failed.
+struct Nap<T> {
+    until: (Time, u64),
+    ticket: Ticket<T>,
+}
+
+impl<T> PartialEq for Nap<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.until == other.until
+    }
+}
+
+impl<T> Eq for Nap<T> {}
+
+impl<T> PartialOrd for Nap<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Nap<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The earliest is the greatest: it stands on top of the heap.
+        other.until.cmp(&self.until)
     }
 }
 
 /// Builds a node that runs `work` on each element, and `next` behind it.
 pub(crate) fn build<R, F, J, U>(
     upstream: R,
-    (limits, site, role): (Limits, Site, Role),
-    work: impl FnOnce(&Arc<Label>) -> F,
+    (flight, role): (Flight<R::Item>, Role),
+    mut work: F,
     next: impl FnOnce(&Arc<Label>) -> Tail<U>,
     plan: &mut Plan,
 ) where
@@ -123,12 +92,20 @@ pub(crate) fn build<R, F, J, U>(
     J: Future<Output = Result<U, BoxError>> + InGraph,
     U: InGraph,
 {
-    let label = plan.node(site, role);
+    let label = plan.node(flight.site, role);
     plan.has_futures();
-    let mut work = work(&label);
+    if flight.again.is_some() {
+        plan.has_timers();
+    }
     let node = InFlight {
-        limits,
+        limits: flight.limits,
         waiting: Fifo::default(),
+        lanes: flight.lanes,
+        next_in_lane: VecDeque::new(),
+        again: flight.again,
+        napping: BinaryHeap::new(),
+        naps: 0,
+        alarm: Alarm::default(),
         start: move |item, ticket| {
             let job = work(item);
             async move { (ticket, job.await) }
@@ -152,11 +129,20 @@ struct InFlight<T, U, F, J> {
     limits: Limits,
     /// Not started yet.
     waiting: Fifo<T>,
+    /// Where keys keep an order of their own. Whoever waits there has left `waiting`.
+    lanes: Option<Box<dyn Lanes<T>>>,
+    /// The one in front of them is through: they may start.
+    next_in_lane: VecDeque<(T, Ticket<T>)>,
+    again: Option<Again<T>>,
+    /// Between two attempts. They keep their slots.
+    napping: BinaryHeap<Nap<T>>,
+    naps: u64,
+    alarm: Alarm,
     start: F,
     running: FuturesUnordered<J>,
     /// Results that have not gone on. Ordered, each element has its place from its start on, which
     /// is `None` until it has finished.
-    places: VecDeque<Option<(Ticket, Slot<U>)>>,
+    places: VecDeque<Option<(Ticket<T>, Slot<U>)>>,
     /// The number of the first place.
     first: u64,
     /// How many places from the first one on have finished: only room downstream keeps them here.
@@ -171,45 +157,57 @@ impl<T, U, F, J> InFlight<T, U, F, J>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket) -> J + InGraph,
-    J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
+    F: FnMut(T, Ticket<T>) -> J + InGraph,
+    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
-    /// What counts against the limit. Results that wait for an earlier one do not, as far as they
-    /// are allowed to, unless they would have to wait for room as well.
+    /// What counts against the limit. Who waits for an earlier one does not, as far as that is
+    /// allowed, unless it would have to wait for room as well.
     fn load(&self, cx: &mut Cx) -> usize {
         let allowed = match cx.gated(self.label.id()) {
             true => 0,
             false => self.limits.reorder,
         };
-        self.waiting.len() + self.running.len() + self.due + self.early().saturating_sub(allowed)
+        self.waiting.len() + self.started() + self.early().saturating_sub(allowed)
     }
 
-    /// Results that wait for an earlier one, which has not finished.
+    /// Those that have a slot: under way, between two attempts, or about to go on.
+    fn started(&self) -> usize {
+        self.running.len() + self.napping.len() + self.due
+    }
+
+    /// Those that wait for an earlier one: in order, results; by key, elements.
     fn early(&self) -> usize {
-        match self.limits.ordered {
-            true => self.places.len() - self.running.len() - self.due,
-            false => 0,
+        match &self.lanes {
+            Some(lanes) => lanes.waiting() + self.next_in_lane.len(),
+            None if self.limits.ordered => self.places.len() - self.started(),
+            None => 0,
         }
     }
 
     fn held(&self) -> usize {
-        self.waiting.len() + self.running.len() + self.due + self.early()
+        self.waiting.len() + self.started() + self.early()
     }
 
     /// The most that `held` can be.
     fn capacity(&self) -> usize {
-        match self.limits.ordered {
+        match self.limits.ordered || self.lanes.is_some() {
             true => self.limits.at_once.saturating_add(self.limits.reorder),
             false => self.limits.at_once,
         }
     }
 
     fn may_start(&self, cx: &mut Cx) -> bool {
-        !self.waiting.is_empty()
-            && self.running.len() + self.due < self.limits.at_once
-            && self.early() < self.limits.reorder
-            // Whoever is full downstream would only have us keep the results.
+        let some = !self.next_in_lane.is_empty()
+            || (!self.waiting.is_empty() && self.early() < self.limits.reorder);
+        // Whoever is full downstream would only have us keep the results.
+        (some && self.started() < self.limits.at_once || self.is_rested(cx))
             && !cx.gated(self.label.id())
+    }
+
+    /// Whether it is time to try one again.
+    fn is_rested(&self, cx: &mut Cx) -> bool {
+        let nap = self.napping.peek();
+        nap.is_some_and(|nap| nap.until.0 <= cx.now())
     }
 
     /// Counts on from the last place that is due: one has finished.
@@ -221,41 +219,96 @@ where
 
     fn start(&mut self, cx: &mut Cx) {
         while self.may_start(cx) {
-            let Some((slot, token)) = self.waiting.pop() else {
-                return;
-            };
-            let place = self.first + self.places.len() as u64;
-            let ticket = Ticket { place, token };
-            match slot {
-                Slot::Item(item) => {
-                    self.running.push((self.start)(item, ticket));
-                    if self.limits.ordered {
-                        self.places.push_back(None);
-                    }
-                }
-                Slot::Failure(failure) => {
-                    self.places
-                        .push_back(Some((ticket, Slot::Failure(failure))));
-                    self.count_due();
-                }
-                Slot::Hole => {
-                    self.places.push_back(Some((ticket, Slot::Hole)));
-                    self.count_due();
-                }
+            if self.is_rested(cx) {
+                self.wake_first();
+            } else if let Some((item, ticket)) = self.next_in_lane.pop_front() {
+                self.attempt(item, ticket);
+            } else {
+                self.start_next();
             }
         }
     }
 
+    fn wake_first(&mut self) {
+        let Some(nap) = self.napping.pop() else {
+            return;
+        };
+        let ticket = nap.ticket;
+        if let (Some(again), Some(spare)) = (&self.again, &ticket.spare) {
+            let item = again.copy(spare);
+            self.attempt(item, ticket);
+        }
+    }
+
+    fn start_next(&mut self) {
+        let Some((slot, token)) = self.waiting.pop() else {
+            return;
+        };
+        let mut ticket = Ticket {
+            place: self.first + self.places.len() as u64,
+            lane: None,
+            token,
+            attempts: 0,
+            spare: None,
+        };
+        match slot {
+            Slot::Item(mut item) => {
+                if self.limits.ordered {
+                    self.places.push_back(None);
+                }
+                if let Some(lanes) = &mut self.lanes {
+                    match lanes.enter(item, ticket) {
+                        Some(free) => (item, ticket) = free,
+                        None => return,
+                    }
+                }
+                if let Some(again) = &self.again {
+                    ticket.spare = Some(again.copy(&item));
+                }
+                self.attempt(item, ticket);
+            }
+            Slot::Failure(failure) => {
+                let slot = Slot::Failure(failure);
+                self.places.push_back(Some((ticket, slot)));
+            }
+            Slot::Hole => self.places.push_back(Some((ticket, Slot::Hole))),
+        }
+        self.count_due();
+    }
+
+    fn attempt(&mut self, item: T, mut ticket: Ticket<T>) {
+        ticket.attempts += 1;
+        self.running.push((self.start)(item, ticket));
+    }
+
     /// Takes the next result of a future, if there is any.
-    fn finish(&mut self, waker: &Waker) -> bool {
+    fn finish(&mut self, cx: &mut Cx, waker: &Waker) -> bool {
         let mut task = Context::from_waker(waker);
-        let Poll::Ready(Some((ticket, result))) = self.running.poll_next_unpin(&mut task) else {
+        let Poll::Ready(Some((mut ticket, result))) = self.running.poll_next_unpin(&mut task)
+        else {
             return false;
         };
         let slot = match result {
             Ok(item) => Slot::Item(item),
-            Err(error) => Slot::Failure(Failure::new(&self.label, error)),
+            Err(error) => {
+                if let Some(again) = &mut self.again
+                    && let Some(delay) = again.after(ticket.attempts, &*error)
+                {
+                    self.naps += 1;
+                    let until = (cx.now() + delay, self.naps);
+                    self.napping.push(Nap { until, ticket });
+                    return true;
+                }
+                Slot::Failure(match ticket.spare.take() {
+                    Some(element) => Failure::with_element(&self.label, error, element),
+                    None => Failure::new(&self.label, error),
+                })
+            }
         };
+        ticket.spare = None;
+        if let (Some(lane), Some(lanes)) = (ticket.lane, &mut self.lanes) {
+            self.next_in_lane.extend(lanes.leave(lane));
+        }
         if self.limits.ordered {
             let at = (ticket.place - self.first) as usize;
             if let Some(place) = self.places.get_mut(at) {
@@ -313,8 +366,8 @@ impl<T, U, F, J> Entry<T> for InFlight<T, U, F, J>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket) -> J + InGraph,
-    J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
+    F: FnMut(T, Ticket<T>) -> J + InGraph,
+    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
@@ -355,13 +408,19 @@ impl<T, U, F, J> Node for InFlight<T, U, F, J>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket) -> J + InGraph,
-    J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
+    F: FnMut(T, Ticket<T>) -> J + InGraph,
+    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
+    fn tick(&mut self, cx: &mut Cx) {
+        self.alarm.rang(cx.now());
+        // The futures want the waker that only a poll has.
+        cx.wake(self.label.id());
+    }
+
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         for turn in 1.. {
             self.start(cx);
-            let finished = self.finish(waker);
+            let finished = self.finish(cx, waker);
             self.deliver(cx);
             if self.load(cx) < self.limits.at_once {
                 self.pressure.release(cx);
@@ -373,6 +432,11 @@ where
                 cx.wake(self.label.id());
                 return;
             }
+        }
+        if let Some(nap) = self.napping.peek()
+            && nap.until.0 > cx.now()
+        {
+            self.alarm.set(self.label.id(), nap.until.0, cx);
         }
         if self.closing && self.held() == 0 {
             self.closing = false;
