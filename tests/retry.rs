@@ -179,7 +179,7 @@ proptest! {
             true => (x, Err(Lost::Failed)),
             false => (x, Ok(())),
         });
-        prop_assert!(acks.into_iter().eq(expected));
+        prop_assert_eq!(acks, expected.collect::<Vec<_>>());
         let mut lost = lost.take();
         lost.sort_unstable();
         let expected: Vec<u32> = (0..failures.len() as u32).filter(|x| fails(*x) && letters).collect();

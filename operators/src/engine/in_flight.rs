@@ -262,9 +262,6 @@ where
                         None => return,
                     }
                 }
-                if let Some(again) = &self.again {
-                    ticket.spare = Some(again.copy(&item));
-                }
                 self.attempt(item, ticket);
             }
             Slot::Failure(failure) => {
@@ -278,6 +275,9 @@ where
 
     fn attempt(&mut self, item: T, mut ticket: Ticket<T>) {
         ticket.attempts += 1;
+        if let (Some(again), None) = (&self.again, &ticket.spare) {
+            ticket.spare = Some(again.copy(&item));
+        }
         self.running.push((self.start)(item, ticket));
     }
 
