@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
+use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::engine::{BoxError, Failure, Graph, Head, Plan, Push, Shared, Site};
@@ -489,6 +490,43 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         hold::TryMapBlocking::new(self.into_run(), n, f)
+    }
+
+    /// Makes a stream of each element, and emits the elements of the latest one only: the stream
+    /// before it is dropped.
+    #[doc(alias = "flat_map_latest")]
+    #[doc(alias = "switch_latest")]
+    #[track_caller]
+    fn switch_map<S, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> hold::SwitchMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> S + InGraph,
+        S: Stream<Item: InGraph> + InGraph,
+    {
+        hold::SwitchMap::new(self.into_run(), f)
+    }
+
+    /// Makes a stream of each element, at most `n` at once, and emits what they give as it comes.
+    ///
+    /// With `n` = 1 they go one after another, in order.
+    #[doc(alias = "merge_map")]
+    #[doc(alias = "flat_map_merge")]
+    #[doc(alias = "flat_map_unordered")]
+    #[doc(alias = "flatten_unordered")]
+    #[doc(alias = "concat_map")]
+    #[track_caller]
+    fn flat_map_stream<S, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::FlatMapStream<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> S + InGraph,
+        S: Stream<Item: InGraph> + InGraph,
+    {
+        hold::FlatMapStream::new(self.into_run(), n, f)
     }
 
     // ---- forks, names, erasure ----

@@ -15,7 +15,7 @@ use super::error::{BoxError, Failure};
 use super::fifo::{Fifo, Slot};
 use super::flight::{Flight, Limits};
 use super::lanes::Lanes;
-use super::lineage::{Lost, Token};
+use super::lineage::{Pledge, Token};
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
@@ -27,28 +27,15 @@ use crate::flow::Run;
 /// Results taken in one turn, so that other nodes get theirs.
 const TURN: usize = 256;
 
-/// What goes with an element in flight. Dropped before the future finished, or before its result
-/// went on, it tells the token.
+/// What goes with an element in flight.
 pub(crate) struct Ticket<T> {
     /// Its place in line.
     place: u64,
     pub(super) lane: Option<usize>,
-    token: Token,
+    pledge: Pledge,
     attempts: u32,
     /// The element, where it may be tried again.
     spare: Option<T>,
-}
-
-impl<T> Ticket<T> {
-    fn redeem(mut self) -> Token {
-        std::mem::take(&mut self.token)
-    }
-}
-
-impl<T> Drop for Ticket<T> {
-    fn drop(&mut self) {
-        self.token.fail(Lost::TornDown);
-    }
 }
 
 /// One that failed and is to be tried again at its time; those of one moment in the order in which
@@ -247,7 +234,7 @@ where
         let mut ticket = Ticket {
             place: self.first + self.places.len() as u64,
             lane: None,
-            token,
+            pledge: Pledge::new(token),
             attempts: 0,
             spare: None,
         };
@@ -329,7 +316,7 @@ where
             };
             self.first += 1;
             self.due -= 1;
-            cx.token = ticket.redeem();
+            cx.token = ticket.pledge.redeem();
             match slot {
                 Slot::Item(item) => self.next.push(item, cx),
                 Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),

@@ -65,5 +65,6 @@ pub(crate) use flight::Flight;
 pub(crate) use fork::Fork;
 pub(crate) use in_flight::Done;
 pub(crate) use inlet::SourceCell;
+pub(crate) use lineage::Pledge;
 pub(crate) use pressure::Pressure;
 pub(crate) use workers::Workers;
