@@ -7,8 +7,8 @@ use futures_core::Stream;
 
 use super::inner_streams::InnerStreams;
 use crate::engine::{
-    Cx, Entry, Fifo, Graph, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role, Signal, Site, Slot,
-    Tail, Token,
+    Cx, Entry, Fifo, Graph, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role, Signal,
+    Site, Slot, Tail, Token,
 };
 use crate::flow::{InGraph, Run};
 

@@ -6,9 +6,7 @@ use std::task::Waker;
 use futures_core::Stream;
 
 use super::inner_streams::InnerStreams;
-use crate::engine::{
-    Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail,
-};
+use crate::engine::{Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail};
 use crate::flow::{InGraph, Run};
 
 /// Emits the elements of the stream that was made of the latest element: see
