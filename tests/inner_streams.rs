@@ -639,6 +639,41 @@ fn a_run_waits_for_its_streams() {
 }
 
 #[test]
+fn streams_wake_from_other_threads() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let source = graph.source::<u32>();
+    let taps = Taps::default();
+    let open = taps.clone();
+    let mut out = source
+        .flat_map_stream(8, move |x| open.open(x))
+        .into_stream(4);
+    (0..8).for_each(|x| source.emit(x).unwrap());
+    while taps.count() < 8 {
+        std::thread::yield_now();
+    }
+    let givers: Vec<_> = (0..8)
+        .map(|x| {
+            let taps = taps.clone();
+            std::thread::spawn(move || {
+                (0..500).for_each(|i| taps.give(x, 1_000 * x + i));
+                taps.end(x);
+            })
+        })
+        .collect();
+    source.close();
+    let mut seen: Vec<u32> = block_on((&mut out).collect());
+    givers.into_iter().for_each(|giver| giver.join().unwrap());
+    // Stable: each stream keeps its own order.
+    seen.sort_by_key(|item| item / 1_000);
+    assert!(
+        seen.into_iter()
+            .eq((0..8).flat_map(|x| (0..500).map(move |i| 1_000 * x + i)))
+    );
+    drop(driver);
+}
+
+#[test]
 fn without_a_driver_streams_are_refused() {
     let source = Source::<u32>::new();
     source.switch_map(|x| stream::iter([x])).sink(drop);

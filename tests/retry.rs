@@ -397,7 +397,7 @@ fn a_close_waits_for_all_attempts_wherever_it_comes() {
 
 #[test]
 fn a_shutdown_waits_for_all_attempts_or_gives_up() {
-    for limit in [None, Some(15 * MS)] {
+    for (delay, limit) in [(10 * MS, None), (100_000 * MS, Some(15 * MS))] {
         let graph = Graph::new();
         graph.on_error(OnError::call(|_| {}));
         let driver = graph.spawn_thread();
@@ -405,7 +405,7 @@ fn a_shutdown_waits_for_all_attempts_or_gives_up() {
         let flaky = Flaky::new([(0, 2)]);
         let seen = source
             .try_map_async(2, flaky.step())
-            .retry(Retry::attempts(3).fixed(10 * MS))
+            .retry(Retry::attempts(3).fixed(delay).max_delay(delay))
             .sink_to_list();
         let receipt = source.emit_tracked(0).unwrap();
         match limit {
@@ -788,6 +788,68 @@ fn at_a_shutdown_dead_letters_are_delivered() {
     assert!(block_on(graph.shutdown()).is_ok());
     assert_eq!((seen.take(), letters.take()), (vec![1], vec![0]));
     drop(time);
+}
+
+#[test]
+fn more_dead_letters_than_a_source_has_room_for_are_all_delivered() {
+    const MANY: u32 = 3 * headwater::INBOX_CAPACITY as u32;
+    for slow in [false, true] {
+        let graph = Graph::new();
+        let dead = graph.source::<Failure>();
+        let count = Arc::new(AtomicU32::new(0));
+        let counted = count.clone();
+        let count_one = move |_: Failure| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        match slow {
+            true => drop(dead.buffer(7).sink(count_one)),
+            false => drop(dead.sink(count_one)),
+        }
+        let seen = graph
+            .from_iter(0..MANY)
+            .try_filter(|x| {
+                if x % 8 == 0 {
+                    Ok(true)
+                } else {
+                    Err("no".into())
+                }
+            })
+            .dead_letter(&dead)
+            .sink_to_list();
+        graph.run().unwrap();
+        assert_eq!(seen.len() as u32, MANY / 8);
+        assert_eq!(count.load(Ordering::Relaxed), MANY - MANY / 8);
+        let snapshot = graph.snapshot().unwrap();
+        assert_eq!((snapshot.failed(), snapshot.dropped()), (0, 0));
+    }
+}
+
+#[test]
+fn one_that_is_tried_again_at_once_and_often_starves_nobody() {
+    let graph = Graph::new();
+    graph.on_error(OnError::call(|_| {}));
+    let driving = graph.attach_driver(None);
+    let source = graph.source::<u32>();
+    let flaky = Arc::new(AtomicU32::new(0));
+    let count = flaky.clone();
+    source
+        .try_map_async(1, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            async { Err::<u32, _>("no".into()) }
+        })
+        .retry(Retry::attempts(u32::MAX))
+        .sink(drop);
+    let other = source.buffer(4).sink_to_list();
+    source.emit(1).unwrap();
+    driving.turn(std::task::Waker::noop()).unwrap();
+    assert_eq!(other.take(), [1]);
+    assert!((100..1_000_000).contains(&flaky.load(Ordering::Relaxed)));
+}
+
+#[test]
+fn a_policy_goes_where_tasks_go_and_serves_several_operators() {
+    fn movable<T: Send + Sync + Unpin + Clone + std::fmt::Debug>(_: &T) {}
+    movable(&Retry::attempts(2).when(|_| true));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::context::Cx;
 use super::error::{BoxError, Failure};
 use super::fifo::{Fifo, Slot};
 use super::flight::{Flight, Limits};
+use super::holding::Holding;
 use super::lanes::Lanes;
 use super::lineage::{Pledge, Token};
 use super::plan::Plan;
@@ -327,18 +328,13 @@ where
     }
 
     fn census(&mut self, cx: &mut Cx) {
-        if !cx.first_visit(self.label.id()) {
-            return;
-        }
-        let (passed, held, capacity) = (self.passed, self.held(), self.capacity());
-        let since = self.pressure.since();
-        cx.take_census(self.label.id(), |node| {
-            node.counts.passed = passed;
-            node.counts.held = held as u64;
-            node.counts.capacity = capacity as u64;
-            node.blocked_since = since;
-        });
-        self.next.signal(Signal::Census, cx);
+        let holding = Holding {
+            passed: self.passed,
+            held: self.held(),
+            capacity: self.capacity(),
+            blocked_since: self.pressure.since(),
+        };
+        holding.tell(self.label.id(), &mut self.next, cx);
     }
 
     fn kept(&mut self, cx: &mut Cx) {

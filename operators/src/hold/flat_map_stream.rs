@@ -7,8 +7,8 @@ use futures_core::Stream;
 
 use super::inner_streams::InnerStreams;
 use crate::engine::{
-    Cx, Entry, Fifo, Graph, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role, Signal,
-    Site, Slot, Tail, Token,
+    Cx, Entry, Fifo, Graph, Holding, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role,
+    Signal, Site, Slot, Tail, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -157,18 +157,13 @@ where
     }
 
     fn census(&mut self, cx: &mut Cx) {
-        if !cx.first_visit(self.label.id()) {
-            return;
-        }
-        let (passed, held, capacity) = (self.passed, self.held() as u64, self.n as u64);
-        let since = self.pressure.since();
-        cx.take_census(self.label.id(), |node| {
-            node.counts.passed = passed;
-            node.counts.held = held;
-            node.counts.capacity = capacity;
-            node.blocked_since = since;
-        });
-        self.next.signal(Signal::Census, cx);
+        let holding = Holding {
+            passed: self.passed,
+            held: self.held(),
+            capacity: self.n,
+            blocked_since: self.pressure.since(),
+        };
+        holding.tell(self.label.id(), &mut self.next, cx);
     }
 }
 

@@ -124,6 +124,10 @@ where
                 drop(inner.stream);
                 done(inner.pledge.redeem());
             }
+            // Nobody else would, until the driver comes by.
+            if let Ok(mut rung) = self.rung.lock() {
+                rung.clear();
+            }
         }
     }
 

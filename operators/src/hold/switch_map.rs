@@ -6,7 +6,9 @@ use std::task::Waker;
 use futures_core::Stream;
 
 use super::inner_streams::InnerStreams;
-use crate::engine::{Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail};
+use crate::engine::{
+    Cx, Entry, Graph, Holding, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail,
+};
 use crate::flow::{InGraph, Run};
 
 /// Emits the elements of the stream that was made of the latest element: see
@@ -106,16 +108,13 @@ where
     S: Stream<Item: InGraph> + InGraph,
 {
     fn census(&mut self, cx: &mut Cx) {
-        if !cx.first_visit(self.label.id()) {
-            return;
-        }
-        let (passed, held) = (self.passed, self.current.len() as u64);
-        cx.take_census(self.label.id(), |node| {
-            node.counts.passed = passed;
-            node.counts.held = held;
-            node.counts.capacity = 1;
-        });
-        self.next.signal(Signal::Census, cx);
+        let holding = Holding {
+            passed: self.passed,
+            held: self.current.len(),
+            capacity: 1,
+            blocked_since: None,
+        };
+        holding.tell(self.label.id(), &mut self.next, cx);
     }
 }
 
