@@ -217,7 +217,8 @@ proptest! {
     fn streams_that_are_ready_give_what_flat_map_gives(
         lengths in prop::collection::vec(0u32..100, 0..40),
         n in 1usize..5,
-        (capacity, way) in (1usize..50, 0u8..3),
+        (capacity, way) in (1usize..50, 0u8..4),
+        cuts in prop::collection::vec(1usize..6, 1..10),
     ) {
         let graph = Graph::new();
         let time = graph.drive_manually();
@@ -232,12 +233,24 @@ proptest! {
             .flat_map_stream(n, |(x, length)| stream::iter((0..length).map(move |i| (x, i))))
             .into_stream(capacity);
         let mut seen = Vec::new();
-        let mut left = items.iter().filter(|_| way == 2).peekable();
+        let mut left = match way {
+            2 | 3 => &items[..],
+            _ => &[],
+        };
+        let mut cuts = cuts.into_iter().cycle();
         let total = lengths.iter().sum::<u32>() as usize;
         let mut rounds = 0;
         while seen.len() < total {
-            while left.peek().is_some_and(|x| source.emit(**x).is_ok()) {
-                left.next();
+            while let Some(first) = left.first() {
+                let cut = cuts.next().unwrap().min(left.len());
+                let accepted = match way {
+                    2 => source.emit(*first).map_or(0, |()| 1),
+                    _ => source.emit_all(left[..cut].iter().copied()).unwrap_or_else(|e| e.accepted),
+                };
+                left = &left[accepted..];
+                if accepted == 0 {
+                    break;
+                }
             }
             time.settle();
             while let Some(Some(item)) = out.next().now_or_never() {

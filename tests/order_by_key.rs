@@ -15,7 +15,9 @@ use proptest::prelude::*;
 
 /// Futures that finish when the test says so.
 #[derive(Clone, Default)]
-struct Jobs(Arc<Mutex<Vec<(u32, oneshot::Sender<bool>)>>>);
+struct Jobs(Arc<Mutex<Vec<Job>>>);
+
+type Job = (u32, oneshot::Sender<bool>);
 
 impl Jobs {
     fn start(

@@ -422,6 +422,32 @@ fn a_shutdown_waits_for_all_attempts_or_gives_up() {
 }
 
 #[test]
+fn where_a_failure_stopped_the_graph_nothing_is_tried_again() {
+    let graph = Graph::new();
+    graph.on_error(OnError::Stop);
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let flaky = Flaky::new([(0, 9), (1, 9)]);
+    let flow = source.try_map_async(2, flaky.step());
+    flow.retry(
+        Retry::attempts(5)
+            .fixed(MS)
+            .when(|error| !error.to_string().ends_with("at 0")),
+    )
+    .sink(drop);
+    let receipts = [
+        source.emit_tracked(0).unwrap(),
+        source.emit_tracked(1).unwrap(),
+    ];
+    time.advance(10 * MS);
+    assert_eq!((flaky.attempts_at(0), flaky.attempts_at(1)), (1, 1));
+    assert!(matches!(source.emit(2), Err(EmitError::Stopped(2, _))));
+    for receipt in receipts {
+        assert_eq!(receipt.outcome(), Some(Err(Lost::Failed)));
+    }
+}
+
+#[test]
 fn a_graph_that_is_dropped_tells_the_receipts_of_those_between_two_attempts() {
     let (graph, time) = quiet();
     let source = graph.source::<u32>();
@@ -721,10 +747,7 @@ fn several_flows_share_one_source_of_dead_letters() {
     let letters = dead.map(|f| f.kind()).sink_to_list();
     let source = graph.source::<u32>();
     source.try_filter(odd).dead_letter(&dead).sink(drop);
-    source
-        .try_map(|x| Ok(odd(&x)?))
-        .dead_letter(&dead)
-        .sink(drop);
+    source.try_map(|x| odd(&x)).dead_letter(&dead).sink(drop);
     source.emit(2).unwrap();
     assert_eq!(letters.take(), ["try_filter", "try_map"]);
 }

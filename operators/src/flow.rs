@@ -425,9 +425,10 @@ pub trait Flow: Sized {
 
     /// Awaits a future for each element, at most `n` at once; their results go on in order.
     ///
-    /// `.unordered()` lets them go on as they come.
+    /// `.unordered()` lets them go on as they come; `.by_key(f)` keeps the order of each key.
     #[doc(alias = "buffered")]
     #[doc(alias = "buffer_unordered")]
+    #[doc(alias = "ordered_by_key")]
     #[doc(alias = "then")]
     #[doc(alias = "merge_map")]
     #[doc(alias = "concat_map")]
@@ -445,8 +446,9 @@ pub trait Flow: Sized {
         hold::MapAsync::new(self.into_run(), n, f)
     }
 
-    /// As [`map_async`](Flow::map_async), for futures that may fail.
+    /// As [`map_async`](Flow::map_async), for futures that may fail. `.retry(policy)` tries again.
     #[doc(alias = "try_buffered")]
+    #[doc(alias = "retry")]
     #[doc(alias = "and_then")]
     #[track_caller]
     fn try_map_async<U, F, Fut>(
@@ -478,7 +480,8 @@ pub trait Flow: Sized {
         hold::MapBlocking::new(self.into_run(), n, f)
     }
 
-    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail.
+    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail. `.retry(policy)` tries
+    /// again.
     #[track_caller]
     fn try_map_blocking<U, F>(
         self, // Needed twice? `.share()` it first.

@@ -280,6 +280,7 @@ where
             Ok(item) => Slot::Item(item),
             Err(error) => {
                 if let Some(again) = &mut self.again
+                    && !cx.is_stopped()
                     && let Some(delay) = again.after(ticket.attempts, &*error)
                 {
                     self.naps += 1;
