@@ -1,7 +1,6 @@
 //! Futures in flight: what `map_async`, `map_blocking` and their sinks share.
 
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -9,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::cell::{Entry, Node, Port};
-use super::clock::{Alarm, Time};
 use super::context::Cx;
 use super::error::{BoxError, Failure};
 use super::fifo::{Fifo, Slot};
@@ -17,10 +15,10 @@ use super::flight::{Flight, Limits};
 use super::holding::Holding;
 use super::lanes::Lanes;
 use super::lineage::{Pledge, Token};
+use super::naps::Naps;
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
-use super::retry::Again;
 use super::topology::{Label, Role};
 use crate::InGraph;
 use crate::flow::Run;
@@ -34,37 +32,9 @@ pub(crate) struct Ticket<T> {
     place: u64,
     pub(super) lane: Option<usize>,
     pledge: Pledge,
-    attempts: u32,
+    pub(super) attempts: u32,
     /// The element, where it may be tried again.
-    spare: Option<T>,
-}
-
-/// One that failed and is to be tried again at its time; those of one moment in the order in which
-/// they failed.
-struct Nap<T> {
-    until: (Time, u64),
-    ticket: Ticket<T>,
-}
-
-impl<T> PartialEq for Nap<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.until == other.until
-    }
-}
-
-impl<T> Eq for Nap<T> {}
-
-impl<T> PartialOrd for Nap<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Nap<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // The earliest is the greatest: it stands on top of the heap.
-        other.until.cmp(&self.until)
-    }
+    pub(super) spare: Option<T>,
 }
 
 /// Builds a node that runs `work` on each element, and `next` behind it.
@@ -90,10 +60,7 @@ pub(crate) fn build<R, F, J, U>(
         waiting: Fifo::default(),
         lanes: flight.lanes,
         next_in_lane: VecDeque::new(),
-        again: flight.again,
-        napping: BinaryHeap::new(),
-        naps: 0,
-        alarm: Alarm::default(),
+        naps: Naps::new(flight.again),
         start: move |item, ticket| {
             let job = work(item);
             async move { (ticket, job.await) }
@@ -121,11 +88,8 @@ struct InFlight<T, U, F, J> {
     lanes: Option<Box<dyn Lanes<T>>>,
     /// The one in front of them is through: they may start.
     next_in_lane: VecDeque<(T, Ticket<T>)>,
-    again: Option<Again<T>>,
     /// Between two attempts. They keep their slots.
-    napping: BinaryHeap<Nap<T>>,
-    naps: u64,
-    alarm: Alarm,
+    naps: Naps<T>,
     start: F,
     running: FuturesUnordered<J>,
     /// Results that have not gone on. Ordered, each element has its place from its start on, which
@@ -160,7 +124,7 @@ where
 
     /// Those that have a slot: under way, between two attempts, or about to go on.
     fn started(&self) -> usize {
-        self.running.len() + self.napping.len() + self.due
+        self.running.len() + self.naps.len() + self.due
     }
 
     /// Those that wait for an earlier one: in order, results; by key, elements.
@@ -188,14 +152,8 @@ where
         let some = !self.next_in_lane.is_empty()
             || (!self.waiting.is_empty() && self.early() < self.limits.reorder);
         // Whoever is full downstream would only have us keep the results.
-        (some && self.started() < self.limits.at_once || self.is_rested(cx))
+        (some && self.started() < self.limits.at_once || self.naps.is_rested(cx))
             && !cx.gated(self.label.id())
-    }
-
-    /// Whether it is time to try one again.
-    fn is_rested(&self, cx: &mut Cx) -> bool {
-        let nap = self.napping.peek();
-        nap.is_some_and(|nap| nap.until.0 <= cx.now())
     }
 
     /// Counts on from the last place that is due: one has finished.
@@ -207,24 +165,14 @@ where
 
     fn start(&mut self, cx: &mut Cx) {
         while self.may_start(cx) {
-            if self.is_rested(cx) {
-                self.wake_first();
-            } else if let Some((item, ticket)) = self.next_in_lane.pop_front() {
-                self.attempt(item, ticket);
-            } else {
-                self.start_next();
+            let next = match self.naps.is_rested(cx) {
+                true => self.naps.wake(),
+                false => self.next_in_lane.pop_front(),
+            };
+            match next {
+                Some((item, ticket)) => self.attempt(item, ticket),
+                None => self.start_next(),
             }
-        }
-    }
-
-    fn wake_first(&mut self) {
-        let Some(nap) = self.napping.pop() else {
-            return;
-        };
-        let ticket = nap.ticket;
-        if let (Some(again), Some(spare)) = (&self.again, &ticket.spare) {
-            let item = again.copy(spare);
-            self.attempt(item, ticket);
         }
     }
 
@@ -263,8 +211,8 @@ where
 
     fn attempt(&mut self, item: T, mut ticket: Ticket<T>) {
         ticket.attempts += 1;
-        if let (Some(again), None) = (&self.again, &ticket.spare) {
-            ticket.spare = Some(again.copy(&item));
+        if ticket.spare.is_none() {
+            ticket.spare = self.naps.spare(&item);
         }
         self.running.push((self.start)(item, ticket));
     }
@@ -279,14 +227,9 @@ where
         let slot = match result {
             Ok(item) => Slot::Item(item),
             Err(error) => {
-                if let Some(again) = &mut self.again
-                    && !cx.is_stopped()
-                    && let Some(delay) = again.after(ticket.attempts, &*error)
-                {
-                    self.naps += 1;
-                    let until = (cx.now() + delay, self.naps);
-                    self.napping.push(Nap { until, ticket });
-                    return true;
+                match self.naps.keep(ticket, &error, cx) {
+                    Some(given_up) => ticket = given_up,
+                    None => return true,
                 }
                 Slot::Failure(match ticket.spare.take() {
                     Some(element) => Failure::with_element(&self.label, error, element),
@@ -396,7 +339,7 @@ where
     J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
     fn tick(&mut self, cx: &mut Cx) {
-        self.alarm.rang(cx.now());
+        self.naps.rang(cx);
         // The futures want the waker that only a poll has.
         cx.wake(self.label.id());
     }
@@ -417,11 +360,7 @@ where
                 return;
             }
         }
-        if let Some(nap) = self.napping.peek()
-            && nap.until.0 > cx.now()
-        {
-            self.alarm.set(self.label.id(), nap.until.0, cx);
-        }
+        self.naps.set_alarm(self.label.id(), cx);
         if self.closing && self.held() == 0 {
             self.closing = false;
             self.next.signal(Signal::Close, cx);

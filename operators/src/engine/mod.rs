@@ -23,6 +23,7 @@ mod inlet;
 mod lanes;
 mod line;
 mod lineage;
+mod naps;
 mod park;
 mod plan;
 mod pressure;
