@@ -870,6 +870,84 @@ fn one_that_is_tried_again_at_once_and_often_starves_nobody() {
 }
 
 #[test]
+fn threads_that_send_through_retries_lose_nothing_and_keep_their_order() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let dead = graph.source::<Failure>();
+    let letters = dead
+        .map(|failure| failure.element::<u32>().unwrap())
+        .sink_to_list();
+    let source = graph.source::<u32>();
+    // Every third fails once, every seventh for good.
+    let flaky = Flaky::new((0..1_000).map(|x| match (x % 7, x % 3) {
+        (0, _) => (x, u32::MAX),
+        (_, 0) => (x, 1),
+        _ => (x, 0),
+    }));
+    let seen = source
+        .try_map_async(5, flaky.step())
+        .retry(
+            Retry::attempts(3)
+                .fixed(Duration::from_micros(50))
+                .jitter(1),
+        )
+        .by_key(|x| x / 250)
+        .dead_letter(&dead)
+        .sink_to_list();
+    let senders: Vec<_> = (0..4u32)
+        .map(|thread| {
+            let source = source.clone();
+            std::thread::spawn(move || {
+                (0..250)
+                    .map(|x| block_on(source.send_tracked(250 * thread + x)).unwrap())
+                    .collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let receipts: Vec<_> = senders
+        .into_iter()
+        .flat_map(|sender| sender.join().unwrap())
+        .collect();
+    assert!(block_on(graph.shutdown()).unwrap().complete);
+    let (seen, mut letters) = (seen.take(), letters.take());
+    for thread in 0..4 {
+        assert!(seen.iter().filter(|x| *x / 250 == thread).is_sorted());
+    }
+    letters.sort_unstable();
+    assert!(
+        letters
+            .iter()
+            .copied()
+            .eq((0..1_000).filter(|x| x % 7 == 0))
+    );
+    assert_eq!(seen.len() + letters.len(), 1_000);
+    assert!(
+        receipts
+            .iter()
+            .all(|receipt| receipt.outcome() == Some(Ok(())))
+    );
+    drop(driver);
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_keep_tokio_s_time() {
+    let graph = Graph::new();
+    let driver = graph.spawn();
+    let source = graph.source::<u32>();
+    let flow = source.try_map_async(1, Flaky::new([(7, 2)]).step());
+    let policy = Retry::attempts(3).fixed(Duration::from_secs(3_600));
+    let seen = flow
+        .retry(policy.max_delay(Duration::from_secs(600)))
+        .sink_to_list();
+    let begun = tokio::time::Instant::now();
+    let receipt = source.send_tracked(7).await.unwrap();
+    receipt.await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_secs(1_200));
+    assert_eq!(seen.take(), [7]);
+    drop(driver);
+}
+
+#[test]
 fn a_policy_goes_where_tasks_go_and_serves_several_operators() {
     fn movable<T: Send + Sync + Unpin + Clone + std::fmt::Debug>(_: &T) {}
     movable(&Retry::attempts(2).when(|_| true));
