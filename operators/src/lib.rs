@@ -13,6 +13,7 @@ mod end;
 mod group;
 mod hold;
 mod join;
+mod picture;
 mod shape;
 
 pub use end::*;
@@ -22,6 +23,7 @@ pub use flow::{Flow, Forkable, InGraph, Run};
 pub use group::*;
 pub use hold::*;
 pub use join::*;
+pub use picture::*;
 pub use shape::*;
 
 /// What most programs import: `use headwater_operators::prelude::*`.

@@ -97,6 +97,8 @@ impl Label {
 pub struct Topology {
     pub(crate) nodes: Vec<TopologyNode>,
     pub(crate) edges: Vec<Edge>,
+    /// What pictures tell of the nodes beside their names.
+    pub(crate) figures: HashMap<NodeId, Vec<String>>,
 }
 
 /// One node of a [`Topology`].
@@ -161,47 +163,6 @@ impl Topology {
     #[must_use]
     pub fn edges(&self) -> &[Edge] {
         &self.edges
-    }
-
-    /// The graph in the DOT language of Graphviz.
-    ///
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// let graph = Graph::new();
-    /// let numbers = graph.source::<u32>();
-    /// numbers.map(|x| x + 1).named("next").sink(drop);
-    /// let dot = graph.topology().to_dot();
-    /// assert!(dot.starts_with("digraph headwater {"));
-    /// assert!(dot.contains("next"));
-    /// ```
-    #[must_use]
-    pub fn to_dot(&self) -> String {
-        let mut dot = String::from("digraph headwater {\n  rankdir=LR;\n");
-        for node in &self.nodes {
-            let shape = match node.role {
-                Role::Source => "invhouse",
-                Role::Operator => "box",
-                Role::Shared => "circle",
-                Role::Join | Role::OrderedJoin => "triangle",
-                Role::End => "house",
-            };
-            let label = match node.label.name() {
-                Some(name) => format!("{name}\n{}", node.label.kind()),
-                None => node.label.kind().to_owned(),
-            };
-            dot.push_str(&format!(
-                "  n{} [shape={shape}, label={label:?}];\n",
-                node.label.id().0
-            ));
-        }
-        for edge in &self.edges {
-            let style = if edge.feedback { " [style=dashed]" } else { "" };
-            dot.push_str(&format!("  n{} -> n{}{style};\n", edge.from.0, edge.to.0));
-        }
-        dot.push_str("}\n");
-        dot
     }
 
     /// Whether whole batches may cross a fork one branch after the other: not if two branches meet
