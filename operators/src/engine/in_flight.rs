@@ -15,7 +15,7 @@ use super::flight::{Flight, Limits};
 use super::holding::Holding;
 use super::lanes::Lanes;
 use super::lineage::{Pledge, Token};
-use super::naps::Naps;
+use super::naps::{Naps, Spare};
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
@@ -26,15 +26,13 @@ use crate::flow::Run;
 /// Results taken in one turn, so that other nodes get theirs.
 const TURN: usize = 256;
 
-/// What goes with an element in flight.
+/// What goes with an element in flight. It moves with each future, so it is kept small.
 pub(crate) struct Ticket<T> {
-    /// Its place in line.
-    place: u64,
-    pub(super) lane: Option<usize>,
+    /// Its place in line; where each key has a lane, its lane.
+    pub(super) place: usize,
     pledge: Pledge,
-    pub(super) attempts: u32,
-    /// The element, where it may be tried again.
-    pub(super) spare: Option<T>,
+    /// Where it may be tried again.
+    pub(super) spare: Option<Box<Spare<T>>>,
 }
 
 /// Builds a node that runs `work` on each element, and `next` behind it.
@@ -95,8 +93,8 @@ struct InFlight<T, U, F, J> {
     /// Results that have not gone on. Ordered, each element has its place from its start on, which
     /// is `None` until it has finished.
     places: VecDeque<Option<(Ticket<T>, Slot<U>)>>,
-    /// The number of the first place.
-    first: u64,
+    /// The number of the first place. It wraps.
+    first: usize,
     /// How many places from the first one on have finished: only room downstream keeps them here.
     due: usize,
     pressure: Pressure,
@@ -165,9 +163,9 @@ where
 
     fn start(&mut self, cx: &mut Cx) {
         while self.may_start(cx) {
-            let next = match self.naps.is_rested(cx) {
-                true => self.naps.wake(),
-                false => self.next_in_lane.pop_front(),
+            let next = match self.naps.wake(cx) {
+                None => self.next_in_lane.pop_front(),
+                rested => rested,
             };
             match next {
                 Some((item, ticket)) => self.attempt(item, ticket),
@@ -181,10 +179,8 @@ where
             return;
         };
         let mut ticket = Ticket {
-            place: self.first + self.places.len() as u64,
-            lane: None,
+            place: self.first.wrapping_add(self.places.len()),
             pledge: Pledge::new(token),
-            attempts: 0,
             spare: None,
         };
         match slot {
@@ -210,10 +206,7 @@ where
     }
 
     fn attempt(&mut self, item: T, mut ticket: Ticket<T>) {
-        ticket.attempts += 1;
-        if ticket.spare.is_none() {
-            ticket.spare = self.naps.spare(&item);
-        }
+        self.naps.attempt(&item, &mut ticket.spare);
         self.running.push((self.start)(item, ticket));
     }
 
@@ -232,17 +225,17 @@ where
                     None => return true,
                 }
                 Slot::Failure(match ticket.spare.take() {
-                    Some(element) => Failure::with_element(&self.label, error, element),
+                    Some(spare) => Failure::with_element(&self.label, error, spare.element),
                     None => Failure::new(&self.label, error),
                 })
             }
         };
         ticket.spare = None;
-        if let (Some(lane), Some(lanes)) = (ticket.lane, &mut self.lanes) {
-            self.next_in_lane.extend(lanes.leave(lane));
+        if let Some(lanes) = &mut self.lanes {
+            self.next_in_lane.extend(lanes.leave(ticket.place));
         }
         if self.limits.ordered {
-            let at = (ticket.place - self.first) as usize;
+            let at = ticket.place.wrapping_sub(self.first);
             if let Some(place) = self.places.get_mut(at) {
                 *place = Some((ticket, slot));
             }
@@ -259,7 +252,7 @@ where
             let Some(Some((ticket, slot))) = self.places.pop_front() else {
                 return;
             };
-            self.first += 1;
+            self.first = self.first.wrapping_add(1);
             self.due -= 1;
             cx.token = ticket.pledge.redeem();
             match slot {

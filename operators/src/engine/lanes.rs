@@ -71,7 +71,7 @@ where
         }
         self.lanes[lane].key = Some(key.clone());
         self.by_key.insert(key, lane);
-        ticket.lane = Some(lane);
+        ticket.place = lane;
         Some((item, ticket))
     }
 
@@ -79,7 +79,7 @@ where
         match self.lanes[lane].line.pop_front() {
             Some((item, mut ticket)) => {
                 self.waiting -= 1;
-                ticket.lane = Some(lane);
+                ticket.place = lane;
                 Some((item, ticket))
             }
             None => {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use super::clock::{Alarm, Time};
 use super::context::Cx;
@@ -9,6 +10,13 @@ use super::error::BoxError;
 use super::in_flight::Ticket;
 use super::retry::Again;
 use super::topology::NodeId;
+
+/// An element that may be tried again.
+pub(super) struct Spare<T> {
+    pub(super) element: T,
+    /// How many were made, or are under way.
+    attempts: u32,
+}
 
 /// Those between two attempts.
 pub(super) struct Naps<T> {
@@ -39,20 +47,28 @@ impl<T> Naps<T> {
         self.heap.len()
     }
 
-    /// A copy of an element that may have to be tried again.
-    pub(super) fn spare(&self, item: &T) -> Option<T> {
-        self.again.as_ref().map(|again| again.copy(item))
+    /// Another attempt at `item`: the first one leaves a spare, where there may be others.
+    #[inline]
+    pub(super) fn attempt(&self, item: &T, spare: &mut Option<Box<Spare<T>>>) {
+        let Some(again) = &self.again else { return };
+        let spare = spare.get_or_insert_with(|| {
+            Box::new(Spare {
+                element: again.copy(item),
+                attempts: 0,
+            })
+        });
+        spare.attempts += 1;
     }
 
     /// Keeps the ticket until the time of the next attempt. Hands it back where there is none.
+    #[cold]
     pub(super) fn keep(
         &mut self,
         ticket: Ticket<T>,
         error: &BoxError,
         cx: &mut Cx,
     ) -> Option<Ticket<T>> {
-        let again = self.again.as_mut().filter(|_| !cx.is_stopped());
-        let Some(delay) = again.and_then(|again| again.after(ticket.attempts, &**error)) else {
+        let Some(delay) = self.delay(&ticket, error).filter(|_| !cx.is_stopped()) else {
             return Some(ticket);
         };
         self.begun += 1;
@@ -61,16 +77,32 @@ impl<T> Naps<T> {
         None
     }
 
+    /// How long it is to rest; `None` where it was tried for the last time.
+    fn delay(&mut self, ticket: &Ticket<T>, error: &BoxError) -> Option<Duration> {
+        let attempts = ticket.spare.as_ref()?.attempts;
+        self.again.as_mut()?.after(attempts, &**error)
+    }
+
     /// Whether it is time to try one again.
+    #[inline]
     pub(super) fn is_rested(&self, cx: &mut Cx) -> bool {
         let first = self.heap.peek();
         first.is_some_and(|nap| nap.until.0 <= cx.now())
     }
 
-    /// The first one, to be tried again.
-    pub(super) fn wake(&mut self) -> Option<(T, Ticket<T>)> {
+    /// The first one, if it is time to try it again.
+    #[inline]
+    pub(super) fn wake(&mut self, cx: &mut Cx) -> Option<(T, Ticket<T>)> {
+        match self.is_rested(cx) {
+            true => self.wake_first(),
+            false => None,
+        }
+    }
+
+    #[cold]
+    fn wake_first(&mut self) -> Option<(T, Ticket<T>)> {
         let ticket = self.heap.pop()?.ticket;
-        let item = self.spare(ticket.spare.as_ref()?)?;
+        let item = self.again.as_ref()?.copy(&ticket.spare.as_ref()?.element);
         Some((item, ticket))
     }
 

@@ -100,20 +100,20 @@ where
         let Some(items) = &mut self.pump.input else {
             return 0;
         };
-        let next = &mut self.pump.next;
-        let count = if self.pump.lead.is_some() {
+        if self.pump.lead.is_some() {
             let Some(item) = items.next() else { return 0 };
             self.pump.push_led(item, cx);
             1
-        } else if next.batches() {
+        } else if self.pump.next.batches() {
             self.batch.extend(items.take(room.min(BATCH)));
             let count = self.batch.len();
-            next.push_batch(&mut self.batch, cx);
+            self.pump.next.push_batch(&mut self.batch, cx);
             count
         } else {
             // The iterator and the run become one loop.
             let stride = room.min(STRIDE);
             let mut left = stride;
+            let next = &mut self.pump.next;
             let _ = items.try_for_each(|item| {
                 next.push(item, cx);
                 left -= 1;
@@ -124,9 +124,7 @@ where
                 }
             });
             stride - left
-        };
-        self.pump.passed += count as u64;
-        count
+        }
     }
 }
 
@@ -143,7 +141,9 @@ where
             // Without room, whoever is full has somebody else wait: one element makes it know us
             // too.
             let room = cx.room(&mut self.pump.next).max(1);
-            if self.stride(room, cx) == 0 {
+            let count = self.stride(room, cx);
+            self.pump.passed += count as u64;
+            if count == 0 {
                 return self.pump.end(cx);
             }
         }
