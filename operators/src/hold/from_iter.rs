@@ -95,7 +95,9 @@ where
     I: Iterator<Item: InGraph> + InGraph,
     N: Push<I::Item>,
 {
-    /// Pumps up to `room` elements; returns how many there were.
+    /// Pumps up to `room` elements; returns how many there were. A function of its own, so that the
+    /// loop has the registers for itself.
+    #[inline(never)]
     fn stride(&mut self, room: usize, cx: &mut Cx) -> usize {
         let Some(items) = &mut self.pump.input else {
             return 0;
