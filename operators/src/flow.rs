@@ -8,6 +8,7 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
+use futures_core::Stream;
 use futures_sink::Sink;
 
 use crate::engine::{BoxError, Failure, Graph, Head, Lineage, Plan, Push, Shared, Site, Time};
@@ -800,9 +801,10 @@ pub trait Flow: Sized {
 
     /// Awaits a future for each element, at most `n` at once; their results go on in order.
     ///
-    /// `.unordered()` lets them go on as they come.
+    /// `.unordered()` lets them go on as they come; `.by_key(f)` keeps the order of each key.
     #[doc(alias = "buffered")]
     #[doc(alias = "buffer_unordered")]
+    #[doc(alias = "ordered_by_key")]
     #[doc(alias = "then")]
     #[doc(alias = "merge_map")]
     #[doc(alias = "concat_map")]
@@ -820,8 +822,9 @@ pub trait Flow: Sized {
         hold::MapAsync::new(self.into_run(), n, f)
     }
 
-    /// As [`map_async`](Flow::map_async), for futures that may fail.
+    /// As [`map_async`](Flow::map_async), for futures that may fail. `.retry(policy)` tries again.
     #[doc(alias = "try_buffered")]
+    #[doc(alias = "retry")]
     #[doc(alias = "and_then")]
     #[track_caller]
     fn try_map_async<U, F, Fut>(
@@ -853,7 +856,8 @@ pub trait Flow: Sized {
         hold::MapBlocking::new(self.into_run(), n, f)
     }
 
-    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail.
+    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail. `.retry(policy)` tries
+    /// again.
     #[track_caller]
     fn try_map_blocking<U, F>(
         self, // Needed twice? `.share()` it first.
@@ -865,6 +869,43 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         hold::TryMapBlocking::new(self.into_run(), n, f)
+    }
+
+    /// Makes a stream of each element, and emits the elements of the latest one only: the stream
+    /// before it is dropped.
+    #[doc(alias = "flat_map_latest")]
+    #[doc(alias = "switch_latest")]
+    #[track_caller]
+    fn switch_map<S, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> hold::SwitchMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> S + InGraph,
+        S: Stream<Item: InGraph> + InGraph,
+    {
+        hold::SwitchMap::new(self.into_run(), f)
+    }
+
+    /// Makes a stream of each element, at most `n` at once, and emits what they give as it comes.
+    ///
+    /// With `n` = 1 they go one after another, in order.
+    #[doc(alias = "merge_map")]
+    #[doc(alias = "flat_map_merge")]
+    #[doc(alias = "flat_map_unordered")]
+    #[doc(alias = "flatten_unordered")]
+    #[doc(alias = "concat_map")]
+    #[track_caller]
+    fn flat_map_stream<S, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::FlatMapStream<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> S + InGraph,
+        S: Stream<Item: InGraph> + InGraph,
+    {
+        hold::FlatMapStream::new(self.into_run(), n, f)
     }
 
     // ---- forks, names, erasure ----
@@ -967,13 +1008,24 @@ pub trait Flow: Sized {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "partition_result")]
-    #[doc(alias = "dead_letter")]
     #[track_caller]
     #[must_use = "the flows do nothing until they end in sinks"]
     fn split_errors(
         self, // Needed twice? `.share()` it first.
     ) -> (Head<Self::Item>, Head<Failure>) {
         shape::split_errors(self.into_run())
+    }
+
+    /// Emits the failures that come from above into `source`, with the element where the operator
+    /// still had it; the elements go on.
+    #[doc(alias = "dead_letter_queue")]
+    #[doc(alias = "dlq")]
+    #[track_caller]
+    fn dead_letter(
+        self, // Needed twice? `.share()` it first.
+        source: &crate::Source<Failure>,
+    ) -> end::DeadLetter<Self::Run> {
+        end::DeadLetter::new(self.into_run(), source)
     }
 
     // ---- where a run ends ----

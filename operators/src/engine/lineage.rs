@@ -183,6 +183,30 @@ impl Token {
     }
 }
 
+/// The token of something under way. Dropped before it came to its end, it tells the token.
+pub(crate) struct Pledge(Token);
+
+impl Pledge {
+    pub(crate) fn new(token: Token) -> Pledge {
+        Pledge(token)
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.0
+    }
+
+    /// It came to its end.
+    pub(crate) fn redeem(mut self) -> Token {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Pledge {
+    fn drop(&mut self) {
+        self.0.fail(Lost::TornDown);
+    }
+}
+
 /// Looks at a token from outside.
 pub(crate) struct Watch(Weak<Line>);
 
