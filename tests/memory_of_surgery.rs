@@ -122,7 +122,7 @@ impl Guests {
                 let shared = match random.below(3) {
                     0 => host.map(|x| x).share(),
                     1 => host.buffer(64).share(),
-                    _ => host.filter(|(_, n)| n % 2 == 0).share(),
+                    _ => host.filter(|(_, n)| n.is_multiple_of(2)).share(),
                 };
                 self.shared.push(shared);
             }
@@ -152,7 +152,7 @@ impl Guests {
             4 => zip((flow, flow.map(|x| x)))
                 .on_full(OnFull::DropOldest)
                 .sink(drop),
-            5 => union((flow, flow.filter(|(_, n)| n % 3 == 0))).sink(drop),
+            5 => union((flow, flow.filter(|(_, n)| n.is_multiple_of(3)))).sink(drop),
             6 => flow.sink_async(4, |_| std::future::ready(())),
             _ => flow.accumulate(0, |n: u64, _| n + 1).unique().sink(drop),
         }
@@ -174,7 +174,7 @@ impl Guests {
 fn emit(host: &Source<Item>, thread: usize, from: u64, stop: &AtomicBool) -> u64 {
     let mut n = from;
     while !stop.load(Ordering::Relaxed) {
-        if n % 64 == 0 {
+        if n.is_multiple_of(64) {
             let mut all = (n..n + 16).map(|n| (thread, n)).peekable();
             n += 16;
             while all.peek().is_some() {
@@ -230,13 +230,15 @@ impl House {
                 .collect();
             let insider = inside.clone();
             let (own, its) = (hosts.clone(), graph.clone());
-            let meddler = hosts[0].filter(|(_, n)| n % 64 == 0).sink(move |_| {
-                let (guests, random) = &mut *insider.lock().unwrap();
-                guests.operate(&its, &own, random);
-            });
+            let meddler = hosts[0]
+                .filter(|(_, n)| n.is_multiple_of(64))
+                .sink(move |_| {
+                    let (guests, random) = &mut *insider.lock().unwrap();
+                    guests.operate(&its, &own, random);
+                });
             for operation in 0..operations {
                 guests.operate(graph, hosts, random);
-                if operation % 8 == 0 {
+                if operation.is_multiple_of(8) {
                     for (host, branch, junction) in wanderers {
                         match random.below(2) {
                             0 => branch.move_to(&hosts[*host]).unwrap(),

@@ -352,6 +352,28 @@ fn a_shared_node_that_nobody_can_see_goes_and_takes_its_captures_along() {
 }
 
 #[test]
+fn a_run_that_splits_goes_with_the_last_of_its_flows() {
+    let graph = Graph::new();
+    let source = graph.source::<&str>();
+    let (numbers, failures) = source
+        .try_map(|text| Ok(text.parse::<u32>()?))
+        .split_errors();
+    let (numbers, failures) = (numbers.sink_to_list(), failures.sink_to_list());
+    source.emit_all(["1", "two"]).unwrap();
+    numbers.branch().clone().disconnect();
+    source.emit("three").unwrap();
+    assert_eq!((numbers.take(), failures.take().len()), (vec![1], 2));
+    failures.branch().clone().discard();
+    assert_eq!(nodes(&graph), ["source"]);
+    let both = source
+        .try_map(|_| Err::<u32, _>("never".into()))
+        .split_errors();
+    drop(both);
+    source.emit("4").unwrap();
+    assert_eq!(nodes(&graph), ["source"]);
+}
+
+#[test]
 fn a_branch_of_a_stream_that_is_disconnected_ends_the_stream() {
     let graph = Graph::new();
     let time = graph.drive_manually();

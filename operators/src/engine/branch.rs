@@ -346,7 +346,8 @@ impl Topology {
                 junction: item.name,
             });
         }
-        if self.runs.get(&to).filter(live).is_none() {
+        let target = self.junctions.get(&to).and_then(|run| self.runs.get(run));
+        if target.filter(live).is_none() {
             return Err(MoveError::Gone);
         }
         if self.reaches_at_once(old.edge.to, to) {
@@ -357,8 +358,8 @@ impl Topology {
         new.fork = to;
         new.edge.from = to;
         self.edges.push(new.edge);
-        if let Some(fork) = self.runs.get_mut(&to) {
-            fork.hanging += 1;
+        if let Some(above) = self.run_above(&new) {
+            above.hanging += 1;
         }
         if let Some(record) = self.runs.get_mut(&run) {
             record.heads[at] = new;

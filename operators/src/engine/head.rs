@@ -36,7 +36,8 @@ impl<T> Head<T> {
         }
     }
 
-    pub(super) fn of_shared(
+    /// As [`new`](Head::new), at a junction that goes when nobody can see it any more.
+    pub(crate) fn of_shared(
         graph: Graph,
         fork: NodeId,
         handle: Arc<dyn Any + Send + Sync>,

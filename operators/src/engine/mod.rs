@@ -90,4 +90,5 @@ pub(crate) use lineage::Pledge;
 pub(crate) use node::NodeState;
 pub(crate) use pressure::Pressure;
 pub(crate) use tokens::Tokens;
+pub(crate) use shared::Handle;
 pub(crate) use workers::Workers;

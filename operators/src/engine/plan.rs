@@ -168,6 +168,14 @@ impl Plan {
             let nodes = std::mem::take(&mut self.nodes);
             let record = RunRecord {
                 end: end.id(),
+                forks: nodes
+                    .iter()
+                    .map(|node| (node.label.id(), node.role))
+                    .filter(|(id, role)| {
+                        *role == Role::Shared || self.inlets.iter().any(|(inlet, _)| inlet == id)
+                    })
+                    .map(|(id, _)| id)
+                    .collect(),
                 heads: self.branches.iter().map(|(head, _)| head.clone()).collect(),
                 nodes: nodes.iter().map(|node| node.label.id()).collect(),
                 pumps: self.pumps,

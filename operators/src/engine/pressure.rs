@@ -1,6 +1,6 @@
 //! Pressure: who is full, and who waits for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use smallvec::SmallVec;
 
@@ -25,8 +25,9 @@ type Origins = SmallVec<[(NodeId, Time); 2]>;
 pub(crate) struct Pressure {
     blocked: Origins,
     key: WaitKey,
-    /// Where the holder leaves word when it is dropped. Set once somebody waits.
-    inbox: Option<Arc<Inbox>>,
+    /// Where the holder leaves word when it is dropped. Set once somebody waits. Weak, as what lies in
+    /// the inbox may own the holder.
+    inbox: Option<Weak<Inbox>>,
 }
 
 /// Who waits for a holder, as its census writes it.
@@ -49,7 +50,7 @@ impl Pressure {
     pub(crate) fn hold(&mut self, cx: &mut Cx) {
         let origin = cx.origin;
         if self.inbox.is_none() {
-            self.inbox = Some(cx.inbox.clone());
+            self.inbox = Some(Arc::downgrade(&cx.inbox));
             self.key = cx.fresh_wait_key();
         }
         if !cx.hold_back(origin, self.key) {
@@ -100,7 +101,10 @@ impl Pressure {
 
 impl Drop for Pressure {
     fn drop(&mut self) {
-        if let (false, Some(inbox)) = (self.blocked.is_empty(), &self.inbox) {
+        if self.blocked.is_empty() {
+            return;
+        }
+        if let Some(inbox) = self.inbox.as_ref().and_then(Weak::upgrade) {
             let (origins, key) = (std::mem::take(&mut self.blocked), self.key);
             inbox.leave(Entry::Task(Box::new(move |cx| {
                 for (origin, _) in origins {

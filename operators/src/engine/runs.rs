@@ -3,14 +3,17 @@
 use std::any::TypeId;
 
 use super::fork::BranchId;
-use super::topology::{Edge, NodeId, Role, Topology, TopologyNode};
+use super::topology::{Edge, NodeId, Topology, TopologyNode};
 
 /// One run: from the junctions it hangs from down to its end, which names it.
 ///
-/// A source is a run too, and so is what leads to a shared node; other runs hang from their ends.
+/// A source is a run too, and so is what leads to a shared node: other runs hang from the junctions
+/// that these end in.
 #[derive(Debug)]
 pub(crate) struct RunRecord {
     pub(super) end: NodeId,
+    /// The junctions that it ends in: one for a source and a shared node, several where a run splits.
+    pub(super) forks: Vec<NodeId>,
     pub(super) heads: Vec<Hanging>,
     /// All its nodes, its end first.
     pub(super) nodes: Vec<NodeId>,
@@ -18,7 +21,7 @@ pub(crate) struct RunRecord {
     pub(super) pumps: usize,
     pub(super) has_timers: bool,
     pub(super) has_futures: bool,
-    /// How many runs hang from its end.
+    /// How many inputs of runs hang from its junctions.
     pub(super) hanging: usize,
     /// Whether somebody has a handle from which more could be hung.
     pub(super) reachable: bool,
@@ -60,12 +63,15 @@ impl Topology {
         mut run: RunRecord,
     ) {
         run.heads.retain(|head| {
-            let fork = self.runs.get_mut(&head.fork);
-            fork.is_some_and(|fork| {
-                fork.hanging += 1;
+            let above = self.junctions.get(&head.fork);
+            let above = above.and_then(|above| self.runs.get_mut(above));
+            above.is_some_and(|above| {
+                above.hanging += 1;
                 true
             })
         });
+        let forks = run.forks.iter().map(|fork| (*fork, run.end));
+        self.junctions.extend(forks);
         self.nodes.extend(nodes);
         self.edges.extend(edges);
         self.edges.extend(run.heads.iter().map(|head| head.edge));
@@ -96,19 +102,41 @@ impl Topology {
         if let Some(at) = self.edges.iter().position(|edge| *edge == head.edge) {
             self.edges.remove(at);
         }
-        if let Some(fork) = self.runs.get_mut(&head.fork) {
-            fork.hanging -= 1;
+        if let Some(above) = self.run_above(head) {
+            above.hanging -= 1;
         }
     }
 
-    /// The runs that hang from the end of `fork`.
-    pub(super) fn hanging_from(&self, fork: NodeId) -> Vec<NodeId> {
-        if self.runs.get(&fork).is_none_or(|run| run.hanging == 0) {
-            return Vec::new();
+    /// The run that ends in the junction.
+    pub(super) fn run_above(&mut self, head: &Hanging) -> Option<&mut RunRecord> {
+        self.runs.get_mut(self.junctions.get(&head.fork)?)
+    }
+
+    /// Takes a run out, with its nodes and edges.
+    pub(super) fn take_out(&mut self, run: NodeId) -> Option<RunRecord> {
+        let record = self.runs.remove(&run)?;
+        for fork in &record.forks {
+            self.junctions.remove(fork);
         }
+        let gone = |id: &NodeId| record.nodes.contains(id);
+        self.nodes.retain(|node| !gone(&node.label.id()));
+        self.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
+        Some(record)
+    }
+
+    /// The runs that hang from the junctions that `run` ends in.
+    pub(super) fn hanging_from(&self, run: NodeId) -> Vec<NodeId> {
+        let above = match self.runs.get(&run) {
+            Some(above) if above.hanging > 0 => above,
+            _ => return Vec::new(),
+        };
         self.runs
             .values()
-            .filter(|run| run.heads.iter().any(|head| head.fork == fork))
+            .filter(|run| {
+                run.heads
+                    .iter()
+                    .any(|head| above.forks.contains(&head.fork))
+            })
             .map(|run| run.end)
             .collect()
     }
@@ -118,11 +146,16 @@ impl Topology {
         let mut all = vec![run];
         let mut at = 0;
         // A run that joins several is looked at again with each of those that it hangs from.
-        while let Some(fork) = all.get(at) {
-            for below in self.hanging_from(*fork) {
-                let whole = self.runs.get(&below).is_some_and(|run| {
-                    run.pumps == 0 && run.heads.iter().all(|head| all.contains(&head.fork))
-                });
+        while let Some(run) = all.get(at) {
+            for below in self.hanging_from(*run) {
+                let goes = |head: &Hanging| {
+                    let above = self.junctions.get(&head.fork);
+                    above.is_some_and(|above| all.contains(above))
+                };
+                let whole = self
+                    .runs
+                    .get(&below)
+                    .is_some_and(|run| run.pumps == 0 && run.heads.iter().all(goes));
                 if whole && !all.contains(&below) {
                     all.push(below);
                 }
@@ -132,21 +165,12 @@ impl Topology {
         all
     }
 
-    /// Whether nobody can see what comes to this shared node: nothing hangs from it, and no handle is
-    /// left from which something could be hung.
-    pub(super) fn is_forsaken(&self, run: NodeId) -> bool {
-        let is_shared = |id: NodeId| {
-            self.nodes
-                .iter()
-                .any(|node| node.label.id() == id && node.role == Role::Shared)
-        };
-        self.runs.get(&run).is_some_and(|record| {
-            !record.reachable
-                && record.hanging == 0
-                && record.pumps == 0
-                && !record.departing
-                && is_shared(run)
-        })
+    /// The run that ends in this junction, if nobody can see what comes there: nothing hangs from it,
+    /// and no handle is left from which something could be hung.
+    pub(super) fn forsaken_at(&self, fork: NodeId) -> Option<NodeId> {
+        let run = self.runs.get(self.junctions.get(&fork)?)?;
+        let forsaken = !run.reachable && run.hanging == 0 && run.pumps == 0 && !run.departing;
+        forsaken.then_some(run.end)
     }
 
     /// As [`reaches`](Topology::reaches), without passing through the graph's queue.

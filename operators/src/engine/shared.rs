@@ -46,12 +46,23 @@ pub struct Shared<T> {
     _items: std::marker::PhantomData<fn() -> T>,
 }
 
-/// Dropped with the last handle: where nothing hangs from the node either, nobody can see any more
-/// what comes to it, and it goes.
-struct Handle {
+/// Keeps a run that ends in junctions. Dropped with the last that could hang something there: where
+/// nothing hangs from them either, nobody can see any more what comes, and the run goes.
+pub(crate) struct Handle {
     graph: Graph,
     branch: Branch,
     fork: NodeId,
+}
+
+impl Handle {
+    /// Of the run that ends in `fork`, and perhaps in others.
+    pub(crate) fn new(graph: Graph, branch: Branch, fork: NodeId) -> Arc<Handle> {
+        Arc::new(Handle {
+            graph,
+            branch,
+            fork,
+        })
+    }
 }
 
 impl Drop for Handle {
@@ -61,9 +72,10 @@ impl Drop for Handle {
         let Ok(mut topology) = core.topology.lock() else {
             return;
         };
-        if let Some(run) = topology.runs.get_mut(&fork) {
+        let run = topology.junctions.get(&fork).copied();
+        if let Some(run) = run.and_then(|run| topology.runs.get_mut(&run)) {
             run.reachable = false;
-            if topology.is_forsaken(fork) {
+            if topology.forsaken_at(fork).is_some() {
                 // Closures run in the driver, or in the next call on the graph: not in a destructor.
                 let go = Box::new(move |cx: &mut Cx| cx.part_if_forsaken(fork));
                 core.inbox.leave(Entry::Task(go));
@@ -83,11 +95,7 @@ impl<T: Forkable + InGraph> Shared<T> {
         run.build(Fork::new(fork, Some(Copier::new())), &mut plan);
         let branch = plan.install();
         Shared {
-            handle: Arc::new(Handle {
-                graph,
-                branch,
-                fork,
-            }),
+            handle: Handle::new(graph, branch, fork),
             _items: std::marker::PhantomData,
         }
     }

@@ -35,21 +35,16 @@ impl Topology {
         let doomed = self.all_below(run);
         let heads = self.take_off(run, |_| true);
         let (mut partial, mut wilting) = (Vec::new(), Vec::new());
-        for fork in &doomed {
-            for below in self.hanging_from(*fork) {
+        for above in &doomed {
+            for below in self.hanging_from(*above) {
                 if !doomed.contains(&below) {
-                    partial.extend(self.take_off(below, |head| head.fork == *fork));
+                    partial.extend(self.take_off_run(below, *above));
                     wilting.push(below);
                 }
             }
         }
-        let runs: Vec<_> = doomed
-            .iter()
-            .filter_map(|id| self.runs.remove(id))
-            .collect();
-        for run in &runs {
-            self.forget(&run.nodes);
-        }
+        let runs = doomed.iter().filter_map(|run| self.take_out(*run));
+        let runs = runs.collect();
         Some(Cut {
             runs,
             heads,
@@ -58,10 +53,11 @@ impl Topology {
         })
     }
 
-    fn forget(&mut self, nodes: &[NodeId]) {
-        let gone = |id: &NodeId| nodes.contains(id);
-        self.nodes.retain(|node| !gone(&node.label.id()));
-        self.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
+    /// Takes a run off the junctions that `above` ends in.
+    fn take_off_run(&mut self, run: NodeId, above: NodeId) -> Vec<Hanging> {
+        let above = self.runs.get(&above);
+        let forks = above.map(|above| above.forks.clone()).unwrap_or_default();
+        self.take_off(run, |head| forks.contains(&head.fork))
     }
 }
 
@@ -132,8 +128,9 @@ impl Cx {
 
     /// A shared node goes where nothing hangs from it, and nothing can be hung from it.
     #[cold]
-    pub(super) fn part_if_forsaken(&mut self, run: NodeId) {
-        if self.topology.lock().is_ok_and(|t| t.is_forsaken(run)) {
+    pub(super) fn part_if_forsaken(&mut self, fork: NodeId) {
+        let run = self.topology.lock().ok().and_then(|t| t.forsaken_at(fork));
+        if let Some(run) = run {
             self.part(run);
         }
     }
@@ -177,10 +174,13 @@ impl Cx {
     }
 
     fn is_over(&mut self, run: NodeId) -> bool {
-        self.node(run).is_none_or(|node| match node.role {
-            Role::End => !node.open,
-            _ => node.closed,
-        })
+        let forks = match self.topology.lock() {
+            Ok(topology) => topology.runs.get(&run).map(|run| run.forks.clone()),
+            Err(_) => None,
+        };
+        let closed = |fork| self.node(fork).is_none_or(|node| node.closed);
+        forks.unwrap_or_default().into_iter().all(closed)
+            && self.node(run).is_none_or(|node| !node.open)
     }
 
     /// A run whose end has closed goes. So does what hangs from it alone, once that has closed.
@@ -190,7 +190,7 @@ impl Cx {
                 let heads = topology.take_off(run, |_| true);
                 let mut below = topology.hanging_from(run);
                 for child in &below {
-                    topology.take_off(*child, |head| head.fork == run);
+                    topology.take_off_run(*child, run);
                 }
                 // What hangs from others too stays, until it has closed.
                 below.retain(|child| topology.runs.contains_key(child));
@@ -199,10 +199,7 @@ impl Cx {
                         child.departing |= child.heads.is_empty() && child.pumps == 0;
                     }
                 }
-                let record = topology.runs.remove(&run);
-                if let Some(record) = &record {
-                    topology.forget(&record.nodes);
-                }
+                let record = topology.take_out(run);
                 record.map(|record| (record, heads, below))
             }
             Err(_) => None,
@@ -215,7 +212,7 @@ impl Cx {
             self.post(&heads, |head| Mail::Detach(head.branch));
             self.deliver_mail();
         }
-        self.close_unheard(&[run]);
+        self.close_unheard(&record.forks);
         self.count_last(&record);
         self.bury_nodes(&record);
         self.forsake(&heads);
@@ -258,7 +255,7 @@ impl Cx {
                 self.lose_held(*id);
             }
             self.bury_nodes(run);
-            self.mail.remove(&run.end);
+            self.close_unheard(&run.forks);
         }
         self.watch(wilting);
         self.let_go_who_waits_in_vain();

@@ -117,6 +117,8 @@ pub struct Topology {
     pub(crate) figures: HashMap<NodeId, Vec<String>>,
     /// By their ends. Only the graph's own copy has them.
     pub(super) runs: HashMap<NodeId, RunRecord>,
+    /// Which run ends in a junction.
+    pub(super) junctions: HashMap<NodeId, NodeId>,
 }
 
 impl Clone for Topology {
@@ -126,6 +128,7 @@ impl Clone for Topology {
             edges: self.edges.clone(),
             figures: self.figures.clone(),
             runs: HashMap::new(),
+            junctions: HashMap::new(),
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::flow::{InGraph, Run};
 ///     .map(|(a, b)| a + b)
 ///     .inspect_lineage(|sum, lineage| {
 ///         assert_eq!(*sum, 3);
-///         assert_eq!(lineage.all(), [&"from the left", &"from the right"]);
+///         assert_eq!(lineage.all::<&str>(), [&"from the left", &"from the right"]);
 ///     })
 ///     .sink_to_list();
 /// left.emit_with(1, "from the left")?;
