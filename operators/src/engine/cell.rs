@@ -9,6 +9,7 @@ use qcell::{QCell, QCellOwnerID};
 use sync_wrapper::SyncWrapper;
 
 use super::context::Cx;
+use super::pressure::Waits;
 use super::push::{Push, Signal};
 
 /// A node that is entered from several sides: by flows, by a timer, by the driver.
@@ -79,6 +80,11 @@ pub(crate) trait Node: Send + 'static {
 
     /// Nothing moves in the graph while an origin waits for this join: it looks whether that can end.
     fn starved(&mut self, _cx: &mut Cx) {}
+
+    /// Whether origins wait at this join, and for which of its inputs.
+    fn waits(&self) -> Option<Waits> {
+        None
+    }
 }
 
 /// A node as the graph knows it.
@@ -87,6 +93,8 @@ pub(crate) trait Station: Send + Sync {
     fn poll(&self, cx: &mut Cx, waker: &Waker);
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
     fn starved(&self, cx: &mut Cx);
+    /// As [`Node::waits`]; `None` of a node that is at work.
+    fn waits(&self, cx: &mut Cx) -> Option<Waits>;
     /// Takes the node out for good, to be dropped outside of the lock: nothing enters it again.
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send>;
 }
@@ -114,6 +122,10 @@ impl<N: Node> Station for Cell<N> {
         let mut node = self.take(cx);
         node.starved(cx);
         self.put(cx, node);
+    }
+
+    fn waits(&self, cx: &mut Cx) -> Option<Waits> {
+        self.0.rw(&mut cx.cells).get_mut().as_ref()?.waits()
     }
 
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send> {

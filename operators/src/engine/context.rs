@@ -68,7 +68,7 @@ pub struct Cx {
     pub(crate) graves: Vec<Box<dyn Any + Send>>,
     /// Branches that were disconnected and drain: their ends, and the nodes that go with them.
     pub(crate) departing: Vec<(NodeId, Arc<[NodeId]>)>,
-    /// Joins at which an origin waits: they may starve.
+    /// Joins at which an origin waits, or did before: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
     query: u32,
     pub(crate) topology: Arc<Mutex<Topology>>,

@@ -60,5 +60,5 @@ pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use fork::Fork;
 pub(crate) use in_flight::{Done, Limits};
 pub(crate) use inlet::SourceCell;
-pub(crate) use pressure::Pressure;
+pub(crate) use pressure::{Pressure, Waits};
 pub(crate) use workers::Workers;

@@ -56,8 +56,18 @@ impl Pressure {
         self.since
     }
 
-    /// Whether `origin` waits for this holder.
-    pub(crate) fn blocks(&self, origin: NodeId) -> bool {
-        self.blocked.contains(&origin)
+    /// Who waits for this holder.
+    pub(crate) fn origins(&self) -> &[NodeId] {
+        &self.blocked
     }
+}
+
+/// What a join at which origins wait, waits for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    pub(crate) join: NodeId,
+    /// The origins that wait there.
+    pub(crate) origins: SmallVec<[NodeId; 2]>,
+    /// The inputs that hold nothing: all of them have to be fed.
+    pub(crate) empty: SmallVec<[u32; 2]>,
 }

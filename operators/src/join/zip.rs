@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::row::{Gate, Limit, RowCheck};
+use super::gate::{Gate, Heard, Limit};
+use super::row::RowCheck;
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, Push, Role, Signal, Site, Tail,
+    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, Push, Role, Signal, Site, Tail, Waits,
 };
 use crate::flow::{Flow, InGraph, Run};
 use crate::hold::OnFull;
@@ -209,6 +210,10 @@ macro_rules! zip_arity {
                 let held = self.held();
                 self.gate.look_again(&held, cx);
             }
+
+            fn waits(&self) -> Option<Waits> {
+                self.gate.waits(&self.held())
+            }
         }
 
         zip_arity!(@entries [$($T)+] [] $($T $P),+);
@@ -265,32 +270,15 @@ macro_rules! zip_arity {
             }
 
             fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-                match signal {
-                    Signal::Close => {
-                        let held = self.held();
-                        if self.gate.close($P, &held) {
-                            self.finish(cx);
-                        }
-                    }
-                    Signal::Hole | Signal::Fail(_) if self.gate.is_finished() => {
-                        if let Signal::Fail(failure) = signal {
-                            self.next.signal(Signal::Fail(failure), cx);
-                        }
-                    }
-                    Signal::Hole => {
-                        self.queues.$P.push_hole();
-                        self.rows(cx);
-                    }
-                    Signal::Fail(failure) => {
-                        self.gate.keep_failure(&mut self.queues.$P, failure, cx);
-                        self.rows(cx);
-                    }
-                    other => {
-                        let here = self.queues.$P.items();
-                        let all = [$(self.queues.$O.items(),)* here, $(self.queues.$Q.items()),*];
-                        let all = all.into_iter().sum();
-                        self.gate.signal(other, here, all, &mut self.next, cx);
-                    }
+                let held = self.held();
+                let here = self.queues.$P.items();
+                let items = [$(self.queues.$O.items(),)* here, $(self.queues.$Q.items()),*];
+                let held = (&held[..], items.into_iter().sum());
+                let (queue, next) = (&mut self.queues.$P, &mut self.next);
+                match self.gate.hear($P, queue, signal, held, next, cx) {
+                    Heard::Nothing => {}
+                    Heard::Place => self.rows(cx),
+                    Heard::Ended => self.finish(cx),
                 }
             }
         }

@@ -1,0 +1,122 @@
+//! Whether a join can still come to a row, or waits for those who wait for it.
+
+use std::fmt;
+
+use crate::engine::{Cx, NodeId, Role, Waits};
+
+/// Whether one of the inputs that `me` waits for can't be fed any more.
+///
+/// An origin that waits at a join goes on when that join comes to a row. So those joins can that wait
+/// for an origin that is free, then those that wait for an origin that only waits for them, and so on;
+/// what is not reached in this way waits in a circle, of itself or of several joins.
+///
+/// `pending`: the origin under way is among those of `me`, but does not wait yet. `still`: nothing
+/// moves in the graph, and the census is fresh, so that a holder that holds nothing will not feed
+/// anybody.
+pub(crate) fn starves(me: Waits, pending: bool, still: bool, cx: &mut Cx) -> bool {
+    let under_way = pending.then_some(cx.origin);
+    let id = me.join;
+    let mut stuck = vec![me];
+    for join in cx.joins_full.clone() {
+        if join != id
+            && let Some(station) = cx.node(join).and_then(|node| node.station.clone())
+        {
+            stuck.extend(station.waits(cx));
+        }
+    }
+    let waiting = stuck.clone();
+    loop {
+        let before = stuck.len();
+        let still_stuck: Vec<bool> = stuck
+            .iter()
+            .map(|join| {
+                let feeds = |f| may_feed(f, &waiting, &stuck, under_way, still, cx);
+                !join
+                    .empty
+                    .iter()
+                    .all(|port| feeders(join.join, *port, cx).into_iter().any(feeds))
+            })
+            .collect();
+        let mut keep = still_stuck.into_iter();
+        stuck.retain(|_| keep.next().unwrap_or(true));
+        if !stuck.iter().any(|join| join.join == id) {
+            return false;
+        }
+        if stuck.len() == before {
+            return true;
+        }
+    }
+}
+
+/// Whether elements may still come from this node, though some joins are stuck.
+fn may_feed(
+    feeder: NodeId,
+    waiting: &[Waits],
+    stuck: &[Waits],
+    under_way: Option<NodeId>,
+    still: bool,
+    cx: &Cx,
+) -> bool {
+    let Some(node) = cx.nodes.get(feeder.index()).and_then(Option::as_ref) else {
+        return false;
+    };
+    let begins = node.begins() || (node.may_begin() && (!still || node.counts.held > 0));
+    if !begins {
+        return false;
+    }
+    let waits_at = |joins: &[Waits]| joins.iter().filter(|w| w.origins.contains(&feeder)).count();
+    let at_joins = waits_at(waiting) - usize::from(under_way == Some(feeder));
+    let elsewhere = node.gate as usize > at_joins;
+    let free_of_joins = waits_at(stuck) == 0;
+    if still {
+        free_of_joins && (!elsewhere || reaches_a_mover(feeder, cx))
+    } else {
+        // Who waits for another holder as well may go on when that lets it: the driver looks again
+        // when nothing moves.
+        free_of_joins || elsewhere
+    }
+}
+
+/// Whether a holder that is full and itself waits for nobody in the graph lies below: a future, a
+/// consumer or another source will make room there.
+fn reaches_a_mover(feeder: NodeId, cx: &Cx) -> bool {
+    let Ok(topology) = cx.topology.lock() else {
+        return false;
+    };
+    cx.nodes.iter().flatten().any(|node| {
+        let join = matches!(node.role, Role::Join | Role::OrderedJoin);
+        !join
+            && node.blocked_since.is_some()
+            && node.gate == 0
+            && topology.reaches(feeder, node.label.id())
+    })
+}
+
+fn feeders(join: NodeId, port: u32, cx: &Cx) -> Vec<NodeId> {
+    match cx.topology.lock() {
+        Ok(topology) => topology.feeders(join, port),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A join can't go on: an input is full, another is empty, and only origins that would have to wait
+/// for the join itself could feed that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starved {
+    /// How many places each input holds: elements, failures, and places left empty.
+    pub held: Vec<usize>,
+}
+
+impl fmt::Display for Starved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the inputs hold {:?} elements, and what an empty one waits for can only come from a \
+             source that would have to wait here, or for one that does: raise the capacity, or drop \
+             on the full side",
+            self.held
+        )
+    }
+}
+
+impl std::error::Error for Starved {}
