@@ -68,7 +68,7 @@ impl Desk {
     pub(crate) fn close(&mut self, port: usize, has_element: bool) -> bool {
         self.inputs[port].closed = true;
         let goes_on = self.inputs.iter().any(|i| i.triggers && !i.closed);
-        let ends = !self.finished && !(has_element && goes_on);
+        let ends = !(self.finished || has_element && goes_on);
         self.finished |= ends;
         ends
     }
