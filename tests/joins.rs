@@ -719,6 +719,30 @@ proptest! {
     }
 }
 
+#[test]
+fn a_failure_that_waits_for_its_mate_at_the_close_is_reported() {
+    let graph = Graph::new();
+    let seen = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = seen.clone();
+    graph.on_error(OnError::Call(Box::new(move |_| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    })));
+    let [a, b, c] = [(); 3].map(|()| graph.source::<u32>());
+    zip((a.try_filter(|_| unless(false)), &b)).sink(drop);
+    zip_all([
+        a.try_filter(|_| unless(false)).boxed(),
+        b.into_run().boxed(),
+    ])
+    .sink(drop);
+    a.try_filter(|_| unless(false)).zip_latest(&c).sink(drop);
+    let receipt = a.emit_tracked(1).unwrap();
+    assert_eq!(receipt.outcome(), None);
+    b.close();
+    c.close();
+    assert_eq!(receipt.outcome(), Some(Err(Lost::Failed)));
+    assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 3);
+}
+
 // ---- joins that wait for each other ----
 
 /// Two sources; each is lined up with a rare part of the other.

@@ -24,7 +24,8 @@ enum Op {
     Combine(Inputs, u8),
     /// The first input is lossless.
     ZipLatest(Inputs),
-    WithLatest([usize; 2]),
+    /// Of the first two.
+    WithLatest(Inputs),
 }
 
 /// Two or three nodes.
@@ -33,6 +34,22 @@ struct Inputs {
     of: Vec<usize>,
     /// Whether the join is made of a `Vec`.
     all: bool,
+    /// The input, if any, that a failing operator leads to without a fork between: it gets the
+    /// failures on multiples of three themselves, and not the empty places of those reported.
+    fails: Option<usize>,
+}
+
+impl Op {
+    fn inputs(&self) -> Option<&Inputs> {
+        match self {
+            Op::Source | Op::Map(_) | Op::Fail(_) => None,
+            Op::Zip(inputs)
+            | Op::Union(inputs)
+            | Op::Combine(inputs, _)
+            | Op::ZipLatest(inputs)
+            | Op::WithLatest(inputs) => Some(inputs),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -134,7 +151,7 @@ impl Oracle {
                     let (main, others) = (inputs.of[0], &inputs.of[1..]);
                     others.iter().copied().zip(1..).chain([(main, 0)]).collect()
                 }
-                Op::WithLatest([main, other]) => vec![(*other, 1), (*main, 0)],
+                Op::WithLatest(inputs) => vec![(inputs.of[1], 1), (inputs.of[0], 0)],
             };
             nodes[i].arity = ports.len();
             for (from, port) in ports {
@@ -160,6 +177,8 @@ impl Oracle {
 
     fn enter(&mut self, id: usize, port: usize, item: Option<i64>) {
         let node = &mut self.nodes[id];
+        let fails = self.ops[id].inputs().is_some_and(|i| i.fails == Some(port));
+        let item = item.filter(|x| !fails || x % 3 != 0);
         if node.finished {
             node.dropped += u64::from(item.is_some());
             return;
@@ -311,10 +330,7 @@ fn run(ops: &[Op], steps: &[Step], way: &Way, limit: (usize, OnFull)) -> Vec<(Ve
                 flow
             }
             Op::Map(a) => shared[*a].map(|x| mix(x, 7)).boxed(),
-            Op::Fail(a) => {
-                let fit = |x: &i64| (x % 3 != 0).then_some(true).ok_or_else(|| "unfit".into());
-                shared[*a].try_filter(fit).boxed()
-            }
+            Op::Fail(a) => failing(&shared[*a]),
             join => build(join, format!("n{i}"), &shared, limit),
         };
         shared.push(flow.share());
@@ -374,6 +390,11 @@ fn run(ops: &[Op], steps: &[Step], way: &Way, limit: (usize, OnFull)) -> Vec<(Ve
     results
 }
 
+fn failing(flow: &Shared<i64>) -> BoxFlow<i64> {
+    let fit = |x: &i64| (x % 3 != 0).then_some(true).ok_or_else(|| "unfit".into());
+    flow.try_filter(fit).boxed()
+}
+
 /// Builds a join.
 fn build(
     op: &Op,
@@ -381,69 +402,69 @@ fn build(
     shared: &[Shared<i64>],
     (capacity, policy): (usize, OnFull),
 ) -> BoxFlow<i64> {
-    let triggers =
-        |triggers: &u8, n| -> Vec<usize> { (0..n).filter(|p| triggers & (1 << p) != 0).collect() };
-    let all =
-        |inputs: &Inputs| -> Vec<&Shared<i64>> { inputs.of.iter().map(|i| &shared[*i]).collect() };
-    match op {
-        Op::Source | Op::Map(_) | Op::Fail(_) => unreachable!("not a join"),
-        Op::Zip(i) if i.all => {
-            let rows = zip_all(all(i)).capacity(capacity).on_full(policy);
-            rows.named(name).map(mix_all).boxed()
+    let chosen = |triggers: &u8, n: usize| -> Vec<usize> {
+        (0..n).filter(|p| triggers & (1 << p) != 0).collect()
+    };
+    let inputs = op.inputs().expect("a join");
+    let flow = |(port, id): (usize, &usize)| match inputs.fails == Some(port) {
+        true => failing(&shared[*id]),
+        false => shared[*id].into_run().boxed(),
+    };
+    let mut flows = inputs.of.iter().enumerate().map(flow);
+    let n = inputs.of.len();
+    if inputs.all {
+        return match op {
+            Op::Zip(_) => {
+                let rows = zip_all(flows).capacity(capacity).on_full(policy);
+                rows.named(name).map(mix_all).boxed()
+            }
+            Op::Union(_) => union_all(flows).named(name).boxed(),
+            Op::Combine(_, on) => {
+                let rows = combine_latest_all(flows).emit_on(chosen(on, n));
+                rows.named(name).map(mix_all).boxed()
+            }
+            Op::ZipLatest(_) => {
+                let rows = zip_latest_all(flows.next().unwrap(), flows);
+                let rows = rows.capacity(capacity).on_full(policy).named(name);
+                rows.map(|(a, others)| mix_all([a].into_iter().chain(others)))
+                    .boxed()
+            }
+            _ => unreachable!("not of a `Vec`"),
+        };
+    }
+    let (a, b) = (flows.next().unwrap(), flows.next().unwrap());
+    match (op, flows.next()) {
+        (Op::Zip(_), None) => {
+            let rows = a.zip(b).capacity(capacity).on_full(policy).named(name);
+            rows.map(|(a, b)| mix(a, b)).boxed()
         }
-        Op::Zip(i) => match all(i)[..] {
-            [a, b] => {
-                let rows = a.zip(b).capacity(capacity).on_full(policy).named(name);
-                rows.map(|(a, b)| mix(a, b)).boxed()
-            }
-            [a, b, c] => {
-                let rows = zip((a, b, c)).capacity(capacity).on_full(policy);
-                rows.named(name).map(|(a, b, c)| mix_all([a, b, c])).boxed()
-            }
-            _ => unreachable!("two or three inputs"),
-        },
-        Op::Union(i) if i.all => union_all(all(i)).named(name).boxed(),
-        Op::Union(i) => match all(i)[..] {
-            [a, b] => a.union(b).named(name).boxed(),
-            [a, b, c] => union((a, b, c)).named(name).boxed(),
-            _ => unreachable!("two or three inputs"),
-        },
-        Op::Combine(i, on) if i.all => {
-            let rows = combine_latest_all(all(i)).emit_on(triggers(on, i.of.len()));
-            rows.named(name).map(mix_all).boxed()
+        (Op::Zip(_), Some(c)) => {
+            let rows = zip((a, b, c)).capacity(capacity).on_full(policy);
+            rows.named(name).map(|(a, b, c)| mix_all([a, b, c])).boxed()
         }
-        Op::Combine(i, on) => match all(i)[..] {
-            [a, b] => {
-                let rows = a.combine_latest(b).emit_on(triggers(on, 2)).named(name);
-                rows.map(|(a, b)| mix(a, b)).boxed()
-            }
-            [a, b, c] => {
-                let rows = combine_latest((a, b, c)).emit_on(triggers(on, 3));
-                rows.named(name).map(|(a, b, c)| mix_all([a, b, c])).boxed()
-            }
-            _ => unreachable!("two or three inputs"),
-        },
-        Op::ZipLatest(i) if i.all => {
-            let rows = zip_latest_all(all(i)[0], all(i)[1..].iter().copied());
-            let rows = rows.capacity(capacity).on_full(policy).named(name);
-            rows.map(|(a, others)| mix_all([a].into_iter().chain(others)))
-                .boxed()
+        (Op::Union(_), None) => a.union(b).named(name).boxed(),
+        (Op::Union(_), Some(c)) => union((a, b, c)).named(name).boxed(),
+        (Op::Combine(_, on), None) => {
+            let rows = a.combine_latest(b).emit_on(chosen(on, n)).named(name);
+            rows.map(|(a, b)| mix(a, b)).boxed()
         }
-        Op::ZipLatest(i) => match all(i)[..] {
-            [a, b] => {
-                let rows = a.zip_latest(b).capacity(capacity).on_full(policy);
-                rows.named(name).map(|(a, b)| mix(a, b)).boxed()
-            }
-            [a, b, c] => {
-                let rows = zip_latest(a, (b, c)).capacity(capacity).on_full(policy);
-                rows.named(name).map(|(a, b, c)| mix_all([a, b, c])).boxed()
-            }
-            _ => unreachable!("two or three inputs"),
-        },
-        Op::WithLatest([a, b]) => {
-            let mixed = shared[*a].with_latest(&shared[*b], INITIAL, |a, b| mix(a, *b));
+        (Op::Combine(_, on), Some(c)) => {
+            let rows = combine_latest((a, b, c)).emit_on(chosen(on, n));
+            rows.named(name).map(|(a, b, c)| mix_all([a, b, c])).boxed()
+        }
+        (Op::ZipLatest(_), None) => {
+            let rows = a.zip_latest(b).capacity(capacity).on_full(policy);
+            rows.named(name).map(|(a, b)| mix(a, b)).boxed()
+        }
+        (Op::ZipLatest(_), Some(c)) => {
+            let rows = zip_latest(a, (b, c)).capacity(capacity).on_full(policy);
+            rows.named(name).map(|(a, b, c)| mix_all([a, b, c])).boxed()
+        }
+        (Op::WithLatest(_), _) => {
+            let mixed = a.with_latest(b, INITIAL, |a, b| mix(a, *b));
             mixed.named(name).boxed()
         }
+        _ => unreachable!("not a join"),
     }
 }
 
@@ -519,13 +540,15 @@ fn graphs() -> impl Strategy<Value = Vec<Op>> {
         prop::collection::vec(any::<prop::sample::Index>(), 2..4),
         1..8u8,
         any::<bool>(),
+        prop::option::weighted(0.3, 0..3usize),
     );
     prop::collection::vec(raw, 1..9).prop_map(|raw| {
         let mut ops = vec![Op::Source; SOURCES];
-        for (kind, of, triggers, all) in raw {
+        for (kind, of, triggers, all, fails) in raw {
             let of: Vec<_> = of.into_iter().map(|i| i.index(ops.len())).collect();
             let mask = if of.len() == 2 { 3 } else { 7 };
-            let (a, b, inputs) = (of[0], of[1], Inputs { of, all });
+            let a = of[0];
+            let mut inputs = Inputs { of, all, fails };
             ops.push(match kind {
                 0..2 => Op::Map(a),
                 2 => Op::Fail(a),
@@ -533,7 +556,11 @@ fn graphs() -> impl Strategy<Value = Vec<Op>> {
                 6..8 => Op::Union(inputs),
                 8..10 => Op::Combine(inputs, (triggers & mask).max(1)),
                 10..12 => Op::ZipLatest(inputs),
-                _ => Op::WithLatest([a, b]),
+                _ => {
+                    inputs.of.truncate(2);
+                    inputs.all = false;
+                    Op::WithLatest(inputs)
+                }
             });
         }
         ops

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::relay::pass_once;
+use super::relay::{beside, pass_once};
 use super::starving::{Starved, starves};
-use crate::engine::{Cx, Failure, Fifo, Label, Loss, Lost, Pressure, Push, Signal, Waits};
+use crate::engine::{Cx, Failure, Fifo, Label, Loss, Lost, Pressure, Push, Signal, Slot, Waits};
 use crate::hold::{OnFull, Overflow};
 
 /// How many elements each input of a zip holds before its origin waits, by default.
@@ -288,9 +288,22 @@ impl Gate {
         ends
     }
 
-    /// What is left without a mate is counted, and its lineage fails.
+    /// What is left without a mate is counted, and its lineage fails. Failures that waited for a mate
+    /// are reported.
     pub(crate) fn lose_rest<T>(&mut self, queue: &mut Fifo<T>, cx: &mut Cx) {
-        let count = queue.lose_all(Lost::Discarded);
+        let mut count = 0;
+        while !queue.is_plain() {
+            match queue.pop() {
+                None => break,
+                Some((Slot::Item(_), token)) => {
+                    token.fail(Lost::Discarded);
+                    count += 1;
+                }
+                Some((Slot::Failure(failure), token)) => beside(token, cx, |cx| cx.report(failure)),
+                Some((Slot::Hole, _)) => {}
+            }
+        }
+        count += queue.lose_all(Lost::Discarded);
         cx.lose(self.label.id(), Loss::Unpaired, count);
         self.pressure.release(cx);
     }
