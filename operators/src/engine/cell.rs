@@ -138,16 +138,6 @@ impl<N: Node> Station for Cell<N> {
 pub(crate) trait Entry<T, const P: usize = 0>: Send + 'static {
     fn enter(&mut self, item: T, cx: &mut Cx);
 
-    /// Whether [`keep`](Entry::keep) ever keeps anything.
-    const KEEPS: bool = false;
-
-    /// Takes an untracked element where all there is to do is to keep it: the node stays in its
-    /// cell. Hands it back where there is more to do.
-    #[inline]
-    fn keep(&mut self, item: T) -> Option<T> {
-        Some(item)
-    }
-
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         for item in items.drain(..) {
             self.enter(item, cx);
@@ -163,13 +153,6 @@ pub(crate) struct Port<N, const P: usize = 0>(pub(crate) Arc<Cell<N>>);
 impl<T: 'static, const P: usize, N: Entry<T, P>> Push<T> for Port<N, P> {
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
-        let mut item = item;
-        if N::KEEPS && !cx.token.is_some() {
-            match self.0.open(cx).keep(item) {
-                Some(back) => item = back,
-                None => return,
-            }
-        }
         let mut node = self.0.take(cx);
         node.enter(item, cx);
         self.0.put(cx, node);

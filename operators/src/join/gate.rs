@@ -21,6 +21,9 @@ pub(crate) struct Gate {
     /// Found to wait for an element that can't come, at this state of the graph's structure.
     starving: Option<u32>,
     rows: u64,
+    /// The capacity while nobody waits and no input has closed, otherwise 0: one look instead of
+    /// four.
+    quiet_room: usize,
 }
 
 /// What a node has to do about a signal that its gate took.
@@ -70,13 +73,33 @@ impl Gate {
             finished: false,
             starving: None,
             rows: 0,
+            quiet_room: limit.capacity,
         }
     }
 
-    /// Whether an input that holds `items` elements takes one more and is still not full.
+    /// Whether there is nothing to do about an element but to keep it or to make a row of it.
     #[inline]
-    pub(crate) fn has_room(&self, items: usize) -> bool {
-        items + 1 < self.limit.capacity && !self.finished
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet_room > 0
+    }
+
+    /// Whether an input that holds `items` elements takes one more and is still not full, and there
+    /// is nothing else to do about that.
+    #[inline]
+    pub(crate) fn has_quiet_room(&self, items: usize) -> bool {
+        items + 1 < self.quiet_room
+    }
+
+    /// Counts a row, where there is nothing else to do after it.
+    #[inline]
+    pub(crate) fn count_row(&mut self) {
+        self.rows += 1;
+    }
+
+    /// Looks anew whether anybody waits, or any input has closed.
+    fn see(&mut self) {
+        let quiet = !self.any_closed && self.starving.is_none() && self.pressure.is_idle();
+        self.quiet_room = if quiet { self.limit.capacity } else { 0 };
     }
 
     /// Takes an element into the queue of input `port`, or does what the policy says where that is
@@ -192,6 +215,7 @@ impl Gate {
             && !self.starves(port, held, cx)
         {
             self.pressure.hold(cx);
+            self.see();
             if !cx.joins_full.contains(&self.label.id()) {
                 cx.joins_full.push(self.label.id());
             }
@@ -233,6 +257,7 @@ impl Gate {
     fn give_up(&mut self, cx: &mut Cx) {
         self.starving = Some(cx.epoch);
         self.pressure.release(cx);
+        self.see();
     }
 
     /// Who waits here, and for which inputs; `None` where nobody does.
@@ -252,16 +277,11 @@ impl Gate {
     #[inline]
     pub(crate) fn emitted(&mut self, rows: usize, cx: &mut Cx) {
         self.rows += rows as u64;
-        if self.starving.is_some() {
+        if !self.is_quiet() {
             self.starving = None;
+            self.pressure.release(cx);
+            self.see();
         }
-        self.pressure.release(cx);
-    }
-
-    /// Whether an input has closed, so that the last row may have been emitted.
-    #[inline]
-    pub(crate) fn may_end(&self) -> bool {
-        self.any_closed
     }
 
     /// Whether the zip passed its close on.
@@ -274,6 +294,7 @@ impl Gate {
     pub(crate) fn close(&mut self, port: usize, held: &[usize]) -> bool {
         self.closed[port] = true;
         self.any_closed = true;
+        self.see();
         self.finish_if_ended(held)
     }
 

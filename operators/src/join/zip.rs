@@ -96,13 +96,96 @@ impl<Runs> std::fmt::Debug for Zip<Runs> {
 }
 
 /// Between calls at least one queue is empty: `rows` emits until one is. So an element whose mates
-/// all stand ready is itself next in its own queue, which is empty; and once the zip is finished all
-/// queues are empty, so that the fast paths need not ask the gate.
+/// all stand ready is itself next in its own queue, which is empty.
 struct ZipNode<Queues, O> {
     gate: Gate,
     queues: Queues,
     batch: Vec<O>,
     next: Tail<O>,
+}
+
+/// An input. Nearly every element comes without a token, at a time when nobody waits: it is kept, or
+/// completes a row, without taking the node out of its cell.
+struct ZipPort<N, const P: usize>(Port<N, P>);
+
+/// What became of such an element.
+enum Quickly<T, Row> {
+    Kept,
+    Row(Row),
+    /// There is more to do about it.
+    No(T),
+}
+
+trait Quick<T, const P: usize>: Entry<T, P> {
+    type Row: 'static;
+
+    fn quick(&mut self, item: T) -> Quickly<T, Self::Row>;
+
+    fn next(&mut self) -> &mut Tail<Self::Row>;
+}
+
+impl<N, const P: usize> ZipPort<N, P> {
+    #[inline(never)]
+    fn push_slowly<T: 'static>(&mut self, item: T, cx: &mut Cx)
+    where
+        N: Entry<T, P>,
+    {
+        self.0.push(item, cx);
+    }
+
+    /// Apart, so that who only keeps an element saves no registers.
+    #[inline(never)]
+    fn push_row<T>(&mut self, row: N::Row, mut next: Tail<N::Row>, cx: &mut Cx)
+    where
+        N: Quick<T, P>,
+    {
+        next.push(row, cx);
+        // Nothing to drop, which the compiler can't know.
+        std::mem::forget(std::mem::replace((self.0).0.open(cx).next(), next));
+    }
+}
+
+impl<T: 'static, const P: usize, N: Quick<T, P>> Push<T> for ZipPort<N, P> {
+    #[inline]
+    fn push(&mut self, item: T, cx: &mut Cx) {
+        if cx.token.is_some() {
+            return self.push_slowly(item, cx);
+        }
+        let node = (self.0).0.open(cx);
+        match node.quick(item) {
+            Quickly::Kept => {}
+            Quickly::Row(row) => {
+                let next = std::mem::replace(node.next(), Box::new(Away));
+                self.push_row(row, next, cx);
+            }
+            Quickly::No(item) => self.push_slowly(item, cx),
+        }
+    }
+
+    #[inline]
+    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        self.0.push_batch(items, cx);
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        self.0.signal(signal, cx);
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        true
+    }
+}
+
+/// Stands where the rest of the run belongs, while that is at work. Boxing it allocates nothing.
+struct Away;
+
+impl<T> Push<T> for Away {
+    fn push(&mut self, _item: T, _cx: &mut Cx) {
+        unreachable!("edges are acyclic, so a node is not entered while it pushes")
+    }
+
+    fn signal(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
 }
 
 /// Moves `rows` elements of each drained queue into tuples.
@@ -150,7 +233,7 @@ macro_rules! zip_arity {
                 let cell: Arc<Cell<_>> = plan.cell(&label, node);
                 $(
                     plan.at_port(&label, $P);
-                    self.runs.$P.build(Port::<_, $P>(cell.clone()), plan);
+                    self.runs.$P.build(ZipPort::<_, $P>(Port(cell.clone())), plan);
                 )+
             }
         }
@@ -168,7 +251,7 @@ macro_rules! zip_arity {
                     return;
                 }
                 if rows > 1 && $(self.queues.$P.is_plain())&&+ && !cx.token.is_some() {
-                    $(let mut $T = self.queues.$P.take_plain(rows);)+
+                    $(let mut $T = self.queues.$P.take_plain();)+
                     self.batch.reserve(rows);
                     zip_rows!(self.batch, rows, $($T)+);
                     $(self.queues.$P.give_back($T);)+
@@ -191,7 +274,7 @@ macro_rules! zip_arity {
             #[inline]
             fn emitted(&mut self, rows: usize, cx: &mut Cx) {
                 self.gate.emitted(rows, cx);
-                if self.gate.may_end() {
+                if !self.gate.is_quiet() {
                     let held = self.held();
                     if self.gate.finish_if_ended(&held) {
                         self.finish(cx);
@@ -225,34 +308,42 @@ macro_rules! zip_arity {
     };
     (@entries $all:tt [$($B:tt)*]) => {};
     (@entry [$($All:ident)+] [$(($B:ident $O:tt))*] $T:ident $P:tt [$(($A:ident $Q:tt))*]) => {
-        impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
-            const KEEPS: bool = true;
-
-            #[inline]
-            fn keep(&mut self, item: $T) -> Option<$T> {
-                let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
-                // A mate is missing, so no row can follow; there is room, so nobody has to wait.
-                if waits && self.gate.has_room(self.queues.$P.items()) {
-                    self.queues.$P.push_plain(item);
-                    return None;
-                }
-                Some(item)
-            }
+        impl<$($All: InGraph),+> Quick<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            type Row = ($($All,)+);
 
             #[inline]
             #[expect(non_snake_case, reason = "a variable for each type, named alike")]
-            fn enter(&mut self, item: $T, cx: &mut Cx) {
+            fn quick(&mut self, item: $T) -> Quickly<$T, Self::Row> {
                 let completes = $(self.queues.$O.is_ready() &&)* $(self.queues.$Q.is_ready() &&)* true;
-                if completes && !cx.token.is_some() {
+                if completes && self.gate.is_quiet() {
                     // The mates are there: the element need not be kept to be taken out again.
                     if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
                         $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
                     ) {
-                        self.next.push(($($All,)+), cx);
+                        self.gate.count_row();
+                        return Quickly::Row(($($All,)+));
                     }
-                    self.emitted(1, cx);
-                    return;
+                    return Quickly::Kept;
                 }
+                let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
+                if waits && self.gate.has_quiet_room(self.queues.$P.items()) {
+                    return match self.queues.$P.push_plain(item) {
+                        Ok(()) => Quickly::Kept,
+                        Err(item) => Quickly::No(item),
+                    };
+                }
+                Quickly::No(item)
+            }
+
+            #[inline]
+            fn next(&mut self) -> &mut Tail<Self::Row> {
+                &mut self.next
+            }
+        }
+
+        impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            #[inline]
+            fn enter(&mut self, item: $T, cx: &mut Cx) {
                 let held = self.held();
                 self.gate.keep($P, &mut self.queues.$P, item, &held, cx);
                 self.rows(cx);
