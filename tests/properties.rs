@@ -322,17 +322,7 @@ fn run(ops: &[Op], steps: &[Step], way: &Way, limit: (usize, OnFull)) -> Vec<(Ve
     let mut sources = Vec::new();
     let mut shared = Vec::<Shared<i64>>::new();
     for (i, op) in ops.iter().enumerate() {
-        let flow: BoxFlow<i64> = match op {
-            Op::Source => {
-                let source = graph.source::<i64>();
-                let flow = source.into_run().boxed();
-                sources.push(source);
-                flow
-            }
-            Op::Map(a) => shared[*a].map(|x| mix(x, 7)).boxed(),
-            Op::Fail(a) => failing(&shared[*a]),
-            join => build(join, format!("n{i}"), &shared, limit),
-        };
+        let flow = flow(op, i, &graph, &mut sources, &shared, limit);
         shared.push(flow.share());
     }
     // Connected last, as the interpreter notes an element before it leaves: each list is one flow.
@@ -388,6 +378,27 @@ fn run(ops: &[Op], steps: &[Step], way: &Way, limit: (usize, OnFull)) -> Vec<(Ve
     drop((sources, shared, lists, snapshot, time, graph));
     assert!(receipts.iter().all(|receipt| receipt.outcome().is_some()));
     results
+}
+
+fn flow(
+    op: &Op,
+    i: usize,
+    graph: &Graph,
+    sources: &mut Vec<Source<i64>>,
+    shared: &[Shared<i64>],
+    limit: (usize, OnFull),
+) -> BoxFlow<i64> {
+    match op {
+        Op::Source => {
+            let source = graph.source::<i64>();
+            let flow = source.into_run().boxed();
+            sources.push(source);
+            flow
+        }
+        Op::Map(a) => shared[*a].map(|x| mix(x, 7)).boxed(),
+        Op::Fail(a) => failing(&shared[*a]),
+        join => build(join, format!("n{i}"), shared, limit),
+    }
 }
 
 fn failing(flow: &Shared<i64>) -> BoxFlow<i64> {
@@ -605,6 +616,46 @@ proptest! {
     ) {
         let expected = Oracle::new(&ops).run(&steps);
         prop_assert_eq!(run(&ops, &steps, &Way::Slow(room, size), ENDLESS), expected);
+    }
+
+    #[test]
+    fn whatever_waits_for_whatever_some_source_goes_on(
+        ops in graphs(),
+        steps in prop::collection::vec((0..SOURCES, 0..1000i64), 0..60),
+        closes in prop::collection::vec((0..60usize, 0..SOURCES), 0..3),
+        capacity in 1..5usize,
+        buffers in prop_oneof![Just(0u16), any::<u16>()],
+    ) {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let mut sources = Vec::new();
+        let mut shared = Vec::new();
+        for (i, op) in ops.iter().enumerate() {
+            let mut flow = flow(op, i, &graph, &mut sources, &shared, (capacity, OnFull::Wait));
+            if buffers & (1 << i) != 0 {
+                flow = flow.buffer(2).boxed();
+            }
+            shared.push(flow.share());
+        }
+        shared.iter().for_each(|node| drop(node.sink(drop)));
+        let mut open = vec![true; SOURCES];
+        for (at, (first, x)) in steps.into_iter().enumerate() {
+            for (_, source) in closes.iter().filter(|(when, _)| *when == at) {
+                sources[*source].close();
+                open[*source] = false;
+            }
+            // Only elements and the driver can change anything, and only sources bring elements.
+            let mut go_on = || {
+                let order = (0..SOURCES).map(|i| (first + i) % SOURCES).filter(|i| open[*i]);
+                order.into_iter().any(|i| !matches!(sources[i].emit(x), Err(EmitError::Full(_))))
+            };
+            let accepted = go_on() || {
+                prop_assert!(buffers != 0 || !open.contains(&true), "nobody need look at it");
+                time.settle();
+                go_on()
+            };
+            prop_assert!(accepted || !open.contains(&true), "all sources wait for ever");
+        }
     }
 
     #[test]
