@@ -2,8 +2,8 @@
 
 use headwater::prelude::*;
 use headwater::{
-    BoxFlow, Loss, Lost, OnFull, Overflow, Receipt, Starved, combine_latest, combine_latest_all,
-    union, union_all, zip, zip_all, zip_latest, zip_latest_all,
+    BoxFlow, List, Loss, Lost, OnFull, Overflow, Receipt, Starved, combine_latest,
+    combine_latest_all, union, union_all, zip, zip_all, zip_latest, zip_latest_all,
 };
 use proptest::prelude::*;
 
@@ -446,9 +446,9 @@ fn failures_keep_their_place_in_zip_latest_waiting_or_not() {
     other.emit(5).unwrap_err();
     other.emit(6).unwrap();
     other.emit(4).unwrap_err();
-    let _ = source.emit_tracked(5).unwrap();
+    let five = source.emit_tracked(5).unwrap();
     let six = source.emit_tracked(6).unwrap();
-    let _ = source.emit_tracked(7).unwrap();
+    let seven = source.emit_tracked(7).unwrap();
     time.settle();
     assert_eq!(
         rows.take(),
@@ -456,6 +456,7 @@ fn failures_keep_their_place_in_zip_latest_waiting_or_not() {
     );
     assert!(matches!(two[1].outcome(), Some(Err(_))));
     assert!(matches!(six.outcome(), Some(Err(_))));
+    assert_eq!(outcomes([&five, &seven]), [DONE; 2]);
 }
 
 #[test]
@@ -599,6 +600,26 @@ fn a_failure_that_makes_no_tuple_takes_no_place_behind_combine_latest() {
     other.emit(11).unwrap_err();
     source.emit(6).unwrap();
     assert_eq!(rows.take(), [((5, 1), 5), ((6, 1), 6)]);
+}
+
+#[test]
+fn what_is_fed_back_comes_after_the_batch_that_it_came_of() {
+    for batch in [false, true] {
+        let graph = Graph::new();
+        let (source, back) = (graph.source::<u32>(), graph.source::<u32>());
+        source.map(|x| 10 * x).connect(&back);
+        let merged = source.union(&back).sink_to_list();
+        let paired = source.zip(&back).sink_to_list();
+        if batch {
+            source.emit_all([1, 2]).unwrap();
+            assert_eq!(merged.take(), [1, 2, 10, 20]);
+        } else {
+            (1..=2).for_each(|x| source.emit(x).unwrap());
+            assert_eq!(merged.take(), [1, 10, 2, 20]);
+        }
+        // Where order does not matter it is the same.
+        assert_eq!(paired.take(), [(1, 10), (2, 20)]);
+    }
 }
 
 // ---- zips of three to seven ----
@@ -745,8 +766,10 @@ fn a_failure_that_waits_for_its_mate_at_the_close_is_reported() {
 
 // ---- joins that wait for each other ----
 
+type Crossed = (Source<u32>, List<(u32, u32)>);
+
 /// Two sources; each is lined up with a rare part of the other.
-fn crossed(graph: &Graph, capacity: usize) -> [(Source<u32>, headwater::List<(u32, u32)>); 2] {
+fn crossed(graph: &Graph, capacity: usize) -> [Crossed; 2] {
     let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
     let rare = |x: &u32| x.is_multiple_of(100);
     let first = a.zip(b.filter(rare)).capacity(capacity).named("first");

@@ -638,14 +638,14 @@ proptest! {
             shared.push(flow.share());
         }
         shared.iter().for_each(|node| drop(node.sink(drop)));
-        let mut open = vec![true; SOURCES];
+        let mut open = [true; SOURCES];
         for (at, (first, x)) in steps.into_iter().enumerate() {
             for (_, source) in closes.iter().filter(|(when, _)| *when == at) {
                 sources[*source].close();
                 open[*source] = false;
             }
             // Only elements and the driver can change anything, and only sources bring elements.
-            let mut go_on = || {
+            let go_on = || {
                 let order = (0..SOURCES).map(|i| (first + i) % SOURCES).filter(|i| open[*i]);
                 order.into_iter().any(|i| !matches!(sources[i].emit(x), Err(EmitError::Full(_))))
             };

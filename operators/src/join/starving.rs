@@ -99,8 +99,8 @@ fn feeders(join: NodeId, port: u32, cx: &Cx) -> Vec<NodeId> {
     }
 }
 
-/// A join can't go on: an input is full, another is empty, and only origins that would have to wait
-/// for the join itself could feed that one.
+/// A join can't go on: an input is full, another is empty, and only origins could feed that one which
+/// would have to wait for the join itself, or for another that waits for it in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Starved {
     /// How many places each input holds: elements, failures, and places left empty.
@@ -111,9 +111,8 @@ impl fmt::Display for Starved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the inputs hold {:?} elements, and what an empty one waits for can only come from a \
-             source that would have to wait here, or for one that does: raise the capacity, or drop \
-             on the full side",
+            "the join's inputs hold {:?} elements, and an empty one can only be fed by sources that \
+             would have to wait for it: raise the capacity, or drop on the full side",
             self.held
         )
     }

@@ -177,12 +177,13 @@ where
 
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         match signal {
-            Signal::Close => {
+            Signal::Close if self.latest.is_some() => {
                 if self.latest.discard() {
                     cx.lose(self.label.id(), Loss::Unpaired, 1);
                 }
                 self.next.signal(Signal::Close, cx);
             }
+            Signal::Close => {}
             Signal::Fail(_) | Signal::Hole | Signal::Room(_) => self.next.signal(signal, cx),
             Signal::Settle | Signal::Census => self.pass_once(signal, cx),
         }

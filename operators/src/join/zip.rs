@@ -16,13 +16,18 @@ use crate::hold::OnFull;
 /// - **Holds** up to 1 024 elements per input ([`capacity`](Zip::capacity)) that wait for their mates.
 /// - **Waits**: under [`OnFull::Wait`](crate::OnFull), the default, the origin of the element that
 ///   fills an input waits until a row is emitted. Where the empty input could be fed by that very
-///   origin only, waiting would be for ever: the element fails with [`Starved`](crate::Starved).
+///   origin only, or by one that waits for it in turn at another join, waiting would be for ever: the
+///   element fails with [`Starved`](crate::Starved).
 ///   Other [policies](Zip::on_full) drop or fail what comes to a full input. In any case the place
 ///   stays empty, so that later pairs do not shift.
 /// - **On close** of an input that holds nothing more it closes, as no row can follow.
 /// - **Drops** what is left without a mate then or comes later, and the mates of elements that failed
 ///   or were dropped: counted as unpaired.
 /// - **Panics** at construction if the flows belong to two graphs.
+///
+/// A constant between the elements of a row is for a closure to put there, and costs nothing:
+/// `a.zip(b).map(|(a, b)| (a, 5, b))`. It is no input: it belongs to no graph, and has neither a
+/// number of elements nor a close.
 ///
 /// ```
 /// # use headwater_operators as headwater;
