@@ -764,6 +764,22 @@ fn a_failure_that_waits_for_its_mate_at_the_close_is_reported() {
     assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 3);
 }
 
+#[test]
+fn a_failure_that_comes_to_a_zip_that_has_ended_takes_no_place_below() {
+    let graph = Graph::new();
+    let (ended, source) = (graph.source::<u32>(), graph.source::<u32>());
+    let rows = ended
+        .zip(source.try_filter(|x| unless(x % 3 != 0)))
+        .map(|(a, _)| a)
+        .union(&source)
+        .zip(&source)
+        .sink_to_list();
+    ended.close();
+    assert!(matches!(source.emit(3), Err(EmitError::Failed(_))));
+    source.emit(4).unwrap();
+    assert_eq!(rows.take(), [(3, 3), (4, 4)]);
+}
+
 // ---- joins that wait for each other ----
 
 type Crossed = (Source<u32>, List<(u32, u32)>);

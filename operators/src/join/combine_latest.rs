@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::all::into_runs;
 use super::desk::Desk;
+use super::inputs::{Inputs, into_runs};
 use super::latest::{Keeper, Latest, NthPort, Slots, TuplePort};
 use crate::engine::{Cell, Cx, Graph, Label, Loss, Node, Plan, Push, Role, Signal, Site, Tail};
 use crate::flow::{Flow, Forkable, Run};
@@ -107,34 +107,6 @@ impl<Runs> CombineLatest<Runs> {
         }
         self.triggers = Some(chosen);
         self
-    }
-}
-
-/// Some inputs of a join, counted from 0: a number, or a list of numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inputs(Vec<usize>);
-
-impl From<usize> for Inputs {
-    fn from(input: usize) -> Self {
-        Inputs(vec![input])
-    }
-}
-
-impl<const N: usize> From<[usize; N]> for Inputs {
-    fn from(inputs: [usize; N]) -> Self {
-        Inputs(inputs.to_vec())
-    }
-}
-
-impl From<Vec<usize>> for Inputs {
-    fn from(inputs: Vec<usize>) -> Self {
-        Inputs(inputs)
-    }
-}
-
-impl From<&[usize]> for Inputs {
-    fn from(inputs: &[usize]) -> Self {
-        Inputs(inputs.to_vec())
     }
 }
 

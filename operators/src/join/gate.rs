@@ -343,7 +343,8 @@ impl Gate {
         match signal {
             Signal::Close if self.close(port, held) => return Heard::Ended,
             Signal::Close => {}
-            Signal::Fail(_) if self.finished => next.signal(signal, cx),
+            // Nothing may follow the close: not even an empty place.
+            Signal::Fail(failure) if self.finished => cx.report(failure),
             Signal::Hole if self.finished => {}
             Signal::Hole => {
                 queue.push_hole();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::engine::{Cx, NodeId, Role, Waits};
+use crate::engine::{Cx, NodeId, NodeState, Role, Waits};
 
 /// Whether one of the inputs that `me` waits for can't be fed any more.
 ///
@@ -16,6 +16,11 @@ use crate::engine::{Cx, NodeId, Role, Waits};
 pub(crate) fn starves(me: Waits, pending: bool, still: bool, cx: &mut Cx) -> bool {
     let under_way = pending.then_some(cx.origin);
     let id = me.join;
+    // Nearly always somebody is free, and the other joins need not be asked.
+    let free = |f| Some(f) != under_way && feeds(f, still, cx).is_some_and(|node| node.gate == 0);
+    if all_fed(&me, free, cx) {
+        return false;
+    }
     let mut stuck = vec![me];
     for join in cx.joins_full.clone() {
         if join != id
@@ -27,18 +32,11 @@ pub(crate) fn starves(me: Waits, pending: bool, still: bool, cx: &mut Cx) -> boo
     let waiting = stuck.clone();
     loop {
         let before = stuck.len();
-        let still_stuck: Vec<bool> = stuck
-            .iter()
-            .map(|join| {
-                let feeds = |f| may_feed(f, &waiting, &stuck, under_way, still, cx);
-                !join
-                    .empty
-                    .iter()
-                    .all(|port| feeders(join.join, *port, cx).into_iter().any(feeds))
-            })
-            .collect();
-        let mut keep = still_stuck.into_iter();
-        stuck.retain(|_| keep.next().unwrap_or(true));
+        let keep = |join: &Waits| {
+            let feeds = |f| may_feed(f, &waiting, &stuck, under_way, still, cx);
+            !all_fed(join, feeds, cx)
+        };
+        stuck = stuck.iter().filter(|join| keep(join)).cloned().collect();
         if !stuck.iter().any(|join| join.join == id) {
             return false;
         }
@@ -46,6 +44,19 @@ pub(crate) fn starves(me: Waits, pending: bool, still: bool, cx: &mut Cx) -> boo
             return true;
         }
     }
+}
+
+/// Whether each input that the join waits for has somebody above it who `feeds`.
+fn all_fed(join: &Waits, feeds: impl Fn(NodeId) -> bool, cx: &Cx) -> bool {
+    let fed = |port: &u32| feeders(join.join, *port, cx).into_iter().any(&feeds);
+    join.empty.iter().all(fed)
+}
+
+/// The node, if elements begin there, or are held for a time.
+fn feeds(feeder: NodeId, still: bool, cx: &Cx) -> Option<&NodeState> {
+    let node = cx.nodes.get(feeder.index())?.as_ref()?;
+    let begins = node.begins() || (node.may_begin() && (!still || node.counts.held > 0));
+    begins.then_some(node)
 }
 
 /// Whether elements may still come from this node, though some joins are stuck.
@@ -57,13 +68,9 @@ fn may_feed(
     still: bool,
     cx: &Cx,
 ) -> bool {
-    let Some(node) = cx.nodes.get(feeder.index()).and_then(Option::as_ref) else {
+    let Some(node) = feeds(feeder, still, cx) else {
         return false;
     };
-    let begins = node.begins() || (node.may_begin() && (!still || node.counts.held > 0));
-    if !begins {
-        return false;
-    }
     let waits_at = |joins: &[Waits]| joins.iter().filter(|w| w.origins.contains(&feeder)).count();
     let at_joins = waits_at(waiting) - usize::from(under_way == Some(feeder));
     let elsewhere = node.gate as usize > at_joins;

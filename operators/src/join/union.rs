@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::all::into_runs;
+use super::inputs::into_runs;
 use super::relay::{Below, pass_once};
 use crate::engine::{Cell, Cx, Graph, Label, Node, Plan, Push, Role, Signal, Site};
 use crate::flow::{Flow, InGraph, Run};

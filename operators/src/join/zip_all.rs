@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::all::into_runs;
 use super::gate::{Gate, Heard, Limit};
+use super::inputs::into_runs;
 use super::row::RowCheck;
 use crate::engine::{Cell, Cx, Fifo, Graph, Node, Plan, Push, Role, Signal, Site, Tail, Waits};
 use crate::flow::{Flow, InGraph, Run};

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::all::into_runs;
 use super::gate::{Gate, Heard, Limit};
+use super::inputs::{LatestOf, Lossless, into_runs};
 use super::latest::{Keeper, Latest, NthPort, Slots, TuplePort};
 use super::relay::beside;
-use super::zip::{Zip, zip};
 use crate::engine::{
     Cell, Cx, Entry, Fifo, Graph, Label, Loss, Node, Plan, Port, Push, Role, Signal, Site, Slot,
     Tail, Token, Waits,
@@ -158,48 +157,6 @@ impl<R, Runs> ZipLatest<R, Runs> {
     pub fn on_full(mut self, policy: OnFull) -> Self {
         self.limit.on_full = policy;
         self
-    }
-}
-
-/// What no element is lost of: a flow, or a tuple of two to seven flows that are zipped.
-pub trait Lossless {
-    /// The flow as a run.
-    type Run: Run;
-
-    /// Detaches all flows, and checks that they belong to one graph.
-    fn into_lossless(self) -> Self::Run;
-}
-
-impl<F: Flow> Lossless for F {
-    type Run = F::Run;
-
-    fn into_lossless(self) -> F::Run {
-        self.into_run()
-    }
-}
-
-/// What the latest elements are taken of: a flow, or a tuple of two to seven, of elements that are
-/// `Clone`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither a flow nor a tuple of two to seven flows, of elements that are `Clone`",
-    note = "sources and shared nodes are flows by reference: write `(&a, &b)`; for a `Vec` there is `zip_latest_all`"
-)]
-pub trait LatestOf {
-    /// The flows as runs.
-    type Runs;
-
-    /// Detaches all flows, and checks that they belong to this graph.
-    fn into_runs(self, graph: &Graph) -> Self::Runs;
-}
-
-impl<F: Flow<Item: Forkable>> LatestOf for F {
-    type Runs = (F::Run,);
-
-    #[track_caller]
-    fn into_runs(self, graph: &Graph) -> Self::Runs {
-        let run = self.into_run();
-        graph.assert_same(run.graph(), "zip_latest");
-        (run,)
     }
 }
 
@@ -469,31 +426,6 @@ macro_rules! zip_latest_arity {
     };
 }
 
-/// For each tuple of flows: `flow letter, position`.
-macro_rules! tuple_arity {
-    ($($F:ident $P:tt),+) => {
-        impl<$($F: Flow),+> Lossless for ($($F,)+) {
-            type Run = Zip<($($F::Run,)+)>;
-
-            #[track_caller]
-            fn into_lossless(self) -> Self::Run {
-                zip(self)
-            }
-        }
-
-        impl<$($F: Flow<Item: Forkable>),+> LatestOf for ($($F,)+) {
-            type Runs = ($($F::Run,)+);
-
-            #[track_caller]
-            fn into_runs(self, graph: &Graph) -> Self::Runs {
-                let runs = ($(self.$P.into_run(),)+);
-                $(graph.assert_same(runs.$P.graph(), "zip_latest");)+
-                runs
-            }
-        }
-    };
-}
-
 zip_latest_arity!(A0 T0 0);
 zip_latest_arity!(A0 T0 0, A1 T1 1);
 zip_latest_arity!(A0 T0 0, A1 T1 1, A2 T2 2);
@@ -501,13 +433,6 @@ zip_latest_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3);
 zip_latest_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4);
 zip_latest_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5);
 zip_latest_arity!(A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5, A6 T6 6);
-
-tuple_arity!(A0 0, A1 1);
-tuple_arity!(A0 0, A1 1, A2 2);
-tuple_arity!(A0 0, A1 1, A2 2, A3 3);
-tuple_arity!(A0 0, A1 1, A2 2, A3 3, A4 4);
-tuple_arity!(A0 0, A1 1, A2 2, A3 3, A4 4, A5 5);
-tuple_arity!(A0 0, A1 1, A2 2, A3 3, A4 4, A5 5, A6 6);
 
 impl<R, Runs> std::fmt::Debug for ZipLatest<R, Runs> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
