@@ -152,3 +152,22 @@ fn a_buffer_allocates_nothing_per_element() {
     // A turn of the driver makes a waker; an element makes nothing.
     assert!(turns <= MANY / 100 * 4, "{turns} allocations");
 }
+
+#[test]
+fn joins_with_the_latest_elements_allocate_nothing_per_element() {
+    let source = Source::<u64>::new();
+    let shared = source.share();
+    let (sum, sink) = twice();
+    shared
+        .with_latest(shared.map(|x| x + 1), 0, |x, y| x + y)
+        .zip_latest(shared.map(|x| x * 2))
+        .combine_latest(&shared)
+        .sink(move |((a, b), c)| sink.add(a + b + c));
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())),
+        0
+    );
+    let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
+    assert!(allocations(whole) <= 2);
+    assert_ne!(sum.get(), 0);
+}

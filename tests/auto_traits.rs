@@ -81,6 +81,8 @@ fn flows_are_send_and_unpin() {
         ZipAll<Head<Item>>,
         Union<(Head<Item>, Head<Item>)>,
         CombineLatest<(Head<Item>, Head<Item>)>,
+        ZipLatest<Head<Item>, (Head<Item>, Head<Item>)>,
+        WithLatest<Head<Item>, Head<Item>, fn(Item, &Item) -> Item>,
     );
 }
 

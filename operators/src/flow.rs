@@ -651,9 +651,21 @@ pub trait Flow: Sized {
         join::union((self, other))
     }
 
+    /// Joins each element of this flow with the latest one of `other`; those that come before `other`
+    /// had one wait for it. For more flows there is [`zip_latest`](crate::zip_latest()).
+    #[track_caller]
+    fn zip_latest<B>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::ZipLatest<Self::Run, (B::Run,)>
+    where
+        B: Flow<Item: Forkable>,
+    {
+        join::zip_latest(self, other)
+    }
+
     /// Joins the latest elements of two flows, for each element of either. For up to eight flows
     /// there is [`combine_latest`](crate::combine_latest()), which takes a tuple of them.
-    #[doc(alias = "with_latest_from")]
     #[track_caller]
     fn combine_latest<B>(
         self, // Needed twice? `.share()` it first.
@@ -664,6 +676,25 @@ pub trait Flow: Sized {
         B: Flow<Item: Forkable>,
     {
         join::combine_latest((self, other))
+    }
+
+    /// Calls the closure with each element and the latest one of `other`, which is `initial` until one
+    /// came. It copies nothing and holds back nothing: for a configuration that changes at times.
+    #[doc(alias = "withLatestFrom")]
+    #[doc(alias = "with_latest_from")]
+    #[track_caller]
+    fn with_latest<C, U, F>(
+        self, // Needed twice? `.share()` it first.
+        other: C,
+        initial: C::Item,
+        f: F,
+    ) -> join::WithLatest<Self::Run, C::Run, F>
+    where
+        C: Flow,
+        U: InGraph,
+        F: FnMut(Self::Item, &C::Item) -> U + InGraph,
+    {
+        join::WithLatest::new(self.into_run(), other.into_run(), initial, f)
     }
 
     // ---- an element waits ----

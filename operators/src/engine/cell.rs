@@ -11,6 +11,7 @@ use sync_wrapper::SyncWrapper;
 
 use super::clock::Time;
 use super::context::Cx;
+use super::pressure::Waits;
 use super::push::{Push, Signal};
 
 /// A node that is entered from several sides: by flows, by a timer, by the driver.
@@ -101,10 +102,15 @@ pub(crate) trait Node: Send + 'static {
     fn in_flight(&self) -> Option<(usize, Time)> {
         None
     }
+
+    /// Whether origins wait at this join, and for which of its inputs.
+    fn waits(&self) -> Option<Waits> {
+        None
+    }
 }
 
 /// How many elements each input of a join holds.
-pub(crate) type PortCounts = SmallVec<[usize; 4]>;
+pub(crate) type PortCounts = SmallVec<[usize; 8]>;
 
 /// A node as the graph knows it.
 pub(crate) trait Station: Send + Sync {
@@ -114,6 +120,8 @@ pub(crate) trait Station: Send + Sync {
     fn starved(&self, cx: &mut Cx);
     fn inputs(&self, cx: &mut Cx) -> PortCounts;
     fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)>;
+    /// As [`Node::waits`]; `None` of a node that is at work.
+    fn waits(&self, cx: &mut Cx) -> Option<Waits>;
     /// Takes the node out for good, to be dropped outside of the lock: nothing enters it again.
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send>;
 }
@@ -151,6 +159,10 @@ impl<N: Node> Station for Cell<N> {
         self.look(cx)?.in_flight()
     }
 
+    fn waits(&self, cx: &mut Cx) -> Option<Waits> {
+        self.look(cx)?.waits()
+    }
+
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send> {
         Box::new(self.0.rw(&mut cx.cells).get_mut().take())
     }
@@ -160,16 +172,6 @@ impl<N: Node> Station for Cell<N> {
 /// nodes whose inputs differ in type.
 pub(crate) trait Entry<T, const P: usize = 0>: Send + 'static {
     fn enter(&mut self, item: T, cx: &mut Cx);
-
-    /// Whether [`keep`](Entry::keep) ever keeps anything.
-    const KEEPS: bool = false;
-
-    /// Takes an untracked element where all there is to do is to keep it: the node stays in its
-    /// cell. Hands it back where there is more to do.
-    #[inline]
-    fn keep(&mut self, item: T) -> Option<T> {
-        Some(item)
-    }
 
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         for item in items.drain(..) {
@@ -186,13 +188,6 @@ pub(crate) struct Port<N, const P: usize = 0>(pub(crate) Arc<Cell<N>>);
 impl<T: 'static, const P: usize, N: Entry<T, P>> Push<T> for Port<N, P> {
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
-        let mut item = item;
-        if N::KEEPS && !cx.token.is_some() {
-            match self.0.open(cx).keep(item) {
-                Some(back) => item = back,
-                None => return,
-            }
-        }
         let mut node = self.0.take(cx);
         node.enter(item, cx);
         self.0.put(cx, node);

@@ -76,7 +76,7 @@ pub struct Cx {
     pub(crate) graves: Vec<Box<dyn Any + Send>>,
     /// Runs that go once their ends have closed.
     pub(crate) departing: Vec<NodeId>,
-    /// Joins at which an origin waits: they may starve.
+    /// Joins at which an origin waits, or did before: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
     /// What nodes that are gone had counted.
     pub(crate) gone: Gone,

@@ -187,6 +187,11 @@ impl<T: Send + 'static> Fork<T> {
             last.push(item, cx);
             return;
         }
+        self.push_each(item, cx);
+    }
+
+    #[inline(never)]
+    fn push_each(&mut self, item: T, cx: &mut Cx) {
         let (Some(copier), Some(((_, last), first))) =
             (&self.copier, self.branches.split_last_mut())
         else {

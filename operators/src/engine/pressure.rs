@@ -93,9 +93,9 @@ impl Pressure {
         }
     }
 
-    /// Whether `origin` waits for this holder.
-    pub(crate) fn blocks(&self, origin: NodeId) -> bool {
-        self.blocked.iter().any(|(other, _)| *other == origin)
+    /// Who waits for this holder.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = NodeId> {
+        self.blocked.iter().map(|(origin, _)| *origin)
     }
 }
 
@@ -121,4 +121,14 @@ impl std::fmt::Debug for Pressure {
             .field("blocked", &self.blocked)
             .finish_non_exhaustive()
     }
+}
+
+/// What a join at which origins wait, waits for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    pub(crate) join: NodeId,
+    /// The origins that wait there.
+    pub(crate) origins: SmallVec<[NodeId; 2]>,
+    /// The inputs that hold nothing: all of them have to be fed.
+    pub(crate) empty: SmallVec<[u32; 2]>,
 }
