@@ -481,19 +481,4 @@ proptest! {
             prop_assert_eq!(&run(&ops, &steps, &Way::Tracked, ENDLESS), &expected);
         }
     }
-
-    #[test]
-    fn what_full_zips_drop_does_not_depend_on_batches(
-        ops in graphs(),
-        steps in scripts(),
-        sizes in prop::collection::vec(1..20usize, 1..5),
-        capacity in 1..6usize,
-        policy in prop::sample::select(&[OnFull::DropOldest, OnFull::DropNewest, OnFull::Fail]),
-    ) {
-        let expected = run(&ops, &steps, &Way::OneByOne, (capacity, policy));
-        for way in [Way::Locked, Way::All, Way::Cut(sizes), Way::Tracked] {
-            let found = run(&ops, &steps, &way, (capacity, policy));
-            prop_assert_eq!(&found, &expected, "{:?}", way);
-        }
-    }
 }

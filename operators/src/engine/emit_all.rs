@@ -13,19 +13,13 @@ use crate::InGraph;
 /// How many elements are pushed at once: enough to amortise a junction, few enough to stay in cache.
 pub(crate) const BATCH: usize = 256;
 
-/// As [`BATCH`], for elements of this type: small ones may be more, 8 KiB of them, or what a batch
-/// costs shows beside them.
+/// As [`BATCH`], for elements of this type: of small ones, up to 4 KiB, twice as many, or what a batch
+/// costs shows beside them. Not more: a batch must leave room in a join that holds 1024.
 const fn batch_of<T>() -> usize {
-    let fit = match size_of::<T>() {
-        0 => 4 * BATCH,
-        size => 8192 / size,
-    };
-    if fit < BATCH {
-        BATCH
-    } else if fit > 4 * BATCH {
-        4 * BATCH
+    if size_of::<T>() <= 4096 / (2 * BATCH) {
+        2 * BATCH
     } else {
-        fit
+        BATCH
     }
 }
 
