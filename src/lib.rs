@@ -1,6 +1,7 @@
 #![doc = include_str!("guide.md")]
 #![warn(unreachable_pub)]
 
+pub mod guide;
 mod runtime;
 
 pub use headwater_operators::*;
