@@ -33,6 +33,7 @@ pub mod prelude {
         BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
     };
     pub use crate::flow::{Flow, Run};
+    pub use crate::group::Keys;
     pub use crate::hold::OnFull;
     pub use crate::shape::BoxFlow;
 }

@@ -47,7 +47,7 @@ impl<T: InGraph> ConnectPush<T> {
                 let cycle = cx
                     .topology
                     .lock()
-                    .is_ok_and(|topology| topology.reaches(target.id(), self.label.id()));
+                    .is_ok_and(|topology| topology.reaches(target.id(), self.label.shown_id()));
                 self.cycle = Some((cx.epoch, cycle));
                 cycle
             }

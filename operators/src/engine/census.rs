@@ -43,8 +43,11 @@ pub struct Counts {
     pub early: u64,
     /// Ticks of a periodic operator that were missed and skipped.
     pub skipped: u64,
-    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted.
+    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted; keys that
+    /// went.
     pub expired: u64,
+    /// Keys that live now.
+    pub keys: u64,
     losses: [u64; LOSSES.len()],
 }
 
@@ -63,6 +66,21 @@ impl Counts {
 
     pub(crate) fn lose(&mut self, loss: Loss, count: u64) {
         self.losses[loss as usize] += count;
+    }
+
+    /// Adds the counts of another node of the same kind.
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.held += other.held;
+        self.capacity = self.capacity.saturating_add(other.capacity);
+        self.early += other.early;
+        self.skipped += other.skipped;
+        self.expired += other.expired;
+        self.keys += other.keys;
+        for (sum, more) in self.losses.iter_mut().zip(other.losses) {
+            *sum += more;
+        }
     }
 }
 
@@ -152,6 +170,7 @@ impl fmt::Display for Snapshot {
                 }
             }
             for (count, what) in [
+                (counts.keys, "keys"),
                 (counts.early, "early"),
                 (counts.skipped, "skipped"),
                 (counts.expired, "expired"),

@@ -139,6 +139,15 @@ impl Timers {
         earliest
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Forgets the deadlines of nodes that don't live.
+    pub(crate) fn retain(&mut self, lives: impl Fn(NodeId) -> bool) {
+        self.heap.retain(|Reverse((.., node))| lives(*node));
+    }
+
     pub(crate) fn next(&self) -> Option<Time> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
     }

@@ -19,6 +19,7 @@ use super::inlet::{Inlet, bits};
 use super::lineage::{Lost, Token, Watch};
 use super::push::Signal;
 use super::topology::{Label, NodeId, Role, Topology};
+use super::within::{RunId, Within};
 
 /// What the engine shares with a push: it is made once for a graph, lives under the graph's lock
 /// and travels by `&mut` through every operator. Operators of this crate use it; a user's own
@@ -71,6 +72,7 @@ pub struct Cx {
     /// Joins at which an origin waits: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
     query: u32,
+    pub(crate) within: Within,
     pub(crate) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) inbox: Arc<Inbox>,
@@ -97,6 +99,10 @@ pub(crate) struct NodeState {
     /// What the node holds moves only when more elements come, or somebody outside of the graph
     /// takes it, and not with time.
     pub(crate) rests: bool,
+    /// The run within a node that it belongs to.
+    pub(crate) run: Option<RunId>,
+    /// The run has ended, and a holder downstream still makes this origin wait.
+    pub(crate) gone: bool,
     ready: bool,
     visited: u32,
 }
@@ -116,6 +122,8 @@ impl NodeState {
             closed: false,
             counted: role != Role::Operator,
             rests: matches!(role, Role::Join | Role::OrderedJoin),
+            run: None,
+            gone: false,
             ready: false,
             visited: 0,
         }
@@ -254,6 +262,7 @@ impl Cx {
             departing: Vec::new(),
             joins_full: Vec::new(),
             query: 0,
+            within: Within::default(),
             topology: Arc::default(),
             wakeups: Arc::default(),
             inbox,
@@ -311,6 +320,14 @@ impl Cx {
 
     pub(crate) fn node(&mut self, id: NodeId) -> Option<&mut NodeState> {
         self.nodes.get_mut(id.index())?.as_mut()
+    }
+
+    pub(crate) fn put_node(&mut self, node: NodeState) {
+        let at = node.label.id().index();
+        if self.nodes.len() <= at {
+            self.nodes.resize_with(at + 1, || None);
+        }
+        self.nodes[at] = Some(node);
     }
 
     /// Has the driver poll the node.
@@ -429,6 +446,10 @@ impl Cx {
         if node.gate > 0 {
             return;
         }
+        if node.gone {
+            self.nodes[origin.index()] = None;
+            return self.recycle(origin);
+        }
         match node.inlet.clone() {
             Some(inlet) => {
                 self.reopened.push(inlet);
@@ -490,7 +511,11 @@ impl Cx {
     pub(crate) fn end_closed(&mut self, id: NodeId) {
         let Some(node) = self.node(id) else { return };
         if std::mem::replace(&mut node.open, false) {
+            let run = node.run;
             self.open_ends -= 1;
+            if let Some(run) = run {
+                self.run_end_closed(run);
+            }
             self.todo |= !self.departing.is_empty();
             self.wake_waiters();
         }
@@ -513,7 +538,9 @@ impl Cx {
             }
             if let Ok(mut topology) = self.topology.lock() {
                 topology.nodes.retain(|n| !nodes.contains(&n.label.id()));
-                let gone = |id: &NodeId| nodes.contains(id);
+                let inner = self.within.forget(&nodes);
+                topology.nodes.retain(|n| !inner.contains(&n.label.id()));
+                let gone = |id: &NodeId| nodes.contains(id) || inner.contains(id);
                 topology.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
             }
         }
@@ -553,6 +580,7 @@ impl Cx {
         self.ready.clear();
         self.reopened.clear();
         self.joins_full.clear();
+        self.within = Within::default();
         dead.push(Box::new(std::mem::take(&mut self.mail)));
         (self.open_ends, self.open_sources, self.open_pumps) = (0, 0, 0);
         dead

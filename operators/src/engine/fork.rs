@@ -116,10 +116,11 @@ impl<T: Send + 'static> Fork<T> {
                 }
             }
         }
+        let shown = cx.shown(self.id);
         self.batches = cx
             .topology
             .lock()
-            .is_ok_and(|topology| topology.batches_may_cross(self.id));
+            .is_ok_and(|topology| topology.batches_may_cross(shown));
     }
 
     fn close_last(&mut self, cx: &mut Cx) {

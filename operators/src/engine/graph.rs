@@ -10,7 +10,7 @@ use qcell::{QCellOwner, QCellOwnerID};
 
 use super::census::Snapshot;
 use super::clock::Clock;
-use super::context::Cx;
+use super::context::{Cx, NodeState};
 use super::error::{GraphError, OnError};
 use super::head::Pipe;
 use super::inbox::{self, Entry, Held, Inbox};
@@ -326,6 +326,9 @@ impl Core {
         if !cx.departing.is_empty() {
             cx.see_off();
         }
+        if cx.has_ended_runs() {
+            cx.end_runs();
+        }
         cx.todo = false;
         cx.faults.emitting = emitting;
     }
@@ -390,6 +393,8 @@ impl Cx {
             Ok(topology) => topology.in_flow_order(),
             Err(_) => Vec::new(),
         };
+        let instances = self.instances();
+        let alike = |id: NodeId| instances.get(&id).map_or(&[][..], Vec::as_slice);
         Snapshot {
             at,
             nodes: order
@@ -397,8 +402,11 @@ impl Cx {
                 .filter_map(|id| self.nodes.get(id.index())?.as_ref())
                 // Operators that only pass on are left out, unless something went wrong there.
                 .filter(|node| {
-                    let counts = &node.counts;
-                    node.counted || counts.failed > 0 || counts.dropped() > 0
+                    let shows = |node: &NodeState| {
+                        let counts = &node.counts;
+                        node.counted || counts.failed > 0 || counts.dropped() > 0
+                    };
+                    shows(node) || alike(node.label.id()).iter().any(|node| shows(node))
                 })
                 .map(|node| {
                     let mut counts = node.counts;
@@ -406,10 +414,16 @@ impl Cx {
                         // What was accepted and waits for the graph is held by its source.
                         counts.held = inlet.waiting() as u64;
                     }
+                    let mut blocked_since = node.blocked_since;
+                    for one in alike(node.label.id()) {
+                        counts.add(&one.counts);
+                        let blocked = [blocked_since, one.blocked_since];
+                        blocked_since = blocked.into_iter().flatten().min();
+                    }
                     super::census::NodeSnapshot {
                         label: node.label.clone(),
                         counts,
-                        blocked_since: node.blocked_since,
+                        blocked_since,
                     }
                 })
                 .collect(),

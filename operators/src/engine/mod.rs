@@ -31,6 +31,7 @@ mod source_sink;
 mod thread;
 mod topology;
 mod way;
+mod within;
 mod workers;
 
 pub use census::{Counts, Loss, NodeSnapshot, Report, Snapshot};
@@ -58,7 +59,9 @@ pub(crate) use context::NodeState;
 pub(crate) use emit_all::BATCH;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use fork::Fork;
+pub(crate) use graph::Core;
 pub(crate) use in_flight::{Done, Limits};
 pub(crate) use inlet::SourceCell;
 pub(crate) use pressure::Pressure;
+pub(crate) use within::{Has, Nursery, RunId};
 pub(crate) use workers::Workers;

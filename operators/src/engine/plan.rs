@@ -8,9 +8,11 @@ use super::cell::{Cell, Node, Station};
 use super::context::{Cx, NodeState};
 use super::fork::{BranchId, Mail};
 use super::graph::Graph;
+use super::inbox::Entry;
 use super::inlet::Inlet;
 use super::push::{Push, Tail};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
+use super::within::{self, RunId};
 
 /// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
 type CloseTail = fn(Box<dyn Any + Send>, &mut Cx);
@@ -23,6 +25,7 @@ pub struct Plan {
     name: Option<String>,
     nodes: Vec<TopologyNode>,
     edges: Vec<Edge>,
+    bypass: Vec<(NodeId, NodeId)>,
     stations: Vec<(NodeId, Arc<dyn Station>)>,
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
     branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>, CloseTail)>,
@@ -31,16 +34,27 @@ pub struct Plan {
     has_futures: bool,
     pumps: usize,
     led: bool,
+    /// Part of a run within a node, which is being built.
+    within: bool,
 }
 
 impl Plan {
     pub(crate) fn new(graph: &Graph) -> Plan {
+        Plan {
+            within: within::is_building(graph),
+            ..Plan::apart(graph)
+        }
+    }
+
+    /// A plan that belongs to no run within a node, wherever it is made.
+    pub(crate) fn apart(graph: &Graph) -> Plan {
         Plan {
             graph: graph.clone(),
             below: None,
             name: None,
             nodes: Vec::new(),
             edges: Vec::new(),
+            bypass: Vec::new(),
             stations: Vec::new(),
             inlets: Vec::new(),
             branches: Vec::new(),
@@ -49,6 +63,7 @@ impl Plan {
             has_futures: false,
             pumps: 0,
             led: false,
+            within: false,
         }
     }
 
@@ -57,10 +72,24 @@ impl Plan {
         self.name.get_or_insert(name);
     }
 
+    /// As [`node`](Plan::node), for an operator of several nodes: the name is for another.
+    pub(crate) fn unnamed_node(&mut self, site: Site, role: Role) -> Arc<Label> {
+        let name = self.name.take();
+        let label = self.node(site, role);
+        self.name = name;
+        label
+    }
+
     /// Adds a node in front of what was built so far.
     pub(crate) fn node(&mut self, site: Site, role: Role) -> Arc<Label> {
-        let id = self.graph.fresh_id();
-        let label = Arc::new(Label::new(id, site, self.name.take()));
+        let name = self.name.take();
+        let label = match self.within {
+            true => within::instance(site, role, name.clone()),
+            false => None,
+        };
+        let label = label
+            .unwrap_or_else(|| Arc::new(Label::new(self.graph.fresh_id(), site, name)));
+        let id = label.id();
         self.nodes.push(TopologyNode {
             label: label.clone(),
             role,
@@ -73,6 +102,41 @@ impl Plan {
     /// What is built next leads to input `port` of `node`.
     pub(crate) fn at_port(&mut self, node: &Label, port: u32) {
         self.below = Some((node.id(), port));
+    }
+
+    /// What was built begins within this node, which keeps it.
+    pub(crate) fn begin_within(&mut self, node: NodeId) {
+        self.edge_from(node);
+    }
+
+    /// Until there is a run within the node `from`, it leads straight to `to`.
+    pub(crate) fn bypass(&mut self, from: &Label, to: &Label) {
+        self.bypass.push((from.shown_id(), to.shown_id()));
+    }
+
+    pub(super) fn bypasses(&self) -> &[(NodeId, NodeId)] {
+        &self.bypass
+    }
+
+    pub(super) fn nodes(&self) -> &[TopologyNode] {
+        &self.nodes
+    }
+
+    pub(super) fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    pub(super) fn pumps(&self) -> bool {
+        self.pumps > 0
+    }
+
+    pub(super) fn has_stations(&self) -> bool {
+        !self.stations.is_empty()
+    }
+
+    /// The forks it hangs from, with its branches there.
+    pub(super) fn hangs(&self) -> impl Iterator<Item = (NodeId, BranchId)> {
+        self.branches.iter().map(|(fork, branch, ..)| (*fork, *branch))
     }
 
     fn edge_from(&mut self, from: NodeId) {
@@ -147,24 +211,66 @@ impl Plan {
             heads: self.branches.iter().map(|(f, b, ..)| (*f, *b)).collect(),
             end: self.nodes.first().map(|node| node.label.clone()),
             nodes: match self.pumps {
+                // What is within a node goes with it.
+                _ if self.within => Arc::default(),
                 0 => self.nodes.iter().map(|node| node.label.id()).collect(),
                 // A pump has an end of its own to come to.
                 _ => Arc::default(),
             },
             graph: graph.clone(),
         };
-        graph.change(move |cx| self.apply(cx));
+        if self.within {
+            within::gather(self);
+        } else {
+            graph.change(move |cx| self.apply(cx));
+        }
         branch
     }
 
-    fn apply(self, cx: &mut Cx) {
+    fn apply(mut self, cx: &mut Cx) {
+        if let Ok(mut topology) = cx.topology.lock() {
+            topology.nodes.append(&mut self.nodes.clone());
+            topology.edges.append(&mut self.edges);
+            topology.bypass.extend(self.bypass.drain(..));
+        }
+        let closers = self.register(None, cx);
+        cx.epoch = cx.epoch.wrapping_add(1);
+        if !closers.is_empty() {
+            tell_late(closers, cx);
+        }
+        if cx.shut {
+            cx.close_all();
+        }
+    }
+
+    /// Makes it part of the graph in the middle of a push, as part of the run `id` within a node.
+    /// `outside` says whether the run hangs from a fork that is not its own.
+    pub(super) fn apply_within(self, id: RunId, outside: bool, cx: &mut Cx) {
+        let pumps = self.pumps > 0;
+        let closers = self.register(Some(id), cx);
+        if outside {
+            cx.epoch = cx.epoch.wrapping_add(1);
+        }
+        let shut = cx.shut && pumps;
+        if shut || !closers.is_empty() {
+            // Other nodes may be under way.
+            cx.inbox.leave(Entry::Task(Box::new(move |cx| {
+                tell_late(closers, cx);
+                if shut {
+                    cx.close_all();
+                }
+            })));
+            cx.todo = true;
+        }
+    }
+
+    /// Writes it into the graph's tables. Returns the forks it hangs from that have closed already.
+    fn register(self, run: Option<RunId>, cx: &mut Cx) -> HashMap<NodeId, CloseTail> {
         let inlet_bits = cx.inlet_bits();
         for node in &self.nodes {
-            let at = node.label.id().index();
-            if cx.nodes.len() <= at {
-                cx.nodes.resize_with(at + 1, || None);
-            }
-            cx.nodes[at] = Some(NodeState::new(node.label.clone(), node.role));
+            let mut state = NodeState::new(node.label.clone(), node.role);
+            state.run = run;
+            cx.put_node(state);
             if node.role == Role::End {
                 cx.ends += 1;
                 cx.open_ends += 1;
@@ -181,10 +287,6 @@ impl Plan {
                 node.inlet = Some(inlet.clone());
             }
         }
-        if let Ok(mut topology) = cx.topology.lock() {
-            topology.nodes.extend(self.nodes);
-            topology.edges.extend(self.edges);
-        }
         let mut forks: HashMap<NodeId, Vec<Mail>> = HashMap::new();
         let mut closers = HashMap::new();
         for (fork, branch, tail, close) in self.branches {
@@ -194,12 +296,12 @@ impl Plan {
                 .or_default()
                 .push(Mail::Attach(branch, tail));
         }
-        let mut settle = false;
         for (fork, mail) in forks {
-            settle |= cx.node(fork).is_some_and(|node| node.closed);
+            if !cx.node(fork).is_some_and(|node| node.closed) {
+                closers.remove(&fork);
+            }
             cx.mail.entry(fork).or_default().extend(mail);
         }
-        cx.epoch = cx.epoch.wrapping_add(1);
         cx.has_timers |= self.has_timers;
         cx.has_futures |= self.has_futures;
         cx.open_pumps += self.pumps;
@@ -217,22 +319,21 @@ impl Plan {
         for id in self.starts {
             cx.wake(id);
         }
-        if settle {
-            // A branch of a fork that is closed already has to hear of it.
-            cx.broadcast(super::push::Signal::Settle);
-            for (fork, close) in closers {
-                // The fork is gone, with the branch it was the end of: nobody else tells them.
-                if cx.node(fork).is_some_and(|node| node.closed) {
-                    for mail in cx.mail.remove(&fork).unwrap_or_default() {
-                        if let Mail::Attach(_, tail) = mail {
-                            close(tail, cx);
-                        }
-                    }
+        closers
+    }
+}
+
+/// A branch of a fork that is closed already has to hear of it.
+fn tell_late(closers: HashMap<NodeId, CloseTail>, cx: &mut Cx) {
+    cx.broadcast(super::push::Signal::Settle);
+    for (fork, close) in closers {
+        // The fork is gone, with the branch it was the end of: nobody else tells them.
+        if cx.node(fork).is_some_and(|node| node.closed) {
+            for mail in cx.mail.remove(&fork).unwrap_or_default() {
+                if let Mail::Attach(_, tail) = mail {
+                    close(tail, cx);
                 }
             }
-        }
-        if cx.shut {
-            cx.close_all();
         }
     }
 }

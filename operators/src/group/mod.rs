@@ -2,9 +2,13 @@
 
 mod fold_partition;
 mod fold_window;
+mod key_end;
+mod keys;
+mod map_with_state_by_key;
 mod partition;
 mod partition_aged;
 mod partition_by;
+mod per_key;
 mod rolling;
 mod sliding_window;
 mod timed_window;
@@ -13,9 +17,12 @@ mod window;
 
 pub use fold_partition::FoldPartition;
 pub use fold_window::FoldWindow;
+pub use keys::Keys;
+pub use map_with_state_by_key::{Expire, Forget, MapWithStateByKey, OnExpire};
 pub use partition::Partition;
 pub use partition_aged::PartitionAged;
 pub use partition_by::PartitionBy;
+pub use per_key::{KeyFlow, PerKey};
 pub use rolling::Rolling;
 pub use sliding_window::SlidingWindow;
 pub use timed_window::TimedWindow;

@@ -277,10 +277,7 @@ impl Gate {
     }
 
     fn feeders(&self, port: usize, cx: &Cx) -> Vec<NodeId> {
-        match cx.topology.lock() {
-            Ok(topology) => topology.feeders(self.label.id(), port as u32),
-            Err(_) => Vec::new(),
-        }
+        cx.feeders(&self.label, port as u32)
     }
 
     /// Rows were emitted: inputs have room again.
