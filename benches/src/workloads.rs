@@ -4,6 +4,7 @@ pub(crate) mod diamond;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
+pub(crate) mod per_key;
 pub(crate) mod rolling_mean;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::partition::add(partition::workload()),
         headwater::rolling_mean::add(rolling_mean::workload()),
         headwater::unique_lru::add(unique_lru::workload()),
+        headwater::per_key::add(per_key::workload()),
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),

@@ -344,7 +344,8 @@ pub trait Flow: Sized {
         group::FoldPartition::new(self.into_run(), n, aggregate)
     }
 
-    /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    /// Folds the last `n` elements, with each element. `.full()` waits for n; `.with_element()` emits
+    /// the element beside the figure.
     ///
     /// Several figures in one go: `rolling(100, (Mean, Max))` emits tuples;
     /// `Mean.of(|r: &Reading| r.value)` folds a field. See [`aggregate`](crate::aggregate) for what there is.
@@ -371,7 +372,7 @@ pub trait Flow: Sized {
     ///
     /// [`Keys`](crate::Keys) bounds how many keys live, and for how long. Rolling statistics beside
     /// each reading: `readings.per_key(|r| r.device, Keys::max(10_000), |_, flow| flow.rolling(100,
-    /// (Last, Mean.of(|r: &Reading| r.value))))`.
+    /// Mean.of(|r: &Reading| r.value)).with_element())`.
     #[doc(alias = "group_by")]
     #[doc(alias = "key_by")]
     #[doc(alias = "keyed")]

@@ -87,8 +87,8 @@ impl Plan {
             true => within::instance(site, role, name.clone()),
             false => None,
         };
-        let label = label
-            .unwrap_or_else(|| Arc::new(Label::new(self.graph.fresh_id(), site, name)));
+        let label =
+            label.unwrap_or_else(|| Arc::new(Label::new(self.graph.fresh_id(), site, name)));
         let id = label.id();
         self.nodes.push(TopologyNode {
             label: label.clone(),
@@ -136,7 +136,9 @@ impl Plan {
 
     /// The forks it hangs from, with its branches there.
     pub(super) fn hangs(&self) -> impl Iterator<Item = (NodeId, BranchId)> {
-        self.branches.iter().map(|(fork, branch, ..)| (*fork, *branch))
+        self.branches
+            .iter()
+            .map(|(fork, branch, ..)| (*fork, *branch))
     }
 
     fn edge_from(&mut self, from: NodeId) {

@@ -208,7 +208,9 @@ impl Nursery {
             }
         }
         let hangs = plans.iter().flat_map(Plan::hangs);
-        run.hangs = hangs.filter(|(fork, _)| !run.nodes.contains(fork)).collect();
+        run.hangs = hangs
+            .filter(|(fork, _)| !run.nodes.contains(fork))
+            .collect();
         if !run.hangs.is_empty() {
             cx.assert_no_cycle(&run.hangs, out);
         }
@@ -344,9 +346,8 @@ impl Cx {
         });
         assert!(
             !cycle,
-            "a flow within `{}` hangs from a flow that comes out of it, and would enter itself: lead \
-             it back by a source and `connect`",
-            out.title()
+            "a flow within `per_key` hangs from a flow that comes out of it, and would enter itself: \
+             lead it back by a source and `connect`"
         );
     }
 
@@ -433,7 +434,12 @@ impl Cx {
     }
 
     fn end_run(&mut self, id: RunId) {
-        let Some(run) = self.within.runs.get_mut(id.0 as usize).and_then(Option::take) else {
+        let Some(run) = self
+            .within
+            .runs
+            .get_mut(id.0 as usize)
+            .and_then(Option::take)
+        else {
             return;
         };
         self.within.free.push(id.0);

@@ -208,7 +208,10 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
     }
 
     pub(super) fn values(&mut self) -> impl Iterator<Item = &mut V> {
-        self.places.iter_mut().flatten().map(|place| &mut place.value)
+        self.places
+            .iter_mut()
+            .flatten()
+            .map(|place| &mut place.value)
     }
 
     /// Takes out the key that was used least recently.

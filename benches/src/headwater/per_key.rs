@@ -1,0 +1,49 @@
+//! The running mean of each of ten thousand devices, for each reading.
+
+use headwater::prelude::*;
+
+use crate::outbox::outbox_of;
+use crate::workload::{Variant, Workload};
+use crate::workloads::per_key::{DEVICES, Mean, Reading, checksum, readings};
+
+/// Adds headwater's rows.
+pub(crate) fn add(workload: Workload) -> Workload {
+    workload
+        .variant(Variant::ours("headwater per_key", per_key))
+        .variant(Variant::ours("headwater map_with_state_by_key", by_state))
+}
+
+fn per_key(n: u64) -> u64 {
+    let (mut out, total) = outbox_of(0.0);
+    let source = Source::<Reading>::new();
+    source
+        .per_key(
+            |reading| reading.0,
+            keys(),
+            |_, flow| flow.map_with_state(Mean::default(), |mean, (_, value)| mean.add(value)),
+        )
+        .sink(move |mean| out.add(mean));
+    source.emit_all(readings(n)).expect("nothing fails");
+    drop(source);
+    checksum(total.take())
+}
+
+fn by_state(n: u64) -> u64 {
+    let (mut out, total) = outbox_of(0.0);
+    let source = Source::<Reading>::new();
+    source
+        .map_with_state_by_key(
+            |reading| reading.0,
+            keys(),
+            |_| Mean::default(),
+            |mean, (_, value)| mean.add(value),
+        )
+        .sink(move |mean| out.add(mean));
+    source.emit_all(readings(n)).expect("nothing fails");
+    drop(source);
+    checksum(total.take())
+}
+
+fn keys() -> Keys {
+    Keys::max(DEVICES as usize)
+}

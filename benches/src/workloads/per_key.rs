@@ -1,0 +1,73 @@
+//! The running mean of each of ten thousand devices, for each reading.
+
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashMap;
+
+use crate::target::at_most;
+use crate::workload::{Variant, Workload};
+
+/// Devices; drawn at random, so that neighbours in the input are strangers in memory.
+pub(crate) const DEVICES: u32 = 10_000;
+/// Readings drawn beforehand; a power of two.
+const DRAWN: usize = 1 << 20;
+
+/// A device, and what it read.
+pub(crate) type Reading = (u32, f64);
+
+/// The workload without headwater's rows.
+pub(crate) fn workload() -> Workload {
+    let what = "running mean per key, 10 000 keys";
+    Workload::new("per_key", what, Variant::hand("loop", by_hand))
+        .target(at_most("headwater per_key", 1.5, "loop"))
+        .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))
+}
+
+/// `n` readings, the same for every variant.
+pub(crate) fn readings(n: u64) -> impl Iterator<Item = Reading> + Send + Sync + 'static {
+    static READINGS: OnceLock<Vec<Reading>> = OnceLock::new();
+    let readings = READINGS.get_or_init(drawn);
+    (0..n).map(|at| readings[at as usize & (DRAWN - 1)])
+}
+
+fn drawn() -> Vec<Reading> {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        ((seed >> 32) as u32 % DEVICES, (seed & 0xffff) as f64)
+    };
+    (0..DRAWN).map(|_| draw()).collect()
+}
+
+/// The mean of what a device has read so far.
+#[derive(Default)]
+pub(crate) struct Mean {
+    count: u64,
+    sum: f64,
+}
+
+impl Mean {
+    #[inline]
+    pub(crate) fn add(&mut self, value: f64) -> f64 {
+        self.count += 1;
+        self.sum += value;
+        self.sum / self.count as f64
+    }
+}
+
+/// A figure to compare results by.
+pub(crate) fn checksum(total: f64) -> u64 {
+    total.to_bits()
+}
+
+#[inline(never)]
+fn by_hand(n: u64) -> u64 {
+    let mut means: FxHashMap<u32, Mean> = FxHashMap::default();
+    let mut total = 0.0;
+    for (device, value) in readings(n) {
+        total += means.entry(device).or_default().add(value);
+    }
+    checksum(total)
+}
