@@ -3,17 +3,21 @@
 use headwater::prelude::*;
 
 use crate::outbox::outbox_of;
-use crate::workload::{Variant, Workload};
-use crate::workloads::per_key::{DEVICES, Mean, Reading, checksum, readings};
+use crate::workload::{Role, Variant, Workload};
+use crate::workloads::per_key::{DEVICES, Mean, Reading, checksum, first, readings};
 
 /// Adds headwater's rows.
 pub(crate) fn add(workload: Workload) -> Workload {
     workload
-        .variant(Variant::ours("headwater per_key", per_key))
-        .variant(Variant::ours("headwater map_with_state_by_key", by_state))
+        .variant(Variant::prepared("headwater per_key", Role::Ours, per_key))
+        .variant(Variant::prepared(
+            "headwater map_with_state_by_key",
+            Role::Ours,
+            by_state,
+        ))
 }
 
-fn per_key(n: u64) -> u64 {
+fn per_key(n: u64) -> impl FnOnce() -> u64 {
     let (mut out, total) = outbox_of(0.0);
     let source = Source::<Reading>::new();
     source
@@ -23,12 +27,15 @@ fn per_key(n: u64) -> u64 {
             |_, flow| flow.map_with_state(Mean::default(), |mean, (_, value)| mean.add(value)),
         )
         .sink(move |mean| out.add(mean));
-    source.emit_all(readings(n)).expect("nothing fails");
-    drop(source);
-    checksum(total.take())
+    source.emit_all(first()).expect("nothing fails");
+    move || {
+        source.emit_all(readings(n)).expect("nothing fails");
+        drop(source);
+        checksum(total.take())
+    }
 }
 
-fn by_state(n: u64) -> u64 {
+fn by_state(n: u64) -> impl FnOnce() -> u64 {
     let (mut out, total) = outbox_of(0.0);
     let source = Source::<Reading>::new();
     source
@@ -39,9 +46,12 @@ fn by_state(n: u64) -> u64 {
             |mean, (_, value)| mean.add(value),
         )
         .sink(move |mean| out.add(mean));
-    source.emit_all(readings(n)).expect("nothing fails");
-    drop(source);
-    checksum(total.take())
+    source.emit_all(first()).expect("nothing fails");
+    move || {
+        source.emit_all(readings(n)).expect("nothing fails");
+        drop(source);
+        checksum(total.take())
+    }
 }
 
 fn keys() -> Keys {

@@ -13,7 +13,7 @@ pub(super) struct OutNode<U, N> {
     open: usize,
     /// No element comes from above any more.
     closing: bool,
-    /// A batch is under way, and the run below wants batches: results are gathered.
+    /// A batch is under way: results are gathered, and go on as a batch too.
     gathers: bool,
     batch: Vec<U>,
     /// Of all that is gathered.
@@ -39,7 +39,7 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
 
     /// A batch begins.
     pub(super) fn gather(&mut self) {
-        self.gathers = self.next.batches();
+        self.gathers = true;
     }
 
     /// The batch is over.

@@ -3,6 +3,7 @@
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::hash::{BuildHasher, Hash};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -97,23 +98,25 @@ pub(super) struct KeyTable<K, V> {
     hasher: DefaultHashBuilder,
     table: HashTable<u32>,
     places: Vec<Option<Place<K, V>>>,
+    /// When the key in each place was used, by the clock; empty where keys don't grow old.
+    seen: Vec<Time>,
     free: Vec<u32>,
     order: BinaryHeap<Used>,
-    uses: u64,
+    uses: NonZeroU64,
 }
 
+/// Kept small: finding one is what most of the time goes into, where there are many.
 struct Place<K, V> {
     key: K,
     value: V,
-    hash: u64,
-    used: u64,
-    seen: Time,
+    /// Its last use, as a number in the order of uses.
+    used: NonZeroU64,
 }
 
 /// When a key was used at the earliest: as a number in the order of uses, and by the clock.
 #[derive(PartialEq, Eq)]
 struct Used {
-    used: u64,
+    used: NonZeroU64,
     seen: Time,
     at: u32,
 }
@@ -138,9 +141,10 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
             hasher: DefaultHashBuilder::default(),
             table: HashTable::new(),
             places: Vec::new(),
+            seen: Vec::new(),
             free: Vec::new(),
             order: BinaryHeap::new(),
-            uses: 0,
+            uses: NonZeroU64::MIN,
         }
     }
 
@@ -165,25 +169,21 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         let Some(&at) = self.table.find(hash, known) else {
             return Err(hash);
         };
-        self.uses += 1;
+        self.uses = self.uses.saturating_add(1);
         if let Some(place) = &mut self.places[at as usize] {
             place.used = self.uses;
-            place.seen = now;
+        }
+        if let Some(seen) = self.seen.get_mut(at as usize) {
+            *seen = now;
         }
         Ok(at)
     }
 
     /// Adds a key that is not known, used now. The caller has made room.
     pub(super) fn insert(&mut self, hash: u64, key: K, value: V, now: Time) -> u32 {
-        self.uses += 1;
+        self.uses = self.uses.saturating_add(1);
         let (used, seen) = (self.uses, now);
-        let place = Some(Place {
-            key,
-            value,
-            hash,
-            used,
-            seen,
-        });
+        let place = Some(Place { key, value, used });
         let at = match self.free.pop() {
             Some(at) => {
                 self.places[at as usize] = place;
@@ -194,8 +194,15 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
                 (self.places.len() - 1) as u32
             }
         };
-        let places = &self.places;
-        let rehash = |at: &u32| places[*at as usize].as_ref().map_or(0, |place| place.hash);
+        if self.keys.is_timed() {
+            self.seen.resize(self.places.len(), seen);
+            self.seen[at as usize] = seen;
+        }
+        let (places, hasher) = (&self.places, &self.hasher);
+        let rehash = |at: &u32| match &places[*at as usize] {
+            Some(place) => hasher.hash_one(&place.key),
+            None => 0,
+        };
         self.table.insert_unique(hash, at, rehash);
         self.order.push(Used { used, seen, at });
         at
@@ -208,10 +215,8 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
     }
 
     pub(super) fn values(&mut self) -> impl Iterator<Item = &mut V> {
-        self.places
-            .iter_mut()
-            .flatten()
-            .map(|place| &mut place.value)
+        let places = self.places.iter_mut().flatten();
+        places.map(|place| &mut place.value)
     }
 
     /// Takes out the key that was used least recently.
@@ -244,9 +249,10 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
                 continue;
             };
             if top.used == place.used {
-                return Some(place.seen);
+                return Some(top.seen);
             }
-            (top.used, top.seen) = (place.used, place.seen);
+            let seen = self.seen.get(top.at as usize).copied();
+            (top.used, top.seen) = (place.used, seen.unwrap_or_default());
         }
     }
 
@@ -254,9 +260,46 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         let at = self.order.pop()?.at;
         let place = self.places[at as usize].take()?;
         self.free.push(at);
-        if let Ok(entry) = self.table.find_entry(place.hash, |other| *other == at) {
+        let hash = self.hasher.hash_one(&place.key);
+        if let Ok(entry) = self.table.find_entry(hash, |other| *other == at) {
             entry.remove();
         }
         Some((place.key, place.value))
+    }
+}
+
+/// What becomes of a batch, key by key: the places of its elements are looked up first and used
+/// after. Looking up waits for memory, and lookups that follow each other closely wait together.
+#[derive(Default)]
+pub(super) struct Ahead {
+    places: Vec<u32>,
+}
+
+impl Ahead {
+    /// Looks up the keys of `items` up to the first that is not known, and hands it over with its
+    /// hash. The order of uses is as if each had been looked up in its turn.
+    #[inline]
+    pub(super) fn look<T, K: Hash + Eq, V>(
+        &mut self,
+        items: &[T],
+        key: &mut impl FnMut(&T) -> K,
+        table: &mut KeyTable<K, V>,
+        now: Time,
+    ) -> Option<(u64, K)> {
+        self.places.clear();
+        for item in items {
+            let key = key(item);
+            match table.find(&key, now) {
+                Ok(at) => self.places.push(at),
+                Err(hash) => return Some((hash, key)),
+            }
+        }
+        None
+    }
+
+    /// The places that were found.
+    #[inline]
+    pub(super) fn places(&self) -> impl Iterator<Item = u32> {
+        self.places.iter().copied()
     }
 }

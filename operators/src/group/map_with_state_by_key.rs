@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::keys::{KeyTable, Keys};
+use super::keys::{Ahead, KeyTable, Keys};
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Time, Token,
 };
@@ -163,6 +163,7 @@ where
             f: self.f,
             hook: self.hook,
             table: KeyTable::new(self.keys),
+            ahead: Ahead::default(),
             batch: Vec::new(),
             passed: 0,
             expired: 0,
@@ -223,6 +224,7 @@ struct StateNode<B, K, I, S, F, H, U, N> {
     f: F,
     hook: H,
     table: KeyTable<K, S>,
+    ahead: Ahead,
     /// What a run that ends at a junction gets as a whole.
     batch: Vec<U>,
     passed: u64,
@@ -354,20 +356,36 @@ where
         self.passed += items.len() as u64;
         // The clock stands still for a batch, so nothing grows old within it.
         let now = self.time(cx);
-        if self.next.batches() {
-            for item in items.drain(..) {
-                if let Some(made) = self.apply(item, now, cx) {
+        let batches = self.next.batches();
+        let mut items = items.drain(..);
+        loop {
+            let ahead = &mut self.ahead;
+            let new = ahead.look(items.as_slice(), &mut self.key, &mut self.table, now);
+            for (at, item) in self.ahead.places().zip(items.by_ref()) {
+                let Some(state) = self.table.value(at) else {
+                    continue;
+                };
+                let made = (self.f)(state, item);
+                if batches {
                     self.batch.push(made);
+                } else {
+                    self.next.push(made, cx);
                 }
             }
-            self.flush(cx);
-        } else {
-            for item in items.drain(..) {
-                if let Some(made) = self.apply(item, now, cx) {
+            let (Some((hash, key)), Some(item)) = (new, items.next()) else {
+                break;
+            };
+            let at = self.open(hash, key, now, cx);
+            if let Some(state) = self.table.value(at) {
+                let made = (self.f)(state, item);
+                if batches {
+                    self.batch.push(made);
+                } else {
                     self.next.push(made, cx);
                 }
             }
         }
+        self.flush(cx);
     }
 
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 
 use super::key_end::{KeyEnd, OutNode};
-use super::keys::{KeyTable, Keys};
+use super::keys::{Ahead, KeyTable, Keys};
 use crate::engine::{
     Alarm, Cell, Core, Cx, Entry, Graph, Has, Label, Loss, Node, NodeId, Nursery, Plan, Port,
     Pressure, Push, Role, RunId, Signal, Site, Tail, Time, Token,
@@ -140,6 +140,7 @@ where
             build: self.build,
             limit: self.keys.limit(),
             table: KeyTable::new(self.keys),
+            ahead: Ahead::default(),
             slot: Arc::default(),
             has: Has::default(),
             latest: 0,
@@ -169,6 +170,7 @@ struct KeyNode<T, B, K, F, U, N> {
     key: B,
     build: F,
     table: KeyTable<K, KeyRun<T>>,
+    ahead: Ahead,
     limit: usize,
     slot: Arc<Slot<T>>,
     /// What any of the runs has.
@@ -198,6 +200,11 @@ where
             Err(hash) => self.open(hash, key, now, cx),
         };
         self.latest = at;
+        self.push_at(at, item, cx);
+    }
+
+    #[inline]
+    fn push_at(&mut self, at: u32, item: T, cx: &mut Cx) {
         match self.table.value(at) {
             Some(KeyRun {
                 head: Some(head), ..
@@ -372,8 +379,23 @@ where
         // The clock stands still for a batch, so nothing grows old within it.
         let now = self.time(cx);
         self.out.open(cx).gather();
-        for item in items.drain(..) {
-            self.push(item, now, cx);
+        let mut items = items.drain(..);
+        loop {
+            let ahead = &mut self.ahead;
+            let new = ahead.look(items.as_slice(), &mut self.key, &mut self.table, now);
+            for (at, item) in self.ahead.places().zip(items.by_ref()) {
+                match self.table.value(at) {
+                    Some(KeyRun {
+                        head: Some(head), ..
+                    }) => head.push(item, cx),
+                    _ => cx.lose_current(self.label.id(), Loss::Unheard),
+                }
+            }
+            let (Some((hash, key)), Some(item)) = (new, items.next()) else {
+                break;
+            };
+            self.latest = self.open(hash, key, now, cx);
+            self.push_at(self.latest, item, cx);
         }
         let mut out = self.out.take(cx);
         out.scatter(cx);
