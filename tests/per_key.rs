@@ -1026,7 +1026,7 @@ fn a_flow_that_would_enter_itself_is_rejected_by_a_sentence() {
         .share();
     own.set(out).unwrap();
     let panic = catch_unwind(AssertUnwindSafe(|| source.emit(1))).unwrap_err();
-    let message = panic.downcast_ref::<String>().unwrap();
+    let message = panic.downcast_ref::<&str>().unwrap();
     assert!(message.contains("would enter itself"), "{message}");
     assert!(matches!(source.emit(2), Err(EmitError::Poisoned(2))));
 }

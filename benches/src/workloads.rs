@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::rolling_mean::add(rolling_mean::workload()),
         headwater::unique_lru::add(unique_lru::workload()),
         headwater::per_key::add(per_key::workload()),
+        headwater::per_key::add_rolling(per_key::rolling()),
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),

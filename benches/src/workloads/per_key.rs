@@ -1,5 +1,6 @@
-//! The running mean of each of ten thousand devices, for each reading.
+//! Figures of each of ten thousand devices, for each reading: a running mean, and a rolling one.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
@@ -9,6 +10,8 @@ use crate::workload::{Role, Variant, Workload};
 
 /// Devices; drawn at random, so that neighbours in the input are strangers in memory.
 pub(crate) const DEVICES: u32 = 10_000;
+/// Readings of a device that its rolling mean is of.
+pub(crate) const WIDTH: usize = 100;
 /// Readings drawn beforehand; a power of two.
 const DRAWN: usize = 1 << 20;
 
@@ -22,6 +25,17 @@ pub(crate) fn workload() -> Workload {
     Workload::new("per_key", what, by_hand)
         .target(at_most("headwater per_key", 1.5, "loop"))
         .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))
+}
+
+/// As [`workload`], with the mean of the last readings of the device.
+pub(crate) fn rolling() -> Workload {
+    let what = "mean of the last 100 per key, 10 000 keys";
+    let by_hand = Variant::prepared("loop", Role::Hand, rolling_by_hand);
+    Workload::new("per_key_rolling", what, by_hand).target(at_most(
+        "headwater per_key, rolling",
+        1.5,
+        "loop",
+    ))
 }
 
 /// `n` readings, the same for every variant.
@@ -58,9 +72,9 @@ impl Mean {
     }
 }
 
-/// A figure to compare results by.
+/// A figure to compare results by: the sum of all means, without the digits that rounding decides.
 pub(crate) fn checksum(total: f64) -> u64 {
-    total.to_bits()
+    total.round() as u64
 }
 
 /// A reading of each device, so that no key is new when the clock starts.
@@ -80,6 +94,43 @@ fn run(means: &mut FxHashMap<u32, Mean>, readings: impl Iterator<Item = Reading>
     let mut total = 0.0;
     for (device, value) in readings {
         total += means.entry(device).or_default().add(value);
+    }
+    total
+}
+
+/// The last readings of a device, and their sum.
+#[derive(Default)]
+struct Ring {
+    values: VecDeque<f64>,
+    sum: f64,
+}
+
+impl Ring {
+    #[inline]
+    fn add(&mut self, value: f64) -> f64 {
+        if self.values.len() == WIDTH
+            && let Some(oldest) = self.values.pop_front()
+        {
+            self.sum -= oldest;
+        }
+        self.values.push_back(value);
+        self.sum += value;
+        self.sum / self.values.len() as f64
+    }
+}
+
+fn rolling_by_hand(n: u64) -> impl FnOnce() -> u64 {
+    let mut rings: FxHashMap<u32, Ring> = FxHashMap::default();
+    let total = roll(&mut rings, first());
+    let readings = readings(n);
+    move || checksum(total + roll(&mut rings, readings))
+}
+
+#[inline(never)]
+fn roll(rings: &mut FxHashMap<u32, Ring>, readings: impl Iterator<Item = Reading>) -> f64 {
+    let mut total = 0.0;
+    for (device, value) in readings {
+        total += rings.entry(device).or_default().add(value);
     }
     total
 }

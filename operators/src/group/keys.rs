@@ -1,9 +1,7 @@
 //! `Keys`: how many keys a keyed operator keeps, and for how long; and the table that keeps them.
 
 use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 use std::hash::{BuildHasher, Hash};
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -96,29 +94,32 @@ impl Keys {
 pub(super) struct KeyTable<K, V> {
     keys: Keys,
     hasher: DefaultHashBuilder,
-    table: HashTable<u32>,
-    places: Vec<Option<Place<K, V>>>,
-    /// When the key in each place was used, by the clock; empty where keys don't grow old.
+    table: HashTable<Place<K, V>>,
+    /// When each key was used, by the clock; empty where keys don't grow old.
     seen: Vec<Time>,
+    /// Numbers that no key has.
     free: Vec<u32>,
     order: BinaryHeap<Used>,
-    uses: NonZeroU64,
+    uses: u64,
 }
 
 /// Kept small: finding one is what most of the time goes into, where there are many.
 struct Place<K, V> {
     key: K,
+    /// Tells it from others with the same hash, without the key.
+    number: u32,
     value: V,
-    /// Its last use, as a number in the order of uses.
-    used: NonZeroU64,
+    /// Its last use, in the order of uses.
+    used: u64,
 }
 
-/// When a key was used at the earliest: as a number in the order of uses, and by the clock.
+/// When a key was used at the earliest: in the order of uses, and by the clock.
 #[derive(PartialEq, Eq)]
 struct Used {
-    used: NonZeroU64,
+    used: u64,
     seen: Time,
-    at: u32,
+    hash: u64,
+    number: u32,
 }
 
 impl Ord for Used {
@@ -140,11 +141,10 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
             keys,
             hasher: DefaultHashBuilder::default(),
             table: HashTable::new(),
-            places: Vec::new(),
             seen: Vec::new(),
             free: Vec::new(),
             order: BinaryHeap::new(),
-            uses: NonZeroU64::MIN,
+            uses: 0,
         }
     }
 
@@ -153,70 +153,73 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.table.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.len() >= self.keys.max
     }
 
-    /// The place of `key`, which is used now; or its hash, to [`insert`](KeyTable::insert) it with.
+    /// Where `key`, which is used now, lies until the next change of keys; or its hash, to
+    /// [`insert`](KeyTable::insert) it with.
     #[inline]
-    pub(super) fn find(&mut self, key: &K, now: Time) -> Result<u32, u64> {
+    pub(super) fn find(&mut self, key: &K, now: Time) -> Result<usize, u64> {
         let hash = self.hasher.hash_one(key);
-        let places = &self.places;
-        let known = |at: &u32| matches!(&places[*at as usize], Some(place) if place.key == *key);
-        let Some(&at) = self.table.find(hash, known) else {
+        let Some(at) = self
+            .table
+            .find_bucket_index(hash, |place| place.key == *key)
+        else {
             return Err(hash);
         };
-        self.uses = self.uses.saturating_add(1);
-        if let Some(place) = &mut self.places[at as usize] {
+        self.uses += 1;
+        if let Some(place) = self.table.get_bucket_mut(at) {
             place.used = self.uses;
-        }
-        if let Some(seen) = self.seen.get_mut(at as usize) {
-            *seen = now;
+            if let Some(seen) = self.seen.get_mut(place.number as usize) {
+                *seen = now;
+            }
         }
         Ok(at)
     }
 
-    /// Adds a key that is not known, used now. The caller has made room.
-    pub(super) fn insert(&mut self, hash: u64, key: K, value: V, now: Time) -> u32 {
-        self.uses = self.uses.saturating_add(1);
+    /// Adds a key that is not known, used now, and says where it lies. The caller has made room.
+    pub(super) fn insert(&mut self, hash: u64, key: K, value: V, now: Time) -> usize {
+        self.uses += 1;
         let (used, seen) = (self.uses, now);
-        let place = Some(Place { key, value, used });
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.places[at as usize] = place;
-                at
-            }
-            None => {
-                self.places.push(place);
-                (self.places.len() - 1) as u32
-            }
-        };
+        let number = self.free.pop().unwrap_or(self.table.len() as u32);
         if self.keys.is_timed() {
-            self.seen.resize(self.places.len(), seen);
-            self.seen[at as usize] = seen;
+            let at = number as usize;
+            self.seen.resize(self.seen.len().max(at + 1), seen);
+            self.seen[at] = seen;
         }
-        let (places, hasher) = (&self.places, &self.hasher);
-        let rehash = |at: &u32| match &places[*at as usize] {
-            Some(place) => hasher.hash_one(&place.key),
-            None => 0,
+        let place = Place {
+            key,
+            number,
+            value,
+            used,
         };
-        self.table.insert_unique(hash, at, rehash);
-        self.order.push(Used { used, seen, at });
-        at
+        let hasher = &self.hasher;
+        let rehash = |place: &Place<K, V>| hasher.hash_one(&place.key);
+        self.table.insert_unique(hash, place, rehash);
+        self.order.push(Used {
+            used,
+            seen,
+            hash,
+            number,
+        });
+        let at = self
+            .table
+            .find_bucket_index(hash, |place| place.number == number);
+        at.unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn value(&mut self, at: u32) -> Option<&mut V> {
-        let place = self.places.get_mut(at as usize)?.as_mut();
+    pub(super) fn value(&mut self, at: usize) -> Option<&mut V> {
+        let place = self.table.get_bucket_mut(at);
         place.map(|place| &mut place.value)
     }
 
     pub(super) fn values(&mut self) -> impl Iterator<Item = &mut V> {
-        let places = self.places.iter_mut().flatten();
-        places.map(|place| &mut place.value)
+        self.table.iter_mut().map(|place| &mut place.value)
     }
 
     /// Takes out the key that was used least recently.
@@ -228,7 +231,7 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
     /// Takes out a key that has been idle for too long at `now`, the longest idle first.
     pub(super) fn pop_idle(&mut self, now: Time) -> Option<(K, V)> {
         let idle = self.keys.idle?;
-        // What the heap says is too early at the most: no need to look at places before that.
+        // What the heap says is too early at the most: no need to look at keys before that.
         if self.order.peek()?.seen + idle > now || self.settle_top()? + idle > now {
             return None;
         }
@@ -244,26 +247,21 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
     fn settle_top(&mut self) -> Option<Time> {
         loop {
             let mut top = self.order.peek_mut()?;
-            let Some(place) = &self.places[top.at as usize] else {
-                PeekMut::pop(top);
-                continue;
-            };
+            let number = top.number;
+            let place = self.table.find(top.hash, |place| place.number == number)?;
             if top.used == place.used {
                 return Some(top.seen);
             }
-            let seen = self.seen.get(top.at as usize).copied();
+            let seen = self.seen.get(number as usize).copied();
             (top.used, top.seen) = (place.used, seen.unwrap_or_default());
         }
     }
 
     fn pop_top(&mut self) -> Option<(K, V)> {
-        let at = self.order.pop()?.at;
-        let place = self.places[at as usize].take()?;
-        self.free.push(at);
-        let hash = self.hasher.hash_one(&place.key);
-        if let Ok(entry) = self.table.find_entry(hash, |other| *other == at) {
-            entry.remove();
-        }
+        let Used { hash, number, .. } = self.order.pop()?;
+        let entry = self.table.find_entry(hash, |place| place.number == number);
+        let (place, _) = entry.ok()?.remove();
+        self.free.push(number);
         Some((place.key, place.value))
     }
 }
@@ -272,7 +270,7 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
 /// after. Looking up waits for memory, and lookups that follow each other closely wait together.
 #[derive(Default)]
 pub(super) struct Ahead {
-    places: Vec<u32>,
+    places: Vec<usize>,
 }
 
 impl Ahead {
@@ -299,7 +297,7 @@ impl Ahead {
 
     /// The places that were found.
     #[inline]
-    pub(super) fn places(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
         self.places.iter().copied()
     }
 }

@@ -257,7 +257,7 @@ where
     }
 
     #[inline(never)]
-    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> u32 {
+    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> usize {
         if self.table.is_full()
             && let Some((key, state)) = self.table.pop()
         {

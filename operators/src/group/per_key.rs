@@ -175,8 +175,8 @@ struct KeyNode<T, B, K, F, U, N> {
     slot: Arc<Slot<T>>,
     /// What any of the runs has.
     has: Has,
-    /// The place of the key that came last.
-    latest: u32,
+    /// Where the key that came last lay.
+    latest: usize,
     passed: u64,
     expired: u64,
     pressure: Pressure,
@@ -204,7 +204,7 @@ where
     }
 
     #[inline]
-    fn push_at(&mut self, at: u32, item: T, cx: &mut Cx) {
+    fn push_at(&mut self, at: usize, item: T, cx: &mut Cx) {
         match self.table.value(at) {
             Some(KeyRun {
                 head: Some(head), ..
@@ -215,7 +215,7 @@ where
 
     /// A new key: builds its run, and makes room for it first.
     #[inline(never)]
-    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> u32 {
+    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> usize {
         if self.table.is_full()
             && let Some((_, run)) = self.table.pop()
         {
