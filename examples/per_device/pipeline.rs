@@ -32,7 +32,9 @@ pub fn build(graph: &Graph, found: Sender<Anomaly>) -> Source<Reading> {
             score: (reading.value - mean) / deviation,
         })
         .filter(|anomaly| anomaly.score.abs() > FAR)
-        .sink(move |anomaly| drop(found.send(anomaly)))
+        .sink(move |anomaly| {
+            let _ = found.send(anomaly); // Nobody listens any more: nothing to do.
+        })
         .named("found");
     readings
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 pub const DEVICES: u32 = 10_000;
 /// One reading in so many is far out.
-const RARE: u64 = 20_000;
+const RARE: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
@@ -63,7 +63,9 @@ impl Iterator for Readings {
 
     fn next(&mut self) -> Option<Reading> {
         let drawn = self.draw();
-        let device = (drawn >> 40) as u32 % DEVICES;
+        // Some report far oftener than others.
+        let uniform = (drawn >> 40) as f64 / (1u64 << 24) as f64;
+        let device = (uniform.powi(3) * f64::from(DEVICES)) as u32;
         // The sum of four bytes is near enough to a bell.
         let noise: u32 = (drawn as u32)
             .to_le_bytes()
@@ -72,7 +74,11 @@ impl Iterator for Readings {
             .sum();
         let usual = f64::from(device % 100);
         let scale = 0.01 * f64::from(1 + device % 7);
-        let far = if self.draw() % RARE == 0 { 20.0 } else { 0.0 };
+        let far = if self.draw().is_multiple_of(RARE) {
+            20.0
+        } else {
+            0.0
+        };
         self.number += 1;
         Some(Reading {
             device,
