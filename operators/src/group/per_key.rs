@@ -17,10 +17,11 @@ use crate::flow::{Flow, InGraph, Run};
 ///
 /// The closure is called with a key's first element, and builds that key's run: any operators, with
 /// state, windows, timers or futures, side branches into sinks, or a join with a flow from outside.
-/// Pictures and snapshots show the operators once, with the counts of all keys added up.
+/// All that it connects belongs to the run, and goes with it. Pictures and snapshots show the
+/// operators once, with the counts of all keys added up.
 ///
-/// - **Emits** what the runs emit, in the order in which they emit it: elements cross their run one
-///   by one, so what comes of one is out before the next one enters its run, of whichever key.
+/// - **Emits** what the runs emit, in the order in which they emit it: elements enter their runs one
+///   by one, so what comes of one is ahead of what comes of the next, of whichever key.
 /// - **Holds** a run for each live key, as many as [`Keys`] says, and what those hold.
 /// - **Waits** where a run does: whoever brought the element that made it full waits, with elements
 ///   for other keys too. Runs of keys that expired may have futures to wait for: while there are more
