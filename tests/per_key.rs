@@ -1254,3 +1254,33 @@ fn keys_that_come_during_a_shutdown_are_closed_too() {
     drop(time);
     assert_eq!(list.take(), [vec![11, 12], vec![1]]);
 }
+
+#[test]
+fn a_zip_that_starves_behind_keys_says_so() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let both = source.share();
+    both.per_key(decade, Keys::max(9), |_, flow| flow.filter(|_| false))
+        .zip(&both)
+        .sink(drop);
+    let refused = (0..2_000).find_map(|x| source.emit(x % 50).err());
+    assert!(matches!(refused, Some(EmitError::Failed(_))), "{refused:?}");
+}
+
+#[test]
+fn a_zip_within_waits_for_a_flow_from_outside() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let others = graph.source::<u32>();
+    let other = others.share();
+    let list = source
+        .per_key(decade, Keys::max(9), move |_, flow| {
+            flow.zip(&other).capacity(2)
+        })
+        .sink_to_list();
+    source.emit_all([1, 2]).unwrap();
+    assert!(matches!(source.emit(3), Err(EmitError::Full(3))));
+    others.emit(7).unwrap();
+    assert_eq!(list.take(), [(1, 7)]);
+    source.emit(3).unwrap();
+}

@@ -99,6 +99,8 @@ pub(crate) struct NodeState {
     /// What the node holds moves only when more elements come, or somebody outside of the graph
     /// takes it, and not with time.
     pub(crate) rests: bool,
+    /// It is in a cell, and all the same never pushes unless it is pushed into.
+    pub(crate) passive: bool,
     /// The run within a node that it belongs to.
     pub(crate) run: Option<RunId>,
     /// The run has ended, and a holder downstream still makes this origin wait.
@@ -122,6 +124,7 @@ impl NodeState {
             closed: false,
             counted: role != Role::Operator,
             rests: matches!(role, Role::Join | Role::OrderedJoin),
+            passive: false,
             run: None,
             gone: false,
             ready: false,
@@ -139,7 +142,8 @@ impl NodeState {
 
     /// Whether the node may push without being pushed into: it begins, or it holds for a time.
     pub(crate) fn may_begin(&self) -> bool {
-        self.begins() || (self.role == Role::Operator && self.station.is_some())
+        let holds = self.role == Role::Operator && self.station.is_some();
+        self.begins() || (holds && !self.passive)
     }
 }
 

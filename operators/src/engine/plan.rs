@@ -30,6 +30,7 @@ pub struct Plan {
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
     branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>, CloseTail)>,
     starts: Vec<NodeId>,
+    passive: Vec<NodeId>,
     has_timers: bool,
     has_futures: bool,
     pumps: usize,
@@ -59,6 +60,7 @@ impl Plan {
             inlets: Vec::new(),
             branches: Vec::new(),
             starts: Vec::new(),
+            passive: Vec::new(),
             has_timers: false,
             has_futures: false,
             pumps: 0,
@@ -198,6 +200,12 @@ impl Plan {
         self.starts.push(label.id());
     }
 
+    /// This node is in a cell, and pushes only when it is pushed into: a join that it feeds need not
+    /// wait for it.
+    pub(crate) fn passive(&mut self, label: &Label) {
+        self.passive.push(label.id());
+    }
+
     /// Ends the building: the run hangs from this fork.
     pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
         self.edge_from(fork);
@@ -281,6 +289,11 @@ impl Plan {
         for (id, station) in self.stations {
             if let Some(node) = cx.node(id) {
                 node.station = Some(station);
+            }
+        }
+        for id in self.passive {
+            if let Some(node) = cx.node(id) {
+                node.passive = true;
             }
         }
         cx.open_sources += self.inlets.len();

@@ -128,8 +128,11 @@ where
         let merged = plan.unnamed_node(out, Role::Operator);
         let label = plan.node(self.site, Role::Operator);
         plan.bypass(&label, &merged);
+        plan.passive(&merged);
         if self.keys.is_timed() {
             plan.has_timers();
+        } else {
+            plan.passive(&label);
         }
         let out = plan.cell(&merged, OutNode::new(next));
         let node = KeyNode {
