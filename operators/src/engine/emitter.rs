@@ -51,7 +51,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
             idle: None,
             poisoned: false,
         };
-        if inbox::holding() {
+        if inbox::is_inside() {
             return emitter;
         }
         match way.core.enter() {
@@ -102,7 +102,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
         }
         self.apart(|way, cx| match cx {
             Some(cx) => way.push_guarded(item, Token::NONE, cx),
-            None if inbox::holding() => way.emit_inside(item, Token::NONE),
+            None if inbox::is_inside() => way.emit_inside(item, Token::NONE),
             // Made inside of a closure or beside another guard, which is over.
             None => way.emit(item),
         })
@@ -154,12 +154,12 @@ impl<'a, T: InGraph> Emitter<'a, T> {
     /// the same. Only a guard that is dropped by unwinding does that.
     #[cold]
     fn poison(&mut self) {
-        let Some((head, Entered { guard, held, .. })) = self.take_hold() else {
+        let Some((head, Entered { guard, inside, .. })) = self.take_hold() else {
             return;
         };
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
             // Dropped in the reverse order.
-            let _unwinding = (head, held);
+            let _unwinding = (head, inside);
             let _first = guard;
             std::panic::resume_unwind(Box::new("a closure panicked"));
         }));

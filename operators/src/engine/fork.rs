@@ -22,10 +22,33 @@ impl BranchId {
 
 /// What a fork finds in the context when the structure has changed.
 pub(crate) enum Mail {
-    /// A new branch: a boxed `Tail<T>` of the fork's element type.
-    Attach(BranchId, Box<dyn Any + Send>),
+    /// A new branch: a boxed `Tail<T>` of the fork's element type, and what closes it.
+    Attach(BranchId, Box<dyn Any + Send>, CloseTail),
     /// This branch is to close and go.
     Detach(BranchId),
+    /// This branch is to go as it is.
+    Discard(BranchId),
+    /// This branch is to hang from another fork.
+    Move(BranchId, NodeId),
+}
+
+/// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
+pub(crate) type CloseTail = fn(Box<dyn Any + Send>, &mut Cx);
+
+pub(super) fn close_tail<T: 'static>(tail: Box<dyn Any + Send>, cx: &mut Cx) {
+    if let Ok(mut tail) = tail.downcast::<Tail<T>>() {
+        tail.signal(Signal::Close, cx);
+        see_out(*tail, cx);
+    }
+}
+
+/// The last that is seen of a branch: what it counted is noted, and what its closures captured is
+/// dropped outside of the lock.
+fn see_out<T: 'static>(mut tail: Tail<T>, cx: &mut Cx) {
+    cx.new_query();
+    tail.signal(Signal::Census, cx);
+    cx.graves.push(Box::new(tail));
+    cx.todo = true;
 }
 
 /// How a fork copies elements: pointers, so that a run that never forks needs no `Clone`.
@@ -84,6 +107,14 @@ impl<T: Send + 'static> Fork<T> {
         !self.branches.is_empty()
     }
 
+    /// Whether a batch may take one way from here before the next sees it.
+    pub(crate) fn batches_may_cross(&mut self, cx: &mut Cx) -> bool {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        self.batches
+    }
+
     /// A fork that has closed already, and copies nothing.
     pub(crate) fn closed(id: NodeId) -> Fork<T> {
         Fork {
@@ -98,7 +129,7 @@ impl<T: Send + 'static> Fork<T> {
         self.epoch = cx.epoch;
         for mail in cx.mail.remove(&self.id).unwrap_or_default() {
             match mail {
-                Mail::Attach(id, tail) => {
+                Mail::Attach(id, tail, _) => {
                     if let Ok(tail) = tail.downcast::<Tail<T>>() {
                         self.branches.push((id, *tail));
                         if self.closed {
@@ -107,13 +138,28 @@ impl<T: Send + 'static> Fork<T> {
                     }
                 }
                 Mail::Detach(id) => {
-                    if let Some(at) = self.branches.iter().position(|(b, _)| *b == id) {
-                        let (_, mut tail) = self.branches.remove(at);
+                    if let Some(mut tail) = self.take_off(id) {
                         if !self.closed {
                             tail.signal(Signal::Close, cx);
                         }
+                        see_out(tail, cx);
                     }
                 }
+                Mail::Discard(id) => {
+                    if let Some(mut tail) = self.take_off(id) {
+                        // What stays has mail from the forks that go.
+                        tail.signal(Signal::Settle, cx);
+                        see_out(tail, cx);
+                    }
+                }
+                // What has closed stays where it is.
+                Mail::Move(id, to) if !self.closed => {
+                    if let Some(tail) = self.take_off(id) {
+                        let letter = Mail::Attach(id, Box::new(tail), close_tail::<T>);
+                        cx.mail.entry(to).or_default().push(letter);
+                    }
+                }
+                Mail::Move(..) => {}
             }
         }
         let shown = cx.shown(self.id);
@@ -121,6 +167,11 @@ impl<T: Send + 'static> Fork<T> {
             .topology
             .lock()
             .is_ok_and(|topology| topology.batches_may_cross(shown));
+    }
+
+    fn take_off(&mut self, id: BranchId) -> Option<Tail<T>> {
+        let at = self.branches.iter().position(|(b, _)| *b == id)?;
+        Some(self.branches.remove(at).1)
     }
 
     fn close_last(&mut self, cx: &mut Cx) {
@@ -137,6 +188,11 @@ impl<T: Send + 'static> Fork<T> {
             last.push(item, cx);
             return;
         }
+        self.push_each(item, cx);
+    }
+
+    #[inline(never)]
+    fn push_each(&mut self, item: T, cx: &mut Cx) {
         let (Some(copier), Some(((_, last), first))) =
             (&self.copier, self.branches.split_last_mut())
         else {

@@ -1,22 +1,21 @@
 //! A graph: one lock, one clock, and everything that hangs together.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::task::Waker;
 use std::time::Instant;
 
 use qcell::{QCellOwner, QCellOwnerID};
 
-use super::census::Snapshot;
 use super::clock::Clock;
-use super::context::{Cx, NodeState};
+use super::context::Cx;
 use super::error::{GraphError, OnError};
 use super::head::Pipe;
-use super::inbox::{self, Entry, Held, Inbox};
+use super::ids::Ids;
+use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
-use super::lineage::{Lost, Token};
-use super::push::Signal;
+use super::lineage::Lost;
+use super::snapshot::Snapshot;
 use super::source::Source;
 use super::topology::{NodeId, Topology};
 use crate::InGraph;
@@ -48,10 +47,10 @@ pub struct Graph {
 pub(crate) struct Core {
     pub(crate) state: Mutex<Cx>,
     pub(crate) inbox: Arc<Inbox>,
-    topology: Arc<Mutex<Topology>>,
-    pub(crate) wakeups: Arc<super::context::Wakeups>,
+    pub(super) topology: Arc<Mutex<Topology>>,
+    pub(crate) wakeups: Arc<super::waking::Wakeups>,
     cells: QCellOwnerID,
-    next_id: AtomicU32,
+    ids: Arc<Ids>,
 }
 
 /// A thread inside a graph, with its lock. The fields are in the order in which they are to be
@@ -59,7 +58,7 @@ pub(crate) struct Core {
 #[must_use = "dropping it loses wake-ups"]
 pub(super) struct Entered<'a> {
     pub(super) guard: MutexGuard<'a, Cx>,
-    pub(super) held: Held<'a>,
+    pub(super) inside: Inside<'a>,
     pub(super) core: &'a Core,
 }
 
@@ -83,7 +82,7 @@ impl Graph {
                 topology: cx.topology.clone(),
                 wakeups: cx.wakeups.clone(),
                 cells,
-                next_id: AtomicU32::new(0),
+                ids: cx.ids.clone(),
                 state: Mutex::new(cx),
             }),
         }
@@ -158,7 +157,7 @@ impl Graph {
     }
 
     pub(crate) fn fresh_id(&self) -> NodeId {
-        NodeId(self.core.next_id.fetch_add(1, Ordering::Relaxed))
+        self.core.ids.fresh()
     }
 
     pub(crate) fn cell_owner(&self) -> QCellOwnerID {
@@ -183,10 +182,16 @@ impl Graph {
     /// then would abort the program.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Cx) + Send + 'static) {
         self.core.inbox.leave(Entry::Task(Box::new(change)));
+        self.look_in();
+    }
+
+    /// Has what was left at the graph done: at once, or when the closure that is running has
+    /// finished.
+    pub(super) fn look_in(&self) {
         if std::thread::panicking() {
             self.core.wakeups.driver.wake();
             self.core.wakeups.wake_listeners();
-        } else if inbox::holding() {
+        } else if inbox::is_inside() {
             inbox::owe_visit(&self.core);
         } else {
             self.core.visit();
@@ -196,7 +201,7 @@ impl Graph {
     /// As [`change`](Graph::change), without waiting for the lock: where somebody holds the graph, it
     /// may be left to them, to the driver, or to the task that `waker` wakes.
     pub(crate) fn change_soon(&self, change: impl FnOnce(&mut Cx) + Send + 'static, waker: &Waker) {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.change(change);
         }
         self.core.inbox.leave(Entry::Task(Box::new(change)));
@@ -212,7 +217,7 @@ impl Graph {
         if !self.core.inbox.is_flagged() {
             return true;
         }
-        if inbox::holding() {
+        if inbox::is_inside() {
             inbox::owe_visit(&self.core);
         } else if !self.core.try_visit() {
             self.core.wakeups.driver.wake();
@@ -221,7 +226,7 @@ impl Graph {
         true
     }
 
-    /// See [`Wakeups::listen`](super::context::Wakeups::listen).
+    /// See [`Wakeups::listen`](super::waking::Wakeups::listen).
     pub(crate) fn listen(&self, id: NodeId, waker: &Waker) {
         self.core.wakeups.listen(id, waker);
     }
@@ -247,14 +252,14 @@ impl std::fmt::Debug for Graph {
 impl Core {
     /// Takes the lock; a thread that is inside a graph does not wait for it.
     pub(super) fn enter(&self) -> Result<Entered<'_>, GraphError> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.try_enter();
         }
-        let held = Held::enter(self);
+        let inside = Inside::enter(self);
         match self.state.lock() {
             Ok(guard) => Ok(Entered {
                 guard,
-                held,
+                inside,
                 core: self,
             }),
             Err(_) => Err(self.found_poisoned()),
@@ -263,11 +268,11 @@ impl Core {
 
     /// As [`enter`](Core::enter), where nobody is to wait: `Inside` if somebody holds the graph.
     pub(super) fn try_enter(&self) -> Result<Entered<'_>, GraphError> {
-        let held = Held::enter(self);
+        let inside = Inside::enter(self);
         match self.state.try_lock() {
             Ok(guard) => Ok(Entered {
                 guard,
-                held,
+                inside,
                 core: self,
             }),
             Err(TryLockError::WouldBlock) => Err(GraphError::Inside),
@@ -319,15 +324,15 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
-            } else if !(cx.is_led_alone() && cx.poll_next()) {
+            } else if !(cx.is_led_alone() && (cx.poll_next() || cx.run_out())) {
                 break;
             }
         }
-        if !cx.departing.is_empty() {
-            cx.see_off();
-        }
         if cx.has_ended_runs() {
             cx.end_runs();
+        }
+        if !cx.departing.is_empty() {
+            cx.see_off();
         }
         cx.todo = false;
         cx.faults.emitting = emitting;
@@ -365,7 +370,7 @@ impl Entered<'_> {
     pub(super) fn settle_and_exit(self) {
         let Entered {
             mut guard,
-            held,
+            inside,
             core,
         } = self;
         core.settle(&mut guard);
@@ -375,68 +380,13 @@ impl Entered<'_> {
             .flatten();
         let dead = std::mem::take(&mut guard.graves);
         drop(guard);
-        held.leave();
+        inside.exit();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
         // Last, and without the lock: what closures captured may do anything when it is dropped.
-        drop(dead);
-    }
-}
-
-impl Cx {
-    pub(crate) fn snapshot(&mut self) -> Snapshot {
-        self.broadcast(Signal::Census);
-        let at = self.clock.read();
-        while self.tracked.front().is_some_and(|(w, _)| !w.is_alive()) {
-            self.tracked.pop_front();
+        if !dead.is_empty() {
+            drop(dead);
+            // Holders among it left word for those who waited for them.
+            inbox::look_again(core);
         }
-        let order = match self.topology.lock() {
-            Ok(topology) => topology.in_flow_order(),
-            Err(_) => Vec::new(),
-        };
-        let instances = self.instances();
-        let alike = |id: NodeId| instances.get(&id).map_or(&[][..], Vec::as_slice);
-        Snapshot {
-            at,
-            nodes: order
-                .iter()
-                .filter_map(|id| self.nodes.get(id.index())?.as_ref())
-                // Operators that only pass on are left out, unless something went wrong there.
-                .filter(|node| {
-                    let shows = |node: &NodeState| {
-                        let counts = &node.counts;
-                        node.counted || counts.failed > 0 || counts.dropped() > 0
-                    };
-                    shows(node) || alike(node.label.id()).iter().any(|node| shows(node))
-                })
-                .map(|node| {
-                    let mut counts = node.counts;
-                    if let Some(inlet) = &node.inlet {
-                        // What was accepted and waits for the graph is held by its source.
-                        counts.held = inlet.waiting() as u64;
-                    }
-                    let mut blocked_since = node.blocked_since;
-                    for one in alike(node.label.id()) {
-                        counts.add(&one.counts);
-                        let blocked = [blocked_since, one.blocked_since];
-                        blocked_since = blocked.into_iter().flatten().min();
-                    }
-                    super::census::NodeSnapshot {
-                        label: node.label.clone(),
-                        counts,
-                        blocked_since,
-                    }
-                })
-                .collect(),
-            oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),
-        }
-    }
-
-    /// Remembers when a tracked element came in.
-    pub(crate) fn track(&mut self, token: &Token) {
-        let now = self.now();
-        if self.tracked.len() == self.tracked.capacity() {
-            self.tracked.retain(|(watch, _)| watch.is_alive());
-        }
-        self.tracked.push_back((token.watch(), now));
     }
 }

@@ -18,7 +18,7 @@ use super::inlet::Inlet;
 
 thread_local! {
     /// Address of the innermost graph that this thread holds; the low bit says that visits are owed.
-    static HELD: Cell<usize> = const { Cell::new(0) };
+    static INNERMOST: Cell<usize> = const { Cell::new(0) };
     /// Whether a call further out on this thread's stack pays visits: it pays those owed meanwhile.
     static PAYING: Cell<bool> = const { Cell::new(false) };
     /// Address of the graph that a call further out on this thread's stack looks at again.
@@ -27,18 +27,18 @@ thread_local! {
     static OWED: RefCell<Vec<Arc<Core>>> = const { RefCell::new(Vec::new()) };
 }
 
-// No graph has an odd address, so the low bit of `HELD` is free.
+// No graph has an odd address, so the low bit of `INNERMOST` is free.
 const _: () = assert!(align_of::<Core>() > 1);
 
 /// Whether this thread is inside any graph.
 #[inline]
-pub(crate) fn holding() -> bool {
-    HELD.get() != 0
+pub(crate) fn is_inside() -> bool {
+    INNERMOST.get() != 0
 }
 
 /// Whether this thread is inside `core`, and no other graph within it.
-pub(crate) fn holding_innermost(core: &Core) -> bool {
-    HELD.get() & !1 == address(core)
+pub(crate) fn is_innermost(core: &Core) -> bool {
+    INNERMOST.get() & !1 == address(core)
 }
 
 fn address(core: &Core) -> usize {
@@ -47,32 +47,32 @@ fn address(core: &Core) -> usize {
 
 /// While it lives, this thread is inside the graph. Made before the lock is taken and left after it
 /// is released.
-pub(crate) struct Held<'a> {
+pub(crate) struct Inside<'a> {
     core: &'a Core,
     before: usize,
 }
 
-impl<'a> Held<'a> {
+impl<'a> Inside<'a> {
     #[inline]
-    pub(crate) fn enter(core: &'a Core) -> Held<'a> {
-        let before = HELD.get();
-        HELD.set(address(core) | (before & 1));
-        Held { core, before }
+    pub(crate) fn enter(core: &'a Core) -> Inside<'a> {
+        let before = INNERMOST.get();
+        INNERMOST.set(address(core) | (before & 1));
+        Inside { core, before }
     }
 
     /// The lock is released in good order.
     #[inline]
-    pub(crate) fn leave(self) {
-        let owed = HELD.get() & 1;
+    pub(crate) fn exit(self) {
+        let owed = INNERMOST.get() & 1;
         let (before, core) = (self.before, self.core);
         std::mem::forget(self);
         if before == 0 {
-            HELD.set(0);
+            INNERMOST.set(0);
             if owed != 0 {
                 pay_visits();
             }
         } else {
-            HELD.set(before | owed);
+            INNERMOST.set(before | owed);
         }
         // Left between the last look and the unlock, by somebody who could not wait.
         write_before_read();
@@ -82,11 +82,11 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Inside<'_> {
     /// Only reached while unwinding from a closure, or from an early return that pushed nothing.
     fn drop(&mut self) {
-        let owed = HELD.get() & 1;
-        HELD.set(if self.before == 0 {
+        let owed = INNERMOST.get() & 1;
+        INNERMOST.set(if self.before == 0 {
             0
         } else {
             self.before | owed
@@ -111,10 +111,10 @@ impl Drop for Held<'_> {
 /// Promises that something left at `core` is looked at: by this thread once it holds nothing, unless
 /// it is inside `core` itself, and so looks before it lets go.
 pub(crate) fn owe_visit(core: &Arc<Core>) {
-    if holding_innermost(core) {
+    if is_innermost(core) {
         return;
     }
-    HELD.set(HELD.get() | 1);
+    INNERMOST.set(INNERMOST.get() | 1);
     OWED.with_borrow_mut(|owed| {
         if !owed.iter().any(|other| Arc::ptr_eq(other, core)) {
             owed.push(core.clone());
@@ -139,7 +139,7 @@ fn write_before_read() {
 /// Visits the graph until nothing lies there, or somebody else holds it, who looks too.
 #[cold]
 #[inline(never)]
-fn look_again(core: &Core) {
+pub(super) fn look_again(core: &Core) {
     struct Looking(usize);
     impl Drop for Looking {
         fn drop(&mut self) {

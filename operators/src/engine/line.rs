@@ -27,6 +27,10 @@ impl Line {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -56,13 +60,13 @@ impl<'a, T> InLine<'a, T> {
 
 impl<T> Drop for InLine<'_, T> {
     fn drop(&mut self) {
-        self.way.leave_line(self.place);
+        self.way.quit_line(self.place);
     }
 }
 
 impl<T> Way<T> {
     /// Whoever gives up takes their waker along, or a stalled source would gather them without bound.
-    pub(super) fn leave_line(&self, place: Place) {
+    pub(super) fn quit_line(&self, place: Place) {
         let Some(place) = place else { return };
         let waker = match self.cell.senders.lock() {
             Ok(mut line) => line.remove(place),

@@ -1,21 +1,20 @@
 //! Building, in two phases: a plan is made without the lock, then installed in one hold of it.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::branch::Branch;
 use super::cell::{Cell, Node, Station};
-use super::context::{Cx, NodeState};
-use super::fork::{BranchId, Mail};
+use super::context::Cx;
+use super::fork::{BranchId, Mail, close_tail};
 use super::graph::Graph;
 use super::inbox::Entry;
 use super::inlet::Inlet;
+use super::node::NodeState;
 use super::push::{Push, Tail};
+use super::runs::{Hanging, ItemType, RunRecord};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
 use super::within::{self, RunId};
-
-/// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
-type CloseTail = fn(Box<dyn Any + Send>, &mut Cx);
 
 /// What a run adds to its graph: nodes, edges, branches. Filled from the run's end backwards.
 pub struct Plan {
@@ -28,7 +27,9 @@ pub struct Plan {
     bypass: Vec<(NodeId, NodeId)>,
     stations: Vec<(NodeId, Arc<dyn Station>)>,
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
-    branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>, CloseTail)>,
+    branches: Vec<(Hanging, Mail)>,
+    /// Handles of what it hangs from, which are to live until it does.
+    kept: Vec<Arc<dyn Any + Send + Sync>>,
     starts: Vec<NodeId>,
     passive: Vec<NodeId>,
     has_timers: bool,
@@ -59,6 +60,7 @@ impl Plan {
             stations: Vec::new(),
             inlets: Vec::new(),
             branches: Vec::new(),
+            kept: Vec::new(),
             starts: Vec::new(),
             passive: Vec::new(),
             has_timers: false,
@@ -124,23 +126,30 @@ impl Plan {
         &self.nodes
     }
 
-    pub(super) fn edges(&self) -> &[Edge] {
-        &self.edges
+    /// Those to its junctions too.
+    pub(super) fn edges(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().chain(self.hangs().map(|head| &head.edge))
+    }
+
+    /// How it hangs from junctions.
+    pub(super) fn hangs(&self) -> impl Iterator<Item = &Hanging> {
+        self.branches.iter().map(|(head, _)| head)
     }
 
     pub(super) fn pumps(&self) -> bool {
         self.pumps > 0
     }
 
-    pub(super) fn has_stations(&self) -> bool {
-        !self.stations.is_empty()
+    pub(super) fn is_timed(&self) -> bool {
+        self.has_timers
     }
 
-    /// The forks it hangs from, with its branches there.
-    pub(super) fn hangs(&self) -> impl Iterator<Item = (NodeId, BranchId)> {
-        self.branches
-            .iter()
-            .map(|(fork, branch, ..)| (*fork, *branch))
+    pub(super) fn is_polled(&self) -> bool {
+        self.has_futures
+    }
+
+    pub(super) fn has_stations(&self) -> bool {
+        !self.stations.is_empty()
     }
 
     fn edge_from(&mut self, from: NodeId) {
@@ -208,45 +217,79 @@ impl Plan {
 
     /// Ends the building: the run hangs from this fork.
     pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
-        self.edge_from(fork);
+        let (to, port) = self.below.unwrap_or((fork, 0));
+        let hanging = Hanging {
+            fork,
+            branch: BranchId::fresh(),
+            edge: Edge {
+                from: fork,
+                to,
+                port,
+                feedback: false,
+            },
+            item: ItemType::of::<T>(),
+        };
         let tail: Tail<T> = Box::new(run);
-        self.branches
-            .push((fork, BranchId::fresh(), Box::new(tail), close_tail::<T>));
+        let letter = Mail::Attach(hanging.branch, Box::new(tail), close_tail::<T>);
+        self.branches.push((hanging, letter));
+    }
+
+    /// Keeps a handle of what the run hangs from until it does.
+    pub(crate) fn keep(&mut self, handle: Arc<dyn Any + Send + Sync>) {
+        self.kept.push(handle);
     }
 
     /// Makes it part of the graph. From inside a closure of the graph it is left in the inbox.
-    pub(crate) fn install(self) -> Branch {
+    pub(crate) fn install(mut self) -> Branch {
         let graph = self.graph.clone();
-        let branch = Branch {
-            heads: self.branches.iter().map(|(f, b, ..)| (*f, *b)).collect(),
-            end: self.nodes.first().map(|node| node.label.clone()),
-            nodes: match self.pumps {
-                // What is within a node goes with it.
-                _ if self.within => Arc::default(),
-                0 => self.nodes.iter().map(|node| node.label.id()).collect(),
-                // A pump has an end of its own to come to.
-                _ => Arc::default(),
-            },
-            graph: graph.clone(),
-        };
+        let label = self.nodes.first().map(|node| node.label.clone());
         if self.within {
             within::gather(self);
-        } else {
-            graph.change(move |cx| self.apply(cx));
+            return Branch::new(graph, label);
         }
-        branch
+        let kept = std::mem::take(&mut self.kept);
+        if let (Ok(mut topology), Some(end)) = (graph.core().topology.lock(), &label) {
+            let nodes = std::mem::take(&mut self.nodes);
+            let record = RunRecord {
+                end: end.id(),
+                forks: nodes
+                    .iter()
+                    .map(|node| (node.label.id(), node.role))
+                    .filter(|(id, role)| {
+                        *role == Role::Shared || self.inlets.iter().any(|(inlet, _)| inlet == id)
+                    })
+                    .map(|(id, _)| id)
+                    .collect(),
+                heads: self.branches.iter().map(|(head, _)| head.clone()).collect(),
+                nodes: nodes.iter().map(|node| node.label.id()).collect(),
+                pumps: self.pumps,
+                has_timers: self.has_timers,
+                has_futures: self.has_futures,
+                hanging: 0,
+                reachable: true,
+                departing: false,
+            };
+            self.nodes.clone_from(&nodes);
+            topology.take_in(nodes, std::mem::take(&mut self.edges), record);
+            topology.bypass.extend(self.bypass.drain(..));
+            // Before anybody else changes the topology: what happens is in the order it shows.
+            graph
+                .core()
+                .inbox
+                .leave(Entry::Task(Box::new(move |cx| self.apply(cx))));
+        }
+        graph.look_in();
+        drop(kept);
+        Branch::new(graph, label)
     }
 
-    fn apply(mut self, cx: &mut Cx) {
-        if let Ok(mut topology) = cx.topology.lock() {
-            topology.nodes.append(&mut self.nodes.clone());
-            topology.edges.append(&mut self.edges);
-            topology.bypass.extend(self.bypass.drain(..));
-        }
-        let closers = self.register(None, cx);
+    fn apply(self, cx: &mut Cx) {
+        let end = self.nodes.first().map(|node| node.label.id());
+        let forks = self.register(None, cx);
         cx.epoch = cx.epoch.wrapping_add(1);
-        if !closers.is_empty() {
-            tell_late(closers, cx);
+        cx.close_unheard(&forks);
+        if let (Some(end), false) = (end, forks.is_empty()) {
+            cx.part_if_cut(end);
         }
         if cx.shut {
             cx.close_all();
@@ -257,16 +300,17 @@ impl Plan {
     /// `outside` says whether the run hangs from a fork that is not its own.
     pub(super) fn apply_within(self, id: RunId, outside: bool, cx: &mut Cx) {
         let pumps = self.pumps > 0;
-        let closers = self.register(Some(id), cx);
+        let mut forks = self.register(Some(id), cx);
         if outside {
             cx.epoch = cx.epoch.wrapping_add(1);
         }
-        let shut = cx.shut && pumps;
-        if shut || !closers.is_empty() {
-            // Other nodes may be under way.
+        let closes = cx.shut && pumps;
+        forks.retain(|fork| cx.node(*fork).is_none_or(|node| node.closed));
+        if closes || !forks.is_empty() {
+            // Other nodes may be under way; and a source that the closure made is not there yet.
             cx.inbox.leave(Entry::Task(Box::new(move |cx| {
-                tell_late(closers, cx);
-                if shut {
+                cx.close_unheard(&forks);
+                if closes {
                     cx.close_all();
                 }
             })));
@@ -274,13 +318,13 @@ impl Plan {
         }
     }
 
-    /// Writes it into the graph's tables. Returns the forks it hangs from that have closed already.
-    fn register(self, run: Option<RunId>, cx: &mut Cx) -> HashMap<NodeId, CloseTail> {
+    /// Writes it into the graph's tables. Returns the forks it hangs from.
+    fn register(self, within: Option<RunId>, cx: &mut Cx) -> Vec<NodeId> {
         let inlet_bits = cx.inlet_bits();
         for node in &self.nodes {
             let mut state = NodeState::new(node.label.clone(), node.role);
-            state.run = run;
-            cx.put_node(state);
+            state.within = within;
+            cx.add_node(state);
             if node.role == Role::End {
                 cx.ends += 1;
                 cx.open_ends += 1;
@@ -302,23 +346,12 @@ impl Plan {
                 node.inlet = Some(inlet.clone());
             }
         }
-        let mut forks: HashMap<NodeId, Vec<Mail>> = HashMap::new();
-        let mut closers = HashMap::new();
-        for (fork, branch, tail, close) in self.branches {
-            closers.insert(fork, close);
-            forks
-                .entry(fork)
-                .or_default()
-                .push(Mail::Attach(branch, tail));
+        let forks = self.branches.iter().map(|(head, _)| head.fork).collect();
+        for (head, letter) in self.branches {
+            cx.mail.entry(head.fork).or_default().push(letter);
         }
-        for (fork, mail) in forks {
-            if !cx.node(fork).is_some_and(|node| node.closed) {
-                closers.remove(&fork);
-            }
-            cx.mail.entry(fork).or_default().extend(mail);
-        }
-        cx.has_timers |= self.has_timers;
-        cx.has_futures |= self.has_futures;
+        cx.timed_runs += usize::from(self.has_timers);
+        cx.polled_runs += usize::from(self.has_futures);
         cx.open_pumps += self.pumps;
         if self.led {
             cx.lead();
@@ -334,82 +367,12 @@ impl Plan {
         for id in self.starts {
             cx.wake(id);
         }
-        closers
-    }
-}
-
-/// A branch of a fork that is closed already has to hear of it.
-fn tell_late(closers: HashMap<NodeId, CloseTail>, cx: &mut Cx) {
-    cx.broadcast(super::push::Signal::Settle);
-    for (fork, close) in closers {
-        // The fork is gone, with the branch it was the end of: nobody else tells them.
-        if cx.node(fork).is_some_and(|node| node.closed) {
-            for mail in cx.mail.remove(&fork).unwrap_or_default() {
-                if let Mail::Attach(_, tail) = mail {
-                    close(tail, cx);
-                }
-            }
-        }
+        forks
     }
 }
 
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Plan(..)")
-    }
-}
-
-fn close_tail<T: 'static>(tail: Box<dyn Any + Send>, cx: &mut Cx) {
-    if let Ok(mut tail) = tail.downcast::<Tail<T>>() {
-        tail.signal(super::push::Signal::Close, cx);
-    }
-}
-
-/// A run that was connected: from the junctions it hangs from down to its end.
-///
-/// Dropping the handle changes nothing.
-#[derive(Clone)]
-pub struct Branch {
-    graph: Graph,
-    heads: Vec<(NodeId, BranchId)>,
-    end: Option<Arc<Label>>,
-    /// What goes with the branch, once it has closed.
-    nodes: Arc<[NodeId]>,
-}
-
-impl Branch {
-    /// Names the run's end, unless it has a name.
-    pub fn named(self, name: impl Into<String>) -> Branch {
-        if let Some(end) = &self.end {
-            end.set_name(name.into());
-        }
-        self
-    }
-
-    /// Takes the run off its junctions. What it held is emitted as at a close, and then its nodes go;
-    /// other branches go on. Its counts stay in snapshots.
-    pub fn disconnect(self) {
-        let Branch {
-            heads, end, nodes, ..
-        } = self;
-        self.graph.change(move |cx| {
-            for (fork, branch) in heads {
-                cx.mail.entry(fork).or_default().push(Mail::Detach(branch));
-            }
-            cx.epoch = cx.epoch.wrapping_add(1);
-            cx.broadcast(super::push::Signal::Settle);
-            if let Some(end) = end {
-                cx.departing.push((end.id(), nodes));
-                cx.todo = true;
-            }
-        });
-    }
-}
-
-impl std::fmt::Debug for Branch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Branch")
-            .field("end", &self.end.as_ref().map(|end| end.title()))
-            .finish_non_exhaustive()
     }
 }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use super::cell::{Cell, Node};
 use super::census::Report;
 use super::clock::{Clock, Time};
-use super::context::{Cx, NodeState};
+use super::context::Cx;
 use super::drive::Turn;
 use super::error::GraphError;
 use super::graph::{Core, Graph};
 use super::inbox;
 use super::inlet::bits;
+use super::node::NodeState;
 use super::park;
 use super::push::Signal;
 use super::topology::{Label, NodeId, Role, Site};
@@ -94,7 +95,7 @@ impl Graph {
     /// [`GraphError::Poisoned`], and [`GraphError::Inside`] from a closure of any graph, where
     /// waiting could be for ever.
     pub fn close(&self) -> Result<Report, GraphError> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return Err(GraphError::Inside);
         }
         self.shut(None)?;
@@ -155,7 +156,7 @@ impl Graph {
             let mut entered = self.core().enter()?;
             let cx = &mut *entered.guard;
             self.core().settle(cx);
-            let needs = cx.has_futures || cx.has_timers;
+            let needs = cx.polled_runs + cx.timed_runs > 0;
             // Nobody else turns a graph that is driven by hand, or by nobody: what was started
             // inside is to come to an end here.
             let turn = if matches!(cx.clock, Clock::Virtual(_)) || !(cx.driven || needs) {
@@ -221,12 +222,9 @@ impl Cx {
 
     fn install_deadline(&mut self, label: Arc<Label>, cell: Cell<Deadline>, at: Time) {
         let id: NodeId = label.id();
-        if self.nodes.len() <= id.index() {
-            self.nodes.resize_with(id.index() + 1, || None);
-        }
         let mut node = NodeState::new(label, Role::Operator);
         node.station = Some(Arc::new(cell));
-        self.nodes[id.index()] = Some(node);
+        self.add_node(node);
         self.set_timer(id, at);
     }
 
@@ -261,7 +259,9 @@ impl Cx {
             return report.clone();
         }
         let snapshot = self.snapshot();
-        let (mut accepted, mut delivered, mut inside) = (0, 0, 0);
+        let gone = snapshot.gone;
+        let (mut accepted, mut delivered, mut inside) =
+            (gone.accepted, gone.delivered, gone.inside);
         for node in &snapshot.nodes {
             let role = self.node(node.label().id()).map(|node| node.role);
             match role {

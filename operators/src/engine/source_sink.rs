@@ -98,7 +98,7 @@ impl<T: InGraph> SourceSink<T> {
 impl<T> Drop for SourceSink<T> {
     fn drop(&mut self) {
         if let Some(source) = &self.source {
-            source.way.leave_line(self.place);
+            source.way.quit_line(self.place);
         }
     }
 }
@@ -131,7 +131,7 @@ impl<T: InGraph> Sink<T> for SourceSink<T> {
         let this = self.get_mut();
         ready!(this.poll_empty(task))?;
         if let Some(source) = this.source.take() {
-            source.way.leave_line(this.place.take());
+            source.way.quit_line(this.place.take());
             let graph = source.graph();
             drop(source);
             // Closures run in this call: a destructor only marks.

@@ -86,7 +86,7 @@ impl DriverThread {
     /// [`GraphError::Poisoned`] where a closure panicked; [`GraphError::Inside`] from a closure of
     /// any graph, where waiting could be for ever.
     pub fn join(self) -> Result<(), GraphError> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return Err(GraphError::Inside);
         }
         self.thread.join().unwrap_or(Err(GraphError::Poisoned))

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::context::Cx;
 use super::error::{EmitError, GraphError};
 use super::graph::{Core, Entered};
-use super::inbox::{self, Held};
+use super::inbox::{self, Inside};
 use super::inlet::{SourceCell, bits};
 use super::line::{InLine, Place};
 use super::lineage::Token;
@@ -41,33 +41,45 @@ impl<T> Clone for Way<T> {
 impl<T: InGraph> Way<T> {
     #[inline]
     pub(super) fn emit(&self, item: T) -> Result<(), EmitError<T>> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.emit_inside(item, Token::NONE);
         }
         let core = &*self.core;
-        let held = Held::enter(core);
+        let inside = Inside::enter(core);
         let Ok(mut guard) = core.state.lock() else {
             return Err(self.poisoned(item));
         };
         let cx = &mut *guard;
         if self.cell.state.load(Ordering::Relaxed) != 0 || core.inbox.is_flagged() {
-            return self.push_and_exit(item, Token::NONE, Entered { guard, held, core });
+            return self.push_and_exit(
+                item,
+                Token::NONE,
+                Entered {
+                    guard,
+                    inside,
+                    core,
+                },
+            );
         }
         cx.begin(self.cell.id);
         let mut head = self.cell.head.take(cx);
         head.push(item, cx);
         self.cell.head.put(cx, head);
         if cx.todo || core.inbox.is_flagged() {
-            return exit_with_fault(Entered { guard, held, core });
+            return exit_with_fault(Entered {
+                guard,
+                inside,
+                core,
+            });
         }
         drop(guard);
-        held.leave();
+        inside.exit();
         Ok(())
     }
 
     /// As `emit`, for an element that may be tracked.
     pub(super) fn emit_with(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.emit_inside(item, token);
         }
         match self.core.enter() {
@@ -118,7 +130,7 @@ impl<T: InGraph> Way<T> {
     #[cold]
     #[inline(never)]
     pub(super) fn emit_inside(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
-        if !inbox::holding_innermost(&self.core) {
+        if !inbox::is_innermost(&self.core) {
             match self.core.try_enter() {
                 Ok(entered) => return self.push_and_exit(item, token, entered),
                 Err(GraphError::Inside) => {}
@@ -153,7 +165,7 @@ impl<T: InGraph> Way<T> {
 
     /// As `emit`, without waiting for the lock.
     pub(super) fn offer(&self, item: T, token: Token) -> Result<Offered, EmitError<T>> {
-        if inbox::holding() {
+        if inbox::is_inside() {
             return self.emit_inside(item, token).map(|()| Offered::Ran);
         }
         match self.core.try_enter() {

@@ -4,20 +4,23 @@
 //! changes of the structure do: its plans are gathered on the thread and installed at once, since the
 //! element under way is to go through them. The nodes of a run are *instances*: each has an identity
 //! of its own, for timers, futures and pressure, and stands for the one node that pictures and
-//! snapshots show for all runs alike. When a run has ended its nodes leave the graph's tables, their
-//! counts stay with what they stood for, and their identities are used again.
+//! snapshots show for all runs alike. When a run has ended its nodes leave the graph's tables, and
+//! their counts stay with what they stood for.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::context::{Cx, NodeState};
-use super::fork::{BranchId, Mail};
+use super::census::Counts;
+use super::context::Cx;
+use super::fork::Mail;
 use super::graph::Graph;
 use super::inbox::Entry;
+use super::node::NodeState;
 use super::plan::Plan;
 use super::push::Signal;
-use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
+use super::runs::Hanging;
+use super::topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 
 /// Identifies a run within a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,18 +37,20 @@ pub(crate) struct Within {
     ended: Vec<RunId>,
     /// How many runs an owner has let go of that have not ended.
     draining: HashMap<NodeId, usize>,
-    /// Identities that may be used again.
-    spare: Vec<NodeId>,
-    /// Identities of nodes that are gone, which timers may still know.
-    stale: Vec<NodeId>,
+    /// How many nodes are gone that timers and lists may still know.
+    stale: usize,
 }
 
 impl Within {
     /// These nodes are gone: no run is built within them any more. Returns what was shown for those
     /// that were.
     pub(super) fn forget(&mut self, owners: &[NodeId]) -> Vec<NodeId> {
+        if self.templates.is_empty() {
+            return Vec::new();
+        }
         let mut gone = Vec::new();
         for owner in owners {
+            self.draining.remove(owner);
             if let Some(template) = self.templates.remove(owner) {
                 let shown: Vec<_> = template.nodes.iter().map(|node| node.label.id()).collect();
                 gone.extend(self.forget(&shown));
@@ -53,6 +58,23 @@ impl Within {
             }
         }
         gone
+    }
+
+    /// The runs within these nodes, and those within theirs.
+    fn all_in(&self, owners: &[NodeId]) -> Vec<RunId> {
+        let mut found = Vec::new();
+        let mut owners = owners.to_vec();
+        while let Some(owner) = owners.pop() {
+            for (at, run) in self.runs.iter().enumerate() {
+                if let Some(run) = run
+                    && run.owner == owner
+                {
+                    found.push(RunId(at as u32));
+                    owners.extend(&run.nodes);
+                }
+            }
+        }
+        found
     }
 }
 
@@ -62,13 +84,16 @@ struct Inner {
     /// Its ends that have not closed.
     open: usize,
     nodes: Vec<NodeId>,
-    /// Where it hangs from forks outside of it.
-    hangs: Vec<(NodeId, BranchId)>,
+    /// How it hangs from forks outside of it.
+    hangs: Vec<Hanging>,
     /// Its owner gives it no more elements.
     left: bool,
     holds: bool,
-    forks: bool,
     pumps: bool,
+    /// How many of its plans have timers.
+    timed: usize,
+    /// How many have something to poll.
+    polled: usize,
 }
 
 /// What a run has, as far as its owner must know.
@@ -139,7 +164,6 @@ thread_local! {
 struct Building {
     graph: Graph,
     template: Template,
-    spare: Vec<NodeId>,
     plans: Vec<Plan>,
 }
 
@@ -160,7 +184,6 @@ impl Nursery {
         let building = Building {
             graph: graph.clone(),
             template,
-            spare: std::mem::take(&mut cx.within.spare),
             plans: Vec::new(),
         };
         Nursery {
@@ -180,11 +203,9 @@ impl Nursery {
         };
         let Building {
             mut template,
-            spare,
             plans,
             ..
         } = building;
-        cx.within.spare = spare;
         cx.show(&mut template, &plans, self.owner);
         cx.within.templates.insert(self.shown, template);
         let mut run = Inner {
@@ -195,28 +216,31 @@ impl Nursery {
             hangs: Vec::new(),
             left: false,
             holds: false,
-            forks: false,
             pumps: false,
+            timed: 0,
+            polled: 0,
         };
+        let mut forks = false;
         for plan in &plans {
+            run.timed += usize::from(plan.is_timed());
+            run.polled += usize::from(plan.is_polled());
             run.pumps |= plan.pumps();
             run.holds |= plan.has_stations();
             for node in plan.nodes() {
                 run.nodes.push(node.label.id());
                 run.open += usize::from(node.role == Role::End);
-                run.forks |= node.role == Role::Shared;
+                forks |= node.role == Role::Shared;
             }
         }
         let hangs = plans.iter().flat_map(Plan::hangs);
-        run.hangs = hangs
-            .filter(|(fork, _)| !run.nodes.contains(fork))
-            .collect();
+        let outside = hangs.filter(|head| !run.nodes.contains(&head.fork));
+        run.hangs = outside.cloned().collect();
         if !run.hangs.is_empty() {
-            cx.assert_no_cycle(&run.hangs, out);
+            cx.hang_from_outside(&run.hangs, out);
         }
         let has = Has {
             holders: run.holds,
-            forks: run.forks,
+            forks,
         };
         let outside = !run.hangs.is_empty();
         if let Some(slot) = cx.within.runs.get_mut(id.0 as usize) {
@@ -251,9 +275,11 @@ pub(super) fn instance(site: Site, role: Role, name: Option<String>) -> Option<A
         if let Some(name) = name {
             shown.set_name(name);
         }
-        let fresh = building.spare.pop();
-        let id = fresh.unwrap_or_else(|| building.graph.fresh_id());
-        Some(Arc::new(Label::instance(id, site, shown)))
+        Some(Arc::new(Label::instance(
+            building.graph.fresh_id(),
+            site,
+            shown,
+        )))
     })
 }
 
@@ -277,8 +303,10 @@ impl Cx {
     }
 
     /// The node that is shown for this one.
-    pub(super) fn shown(&mut self, id: NodeId) -> NodeId {
-        self.node(id).map_or(id, |node| node.label.shown_id())
+    pub(crate) fn shown(&self, id: NodeId) -> NodeId {
+        let node = self.nodes.get(id.index()).and_then(Option::as_ref);
+        node.filter(|node| node.id == id)
+            .map_or(id, |node| node.label.shown_id())
     }
 
     /// Adds to the picture what the run under way has that the others did not.
@@ -293,17 +321,19 @@ impl Cx {
             let mut state = NodeState::new(node.label.clone(), node.role);
             // Stands for others, which are open or not.
             state.open = false;
-            self.put_node(state);
+            self.add_node(state);
         }
         let mut edges = Vec::new();
         for edge in plans.iter().flat_map(|plan| plan.edges()) {
-            let shown = |cx: &mut Cx, id: NodeId| match instances.get(&id) {
-                Some(shown) => *shown,
-                None => cx.shown(id),
+            let shown = |id: NodeId| {
+                instances
+                    .get(&id)
+                    .copied()
+                    .unwrap_or_else(|| self.shown(id))
             };
             let edge = Edge {
-                from: shown(self, edge.from),
-                to: shown(self, edge.to),
+                from: shown(edge.from),
+                to: shown(edge.to),
                 ..*edge
             };
             if !template.edges.contains(&edge) {
@@ -319,6 +349,12 @@ impl Cx {
         let bypasses = plans.iter().flat_map(|plan| plan.bypasses());
         let bypasses: Vec<_> = bypasses.filter(first).copied().collect();
         if let Ok(mut topology) = self.topology.lock() {
+            // They go with the run that the owner is part of; it may have been cut out already.
+            let mut runs = topology.runs.values_mut();
+            let Some(run) = runs.find(|run| run.nodes.contains(&owner)) else {
+                return;
+            };
+            run.nodes.extend(fresh.iter().map(|node| node.label.id()));
             topology.nodes.extend(fresh.iter().cloned());
             for edge in edges {
                 if !topology.edges.contains(&edge) {
@@ -337,12 +373,17 @@ impl Cx {
         }
     }
 
+    /// The run is about to hang from these forks.
     #[cold]
-    fn assert_no_cycle(&mut self, hangs: &[(NodeId, BranchId)], out: &Label) {
-        let forks: Vec<NodeId> = hangs.iter().map(|(fork, _)| self.shown(*fork)).collect();
-        let cycle = self.topology.lock().is_ok_and(|topology| {
+    fn hang_from_outside(&mut self, hangs: &[Hanging], out: &Label) {
+        let forks: Vec<NodeId> = hangs.iter().map(|head| self.shown(head.fork)).collect();
+        let cycle = self.topology.lock().is_ok_and(|mut topology| {
             let out = out.shown_id();
-            forks.iter().any(|fork| topology.reaches(out, *fork))
+            let cycle = forks.iter().any(|fork| topology.reaches(out, *fork));
+            if !cycle {
+                topology.count_hanging(hangs, true);
+            }
+            cycle
         });
         assert!(
             !cycle,
@@ -386,24 +427,80 @@ impl Cx {
 
     /// Other flows may be under way where the run hangs: it is taken off when the push has ended.
     #[cold]
-    fn detach_soon(&mut self, id: RunId, hangs: Vec<(NodeId, BranchId)>, nodes: Vec<NodeId>) {
+    fn detach_soon(&mut self, id: RunId, hangs: Vec<Hanging>, nodes: Vec<NodeId>) {
         self.inbox.leave(Entry::Task(Box::new(move |cx| {
-            for (fork, branch) in hangs {
-                cx.mail.entry(fork).or_default().push(Mail::Detach(branch));
-            }
-            cx.epoch = cx.epoch.wrapping_add(1);
-            cx.broadcast(Signal::Settle);
+            cx.unhang_from_outside(&hangs);
+            cx.deliver_mail();
             for node in nodes {
                 if let Some(state) = cx.node(node)
-                    && state.run == Some(id)
+                    && state.within == Some(id)
                     && state.role == Role::Source
                     && let Some(station) = state.station.clone()
                 {
                     station.signal(Signal::Close, cx);
                 }
             }
+            cx.forsake(&hangs);
         })));
         self.todo = true;
+    }
+
+    /// Writes to the forks outside of a run that its branches there are to close and go.
+    fn unhang_from_outside(&mut self, hangs: &[Hanging]) {
+        if let Ok(mut topology) = self.topology.lock() {
+            topology.count_hanging(hangs, false);
+        }
+        for head in hangs {
+            // One that has gone has closed them.
+            if self.node(head.fork).is_some() {
+                let letter = Mail::Detach(head.branch);
+                self.mail.entry(head.fork).or_default().push(letter);
+            }
+        }
+    }
+
+    /// These forks are about to be discarded: runs that hang from them lose an input, as if it had
+    /// closed.
+    pub(super) fn detach_within(&mut self, forks: &[NodeId]) {
+        let mut off = Vec::new();
+        for run in self.within.runs.iter_mut().flatten() {
+            let hangs = std::mem::take(&mut run.hangs).into_iter();
+            let (lost, kept): (Vec<_>, Vec<_>) = hangs.partition(|h| forks.contains(&h.fork));
+            run.hangs = kept;
+            off.extend(lost);
+        }
+        if !off.is_empty() {
+            self.unhang_from_outside(&off);
+        }
+    }
+
+    /// These nodes are discarded, and the runs within them with all that they hold. Their forks
+    /// outside have not seen to their mail.
+    pub(super) fn unhang_within(&mut self, owners: &[NodeId]) {
+        for id in self.within.all_in(owners) {
+            let Some(run) = self.run(id) else { continue };
+            let hangs = std::mem::take(&mut run.hangs);
+            self.unhang_from_outside(&hangs);
+        }
+    }
+
+    /// As [`unhang_within`](Cx::unhang_within), after their forks have seen to their mail.
+    pub(super) fn discard_within(&mut self, owners: &[NodeId]) {
+        for id in self.within.all_in(owners) {
+            let Some(run) = self.take_run(id) else {
+                continue;
+            };
+            self.within.ended.retain(|ended| *ended != id);
+            self.count_last(&run.nodes);
+            for node in &run.nodes {
+                let source = self.node(*node).filter(|node| node.role == Role::Source);
+                if let Some(station) = source.and_then(|node| node.station.clone()) {
+                    station.signal(Signal::Close, self);
+                }
+                self.lose_held(*node);
+            }
+            self.retire_all(run);
+        }
     }
 
     /// How many runs this node has let go of that have not ended.
@@ -433,105 +530,140 @@ impl Cx {
         !self.within.ended.is_empty()
     }
 
+    fn take_run(&mut self, id: RunId) -> Option<Inner> {
+        let run = self.within.runs.get_mut(id.0 as usize)?.take()?;
+        self.within.free.push(id.0);
+        Some(run)
+    }
+
     fn end_run(&mut self, id: RunId) {
-        let Some(run) = self
-            .within
-            .runs
-            .get_mut(id.0 as usize)
-            .and_then(Option::take)
-        else {
+        let Some(run) = self.take_run(id) else {
             return;
         };
-        self.within.free.push(id.0);
         if run.holds {
             // Holders write their counts when they are asked.
-            self.new_query();
-            for node in &run.nodes {
-                if let Some(station) = self.node(*node).and_then(|node| node.station.clone()) {
-                    station.signal(Signal::Census, self);
-                }
-            }
+            self.count_last(&run.nodes);
         }
+        self.retire_all(run);
+    }
+
+    fn retire_all(&mut self, run: Inner) {
         for node in run.nodes {
             self.retire(node);
+        }
+        if run.timed + run.polled > 0 {
+            let bits = self.inlet_bits();
+            self.timed_runs -= run.timed;
+            self.polled_runs -= run.polled;
+            if self.inlet_bits() != bits {
+                self.refresh_inlets();
+            }
         }
     }
 
     /// The node is gone: its counts go to what it stood for.
     fn retire(&mut self, id: NodeId) {
-        let Some(mut state) = self.nodes.get_mut(id.index()).and_then(Option::take) else {
+        if self.node(id).is_none() {
+            return;
+        }
+        let Some(state) = self.nodes.get_mut(id.index()).and_then(Option::take) else {
             return;
         };
-        let mut counts = std::mem::take(&mut state.counts);
-        (counts.held, counts.capacity, counts.keys) = (0, 0, 0);
-        let shown = state.label.shown_id();
-        if let Some(shown) = self.node(shown) {
-            shown.counts.add(&counts);
-            shown.counted |= state.counted;
+        self.ids.release(id);
+        match self.node(state.label.shown_id()) {
+            Some(shown) => {
+                shown.counts.add(&state.counts.lasting());
+                shown.counted |= state.counted;
+            }
+            None => self.gone.add(&state),
         }
         if state.role == Role::Shared {
             self.mail.remove(&id);
         }
         self.within.draining.remove(&id);
-        if state.gate > 0 {
-            // Somebody downstream still knows it, and opens its gate some time.
-            state.station = None;
-            state.run = None;
-            state.gone = true;
-            self.nodes[id.index()] = Some(state);
-        } else if state.station.is_some() {
-            self.recycle(id);
-        } else {
-            self.within.spare.push(id);
+        if state.station.is_some() {
+            self.within.stale += 1;
+            if self.within.stale >= 1024.max(self.timers.len() / 2) {
+                self.forget_stale();
+            }
         }
     }
 
-    /// An identity goes back when no timer and no list knows it any more.
-    pub(super) fn recycle(&mut self, id: NodeId) {
-        self.within.stale.push(id);
-        if self.within.stale.len() >= 1024.max(self.timers.len() / 2) {
-            let nodes = &self.nodes;
-            let lives = |id: NodeId| nodes.get(id.index()).is_some_and(Option::is_some);
-            self.timers.retain(lives);
-            self.ready.retain(|id| lives(*id));
-            self.joins_full.retain(|id| lives(*id));
-            self.within.spare.append(&mut self.within.stale);
-        }
+    /// No timer and no list knows nodes that are gone any more.
+    #[cold]
+    fn forget_stale(&mut self) {
+        let nodes = &self.nodes;
+        let lives = |id: NodeId| {
+            let node = nodes.get(id.index()).and_then(Option::as_ref);
+            node.is_some_and(|node| node.id == id)
+        };
+        self.timers.retain(lives);
+        self.ready.retain(|id| lives(*id));
+        self.joins_full.retain(|id| lives(*id));
+        self.within.stale = 0;
     }
 
-    /// The counts of instances, added up by what they stand for.
-    pub(super) fn instances(&self) -> HashMap<NodeId, Vec<&NodeState>> {
-        let mut instances: HashMap<NodeId, Vec<&NodeState>> = HashMap::new();
+    /// Nodes that others are shown for, by what is shown.
+    pub(super) fn instances(&self) -> HashMap<NodeId, Vec<NodeId>> {
+        let mut instances: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         if self.within.templates.is_empty() {
             return instances;
         }
         for node in self.nodes.iter().flatten() {
             let shown = node.label.shown_id();
-            if shown != node.label.id() {
-                instances.entry(shown).or_default().push(node);
+            if shown != node.id {
+                instances.entry(shown).or_default().push(node.id);
             }
         }
         instances
     }
 
-    /// All nodes from which elements can reach input `port` of the node that `label` names; where one
-    /// stands for others, those too.
-    pub(crate) fn feeders(&self, label: &Label, port: u32) -> Vec<NodeId> {
+    /// The counts of a node, with those of the nodes that it is shown for, if they are worth showing.
+    pub(super) fn counts_shown(&mut self, id: NodeId, alike: &[NodeId]) -> Option<Counts> {
+        let shows = |node: &NodeState| {
+            let counts = &node.counts;
+            // Operators that only pass on are left out, unless something went wrong there.
+            node.counted || counts.failed > 0 || counts.dropped() > 0
+        };
+        let node = self.node(id)?;
+        let (mut counts, mut counted) = (node.counts, shows(node));
+        for id in alike {
+            if let Some(node) = self.node(*id) {
+                counts.add(&node.counts);
+                counted |= shows(node);
+            }
+        }
+        counted.then_some(counts)
+    }
+
+    /// All nodes from which elements can reach input `port` of a node; where one stands for others,
+    /// those too.
+    pub(crate) fn feeders(&self, node: NodeId, port: u32) -> Vec<NodeId> {
         let mut feeders = match self.topology.lock() {
-            Ok(topology) => topology.feeders(label.shown_id(), port),
+            Ok(topology) => topology.feeders(self.shown(node), port),
             Err(_) => Vec::new(),
         };
         let instances = self.instances();
         if !instances.is_empty() {
-            let stand: Vec<NodeId> = feeders
-                .iter()
-                .filter_map(|id| instances.get(id))
-                .flatten()
-                .map(|node| node.label.id())
-                .collect();
-            feeders.extend(stand);
+            let alike = feeders.iter().filter_map(|id| instances.get(id));
+            let alike: Vec<NodeId> = alike.flatten().copied().collect();
+            feeders.extend(alike);
         }
         feeders
+    }
+}
+
+impl Topology {
+    /// The junctions know that a run within a node hangs from them, or does no more.
+    fn count_hanging(&mut self, heads: &[Hanging], more: bool) {
+        for head in heads {
+            if let Some(above) = self.run_above(head) {
+                match more {
+                    true => above.hanging += 1,
+                    false => above.hanging -= 1,
+                }
+            }
+        }
     }
 }
 

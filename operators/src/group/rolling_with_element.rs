@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use crate::aggregate::Aggregate;
-use crate::aggregate::two_stacks::TwoStacks;
+use crate::aggregate::last_n::{LastN, last_n};
+use crate::aggregate::{Aggregate, Slide};
 use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
@@ -12,7 +12,7 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** with each element, from the first one on, the element itself and the aggregate; with
 ///   [`full`](crate::Rolling::full), from the n-th one on.
-/// - **Holds** n states and no elements: the element is moved on, and never cloned.
+/// - **Holds** n states and no elements, or what a window of the aggregate's own holds: the element is moved on, and never cloned.
 /// - **Waits** never.
 /// - **On close** it passes it on.
 /// - **Drops** nothing; with `full`, the first n - 1 elements are folded only. A failure passes in its
@@ -57,7 +57,7 @@ where
     fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
         plan.node(self.site, Role::Operator);
         let push = WithElementPush {
-            window: TwoStacks::new(self.aggregate, self.n),
+            window: last_n(self.aggregate, self.n),
             least: if self.full { self.n.get() } else { 1 },
             batch: Vec::new(),
             next,
@@ -66,8 +66,8 @@ where
     }
 }
 
-struct WithElementPush<T, A: Aggregate<T>, N> {
-    window: TwoStacks<T, A>,
+struct WithElementPush<T, A: Aggregate<T>, W, N> {
+    window: LastN<T, A, W>,
     /// The aggregate of fewer elements is not emitted.
     least: usize,
     /// What a run that ends at a junction fills and passes on as a whole.
@@ -75,11 +75,17 @@ struct WithElementPush<T, A: Aggregate<T>, N> {
     next: N,
 }
 
-impl<T: InGraph, A: Aggregate<T>, N: Push<(T, A::Output)>> Push<T> for WithElementPush<T, A, N> {
+impl<T, A, W, N> Push<T> for WithElementPush<T, A, W, N>
+where
+    T: InGraph,
+    A: Aggregate<T>,
+    W: Slide<T, Output = A::Output>,
+    N: Push<(T, A::Output)>,
+{
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
         let reading = self.window.push(&item);
-        if self.window.len() >= self.least {
+        if let Some(reading) = reading.filter(|_| self.window.len() >= self.least) {
             self.next.push((item, reading), cx);
         }
     }
@@ -94,7 +100,7 @@ impl<T: InGraph, A: Aggregate<T>, N: Push<(T, A::Output)>> Push<T> for WithEleme
         }
         for item in items.drain(..) {
             let reading = self.window.push(&item);
-            if self.window.len() >= self.least {
+            if let Some(reading) = reading.filter(|_| self.window.len() >= self.least) {
                 self.batch.push((item, reading));
             }
         }

@@ -1,6 +1,5 @@
 //! `from_acked_stream`: a stream whose items come with a handle to acknowledge.
 
-use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -8,9 +7,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use hashbrown::HashMap;
 
-use crate::engine::{
-    BATCH, Cx, Graph, Label, Node, Outcome, Plan, Push, Role, Signal, Site, Token,
-};
+use super::pump::{self, Pump};
+use crate::engine::{BATCH, Cx, Graph, Node, Outcome, Plan, Push, Signal, Site, Token};
 use crate::flow::{InGraph, Run};
 
 /// A flow of a stream's elements, each of which is acknowledged once all that was made of it has
@@ -73,10 +71,7 @@ impl Graph {
             graph: self.clone(),
             stream,
             on_done,
-            site: Site {
-                kind: "from_acked_stream",
-                at: Location::caller(),
-            },
+            site: Site::new("from_acked_stream"),
         }
     }
 }
@@ -95,37 +90,27 @@ where
     }
 
     fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
-        let label = plan.node(self.site, Role::Source);
-        plan.has_futures();
-        plan.pump();
-        let pump = AckedPump {
-            label: label.clone(),
-            stream: Some(Box::pin(self.stream)),
+        let what = (Box::pin(self.stream), None, self.site);
+        let node = |pump| AckedPump {
+            pump,
             on_done: self.on_done,
             handles: HashMap::new(),
             done: Arc::default(),
-            passed: 0,
-            next,
         };
-        let _ = plan.cell(&label, pump);
-        plan.start(&label);
+        pump::build(what, next, node, plan);
     }
 }
 
-struct AckedPump<S, D, H, N> {
-    label: Arc<Label>,
-    /// `None` once it has ended.
-    stream: Option<Pin<Box<S>>>,
+struct AckedPump<S, D, T, H, N> {
+    pump: Pump<Pin<Box<S>>, T, N>,
     on_done: D,
     /// Of the elements under way, by their number.
     handles: HashMap<u64, H>,
     /// Where tokens leave what became of their elements: they may be dropped anywhere.
     done: Arc<Mutex<Vec<(u64, Outcome)>>>,
-    passed: u64,
-    next: N,
 }
 
-impl<S, D, T, H, N> AckedPump<S, D, H, N>
+impl<S, D, T, H, N> AckedPump<S, D, T, H, N>
 where
     S: Stream<Item = (T, H)> + InGraph,
     T: InGraph,
@@ -133,19 +118,6 @@ where
     D: FnMut(H, Outcome) + InGraph,
     N: Push<T>,
 {
-    fn end(&mut self, cx: &mut Cx) {
-        if self.stream.take().is_some() {
-            cx.open_pumps -= 1;
-            self.next.signal(Signal::Close, cx);
-            self.count(cx);
-        }
-    }
-
-    fn count(&mut self, cx: &mut Cx) {
-        let passed = self.passed;
-        cx.take_census(self.label.id(), |node| node.counts.passed = passed);
-    }
-
     fn acknowledge(&mut self) {
         let done = match self.done.lock() {
             Ok(mut done) => std::mem::take(&mut *done),
@@ -160,8 +132,8 @@ where
 
     /// Each element gets a token of its own, so they are not batched.
     fn push(&mut self, (item, handle): (T, H), waker: &Waker, cx: &mut Cx) {
-        let number = self.passed;
-        self.passed += 1;
+        let number = self.pump.passed;
+        self.pump.passed += 1;
         self.handles.insert(number, handle);
         let (done, waker) = (self.done.clone(), waker.clone());
         cx.token = Token::with_hook(move |outcome| {
@@ -173,12 +145,12 @@ where
         let token = cx.token.clone();
         cx.track(&token);
         drop(token);
-        self.next.push(item, cx);
+        self.pump.next.push(item, cx);
         cx.token = Token::NONE;
     }
 }
 
-impl<S, D, T, H, N> Node for AckedPump<S, D, H, N>
+impl<S, D, T, H, N> Node for AckedPump<S, D, T, H, N>
 where
     S: Stream<Item = (T, H)> + InGraph,
     T: InGraph,
@@ -187,38 +159,29 @@ where
     N: Push<T>,
 {
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
-        let id = self.label.id();
         for _ in 0..BATCH {
             self.acknowledge();
-            if cx.gated(id) || cx.is_stopped() {
+            if self.pump.rests(cx) {
                 return;
             }
-            let Some(stream) = &mut self.stream else {
+            let Some(stream) = &mut self.pump.input else {
                 return;
             };
             match stream.as_mut().poll_next(&mut Context::from_waker(waker)) {
                 Poll::Ready(Some(item)) => self.push(item, waker, cx),
                 Poll::Ready(None) => {
-                    self.end(cx);
+                    self.pump.end(cx);
                     break;
                 }
                 Poll::Pending => return,
             }
         }
         // More to pump, or to acknowledge: what the close has flushed.
-        cx.wake(id);
+        cx.wake(self.pump.id());
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        cx.begin(self.label.id());
-        match signal {
-            Signal::Close => self.end(cx),
-            Signal::Census => {
-                self.count(cx);
-                self.next.signal(Signal::Census, cx);
-            }
-            other => self.next.signal(other, cx),
-        }
+        self.pump.root(signal, cx);
     }
 }
 

@@ -1,0 +1,85 @@
+//! What time it is within a push, and time that the data leads.
+
+use super::clock::{Clock, Time};
+use super::context::Cx;
+use super::topology::NodeId;
+
+impl Cx {
+    /// The time of this push, read from the clock when the first operator asks.
+    #[inline]
+    pub fn now(&mut self) -> Time {
+        match self.now {
+            Some(now) => now,
+            None => self.read_clock(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_clock(&mut self) -> Time {
+        self.clock_read = true;
+        let now = self.clock.read();
+        self.now = Some(now);
+        now
+    }
+
+    /// A new push begins, and the clock may have moved. The caller answers for `token`: it is `NONE`
+    /// between pushes.
+    #[inline]
+    pub(crate) fn begin(&mut self, origin: NodeId) {
+        self.origin = origin;
+        self.now = None;
+    }
+
+    /// The clock may have moved since the last push.
+    #[inline]
+    pub(crate) fn forget_time(&mut self) {
+        self.now = None;
+    }
+
+    /// The time that this turn ends at: later than [`now`](Cx::now) while the deadlines between two
+    /// elements that lead the clock are fired one by one.
+    pub(crate) fn heading(&mut self) -> Time {
+        self.now().max(self.heading)
+    }
+
+    pub(crate) fn set_now(&mut self, now: Time) {
+        match &mut self.clock {
+            Clock::Virtual(at) | Clock::Led(at) => *at = now,
+            Clock::Real(_) | Clock::Driver(_) => {}
+        }
+        self.clock_read = true;
+        self.now = Some(now);
+    }
+
+    pub(crate) fn set_timer(&mut self, node: NodeId, at: Time) {
+        if self.timers.set(node, at) {
+            self.wake_driver = true;
+            self.todo = true;
+        }
+    }
+
+    /// The clock follows the data from now on.
+    pub(crate) fn lead(&mut self) {
+        if !matches!(self.clock, Clock::Led(_)) {
+            self.clock = Clock::Led(Time::ZERO);
+            self.refresh_inlets();
+        }
+    }
+
+    /// Whether nobody drives, since the elements bring the time along: then they also bring those
+    /// along who waited for room downstream.
+    pub(crate) fn is_led_alone(&self) -> bool {
+        !self.driven && self.polled_runs == 0 && matches!(self.clock, Clock::Led(_))
+    }
+
+    /// Fires all deadlines up to `now`, each at its own moment.
+    pub(crate) fn advance_led(&mut self, now: Time) {
+        self.heading = now;
+        while let Some((at, node)) = self.timers.pop_due(now) {
+            self.set_now(at.max(self.clock.read()));
+            self.tick(node);
+        }
+        self.set_now(now);
+    }
+}
