@@ -1159,6 +1159,156 @@ fn a_branch_that_is_taken_off_closes_its_keys() {
     assert_eq!(kinds, ["source"]);
 }
 
+fn titles(graph: &Graph) -> Vec<String> {
+    let topology = graph.topology();
+    let nodes = topology.nodes().iter();
+    nodes.map(|node| node.label().title().to_owned()).collect()
+}
+
+#[test]
+fn a_branch_that_is_discarded_loses_what_its_keys_hold_and_says_so() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source
+        .per_key(decade, Keys::max(2), |_, flow| {
+            let flow = flow.share();
+            flow.buffer(9).sink_async(1, |_| std::future::pending());
+            // Keys within keys.
+            let inner = flow.per_key(|x| x % 2, Keys::max(9), |_, flow| flow.buffer(2));
+            inner.partition(5)
+        })
+        .sink_to_list();
+    let receipts: Vec<_> = [1, 11, 21].map(|x| source.emit_tracked(x).unwrap()).into();
+    time.settle();
+    source.emit(22).unwrap();
+    source.emit(24).unwrap();
+    assert!(matches!(source.emit(26), Err(EmitError::Full(26))));
+    let held = graph.snapshot().unwrap().held();
+    assert_eq!(list.take(), [vec![1]], "of the key that went");
+    list.branch().clone().discard();
+    time.settle();
+    assert_eq!(titles(&graph), ["source"]);
+    let snapshot = graph.snapshot().unwrap();
+    assert_eq!((snapshot.nodes.len(), snapshot.held()), (1, 0));
+    assert!(snapshot.waits.is_empty());
+    assert_eq!(snapshot.gone.counts.lost(Loss::Discarded), held);
+    for receipt in receipts {
+        assert_eq!(receipt.outcome(), Some(Err(Lost::TornDown)));
+    }
+    source.emit(26).unwrap();
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn counts_of_runs_that_drain_after_their_branch_has_gone_are_not_lost() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source
+        .per_key(decade, Keys::max(9), |_, flow| {
+            let flow = flow.share();
+            flow.buffer(9).sink(drop);
+            flow.map(|x| x)
+        })
+        .sink_to_list();
+    source.emit_all([1, 11, 12]).unwrap();
+    list.branch().clone().disconnect();
+    assert_eq!(titles(&graph), ["source"]);
+    time.settle();
+    let report = graph.close().unwrap();
+    assert!(report.complete);
+    assert_eq!((report.accepted, report.delivered), (3, 6));
+    assert_eq!(report.snapshot.held(), 0);
+}
+
+#[test]
+fn what_only_runs_hang_from_goes_with_them() {
+    let graph = Graph::new();
+    let (source, limits) = (graph.source::<u32>(), graph.source::<u32>());
+    let limit = limits.map(|x| x).share();
+    let list = source
+        .per_key(decade, Keys::max(2), move |_, flow| {
+            flow.combine_latest(&limit)
+        })
+        .sink_to_list();
+    source.emit_all([5, 15, 25]).unwrap();
+    limits.emit(4).unwrap();
+    assert_eq!(list.take(), [(15, 4), (25, 4)]);
+    list.branch().clone().disconnect();
+    limits.emit(5).unwrap();
+    assert_eq!(titles(&graph), ["source", "source"]);
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn runs_lose_an_input_that_is_discarded_and_go_on() {
+    let graph = Graph::new();
+    let (source, limits) = (graph.source::<u32>(), graph.source::<u32>());
+    let limit = limits.share();
+    let inner = limit.clone();
+    let list = source
+        .per_key(decade, Keys::max(2), move |_, flow| flow.union(&inner))
+        .sink_to_list();
+    source.emit_all([5, 15]).unwrap();
+    limits.emit(100).unwrap();
+    assert_eq!(list.take(), [5, 15, 100, 100]);
+    limit.discard();
+    limits.emit(101).unwrap();
+    // One that is built now hears at once that it is closed.
+    source.emit_all([6, 25]).unwrap();
+    assert_eq!(list.take(), [6, 25]);
+    source.close();
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn runs_may_lead_back_into_their_graph() {
+    let graph = Graph::new();
+    let (source, odd) = (graph.source::<u32>(), graph.source::<u32>());
+    let (into, back) = (odd.clone(), source.clone());
+    let odds = odd.sink_to_list();
+    let list = source
+        .per_key(decade, Keys::max(2), move |_, flow| {
+            let flow = flow.share();
+            flow.filter(|x| x % 2 == 1).connect(&into);
+            flow.filter(|x| *x >= 30).map(|x| x - 30).connect(&back);
+            flow.map(|x| x)
+        })
+        .sink_to_list();
+    source.emit_all([1, 2, 11, 33]).unwrap();
+    assert_eq!(odds.take(), [1, 11, 33, 3]);
+    assert_eq!(list.take(), [1, 2, 11, 33, 3]);
+    drop((source, odd));
+    let report = graph.close().unwrap();
+    assert!(report.complete, "{report}");
+    assert_eq!((report.accepted, report.delivered), (4, 9));
+}
+
+#[test]
+fn a_graph_whose_last_run_goes_needs_no_driver_any_more() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let list = source
+        .per_key(decade, Keys::max(1), |key, flow| match key {
+            0 => flow.buffer(1).boxed(),
+            _ => flow.boxed(),
+        })
+        .sink_to_list();
+    source.emit(11).unwrap();
+    let time = graph.drive_manually();
+    source.emit(1).unwrap();
+    time.settle();
+    drop(time);
+    assert!(matches!(source.emit(12), Err(EmitError::Undriven(12))));
+    let time = graph.drive_manually();
+    source.emit(12).unwrap();
+    time.settle();
+    drop(time);
+    source.emit(13).unwrap();
+    assert_eq!(list.take(), [11, 1, 12, 13]);
+}
+
 // ---- per_key: pictures and counts ----
 
 #[test]
