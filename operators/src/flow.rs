@@ -604,7 +604,8 @@ pub trait Flow: Sized {
         group::FoldPartition::new(self.into_run(), n, aggregate)
     }
 
-    /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    /// Folds the last `n` elements, with each element. `.full()` waits for n; `.with_element()` emits
+    /// the element beside the figure.
     ///
     /// Several figures in one go: `rolling(100, (Mean, Max))` emits tuples;
     /// `Mean.of(|r: &Reading| r.value)` folds a field. See [`aggregate`](crate::aggregate) for what there is.
@@ -622,6 +623,60 @@ pub trait Flow: Sized {
         A: Aggregate<Self::Item>,
     {
         group::Rolling::new(self.into_run(), n, aggregate)
+    }
+
+    // ---- keyed state ----
+
+    /// Sends the elements of each `key` through a run of their own, which `build` makes of them, and
+    /// merges what comes out.
+    ///
+    /// [`Keys`](crate::Keys) bounds how many keys live, and for how long. Rolling statistics beside
+    /// each reading: `readings.per_key(|r| r.device, Keys::max(10_000), |_, flow| flow.rolling(100,
+    /// Mean.of(|r: &Reading| r.value)).with_element())`.
+    #[doc(alias = "group_by")]
+    #[doc(alias = "key_by")]
+    #[doc(alias = "keyed")]
+    #[doc(alias = "into_group_map")]
+    #[track_caller]
+    fn per_key<K, B, F, O>(
+        self, // Needed twice? `.share()` it first.
+        key: B,
+        keys: group::Keys,
+        build: F,
+    ) -> group::PerKey<Self::Run, B, F>
+    where
+        B: FnMut(&Self::Item) -> K + InGraph,
+        K: std::hash::Hash + Eq + InGraph,
+        F: FnMut(&K, group::KeyFlow<Self::Item>) -> O + InGraph,
+        O: Flow,
+    {
+        group::PerKey::new(self.into_run(), key, keys, build)
+    }
+
+    /// Applies `f` to the state of the element's `key`, which it may change, and each element.
+    ///
+    /// `init` makes the state of a new key; [`Keys`](crate::Keys) bounds how many live, and for how
+    /// long. `.on_expire(…)` emits something of the states that go.
+    #[doc(alias = "stateful_map")]
+    #[doc(alias = "keyed_state")]
+    #[doc(alias = "map_accum")]
+    #[track_caller]
+    fn map_with_state_by_key<K, S, U, B, I, F>(
+        self, // Needed twice? `.share()` it first.
+        key: B,
+        keys: group::Keys,
+        init: I,
+        f: F,
+    ) -> group::MapWithStateByKey<Self::Run, B, I, F>
+    where
+        B: FnMut(&Self::Item) -> K + InGraph,
+        K: std::hash::Hash + Eq + InGraph,
+        I: FnMut(&K) -> S + InGraph,
+        S: InGraph,
+        F: FnMut(&mut S, Self::Item) -> U + InGraph,
+        U: InGraph,
+    {
+        group::MapWithStateByKey::new(self.into_run(), key, keys, init, f)
     }
 
     // ---- several flows become one ----
