@@ -4,6 +4,7 @@
 //! it drops) is told by the type that its method returns, beside the code that does it. Methods that
 //! return no type of their own (most ends) take it in from a file beside that code.
 
+use std::ops::RangeBounds;
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
@@ -259,6 +260,80 @@ pub trait Flow: Sized {
         function: impl FnOnce(Self::Run) -> U,
     ) -> U {
         function(self.into_run())
+    }
+
+    // ---- where a flow begins and ends ----
+
+    /// Lets `n` elements pass, and ends: the flow closes, and what is in front of it is let go.
+    #[doc(alias = "first")]
+    #[doc(alias = "limit")]
+    #[doc(alias = "head")]
+    #[track_caller]
+    fn take(
+        self, // Needed twice? `.share()` it first.
+        n: u64,
+    ) -> shape::Take<Self::Run> {
+        shape::Take::new(self.into_run(), n)
+    }
+
+    /// Takes the first `n` elements out.
+    #[doc(alias = "drop")]
+    #[track_caller]
+    fn skip(
+        self, // Needed twice? `.share()` it first.
+        n: u64,
+    ) -> shape::Skip<Self::Run> {
+        shape::Skip::new(self.into_run(), n)
+    }
+
+    /// Lets the first element pass, and each `n`-th after it.
+    #[doc(alias = "every_nth")]
+    #[doc(alias = "decimate")]
+    #[track_caller]
+    fn step_by(
+        self, // Needed twice? `.share()` it first.
+        n: u64,
+    ) -> shape::StepBy<Self::Run> {
+        shape::StepBy::new(self.into_run(), n)
+    }
+
+    /// Lets elements pass as long as `predicate` holds, and ends with the first that does not fit.
+    #[track_caller]
+    fn take_while<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::TakeWhile<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::TakeWhile::new(self.into_run(), predicate)
+    }
+
+    /// Takes elements out as long as `predicate` holds; the first that does not fit passes, and all after.
+    #[doc(alias = "drop_while")]
+    #[track_caller]
+    fn skip_while<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::SkipWhile<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::SkipWhile::new(self.into_run(), predicate)
+    }
+
+    /// Lets the elements pass whose positions, counted from 0, are in `range`, and ends with the last.
+    ///
+    /// `.step(n)` lets the first of them pass, and each n-th after it.
+    #[doc(alias = "islice")]
+    #[doc(alias = "element_at")]
+    #[doc(alias = "nth")]
+    #[track_caller]
+    fn slice(
+        self, // Needed twice? `.share()` it first.
+        range: impl RangeBounds<u64>,
+    ) -> shape::Slice<Self::Run> {
+        shape::Slice::new(self.into_run(), &range)
     }
 
     // ---- many elements become one ----

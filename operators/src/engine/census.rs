@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Time;
-use super::topology::{Label, NodeId};
+use super::topology::{Label, NodeId, Role};
 
 /// Why an operator discarded an element, other than by the user's own predicate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,12 +64,25 @@ impl Counts {
     pub(crate) fn lose(&mut self, loss: Loss, count: u64) {
         self.losses[loss as usize] += count;
     }
+
+    /// Adds what a node counted that holds nothing any more.
+    pub(crate) fn add(&mut self, other: &Counts) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.early += other.early;
+        self.skipped += other.skipped;
+        self.expired += other.expired;
+        for (sum, count) in self.losses.iter_mut().zip(other.losses) {
+            *sum += count;
+        }
+    }
 }
 
 /// One node of a [`Snapshot`].
 #[derive(Clone, Debug)]
 pub struct NodeSnapshot {
     pub(crate) label: Arc<Label>,
+    pub(crate) role: Role,
     /// What it counted.
     pub counts: Counts,
     /// Since when an origin waits for this node, on the graph's clock.
@@ -90,7 +103,8 @@ pub struct Snapshot {
     /// The moment, on the graph's clock.
     pub at: Time,
     /// All nodes that count: sources, junctions, holders, ends. In the order in which elements come
-    /// to them: sources first, and each node behind all that it hangs from.
+    /// to them: sources first, and each node behind all that it hangs from. Nodes that have gone come
+    /// last, those of one place in the user's source together.
     pub nodes: Vec<NodeSnapshot>,
     /// Age of the oldest tracked element that is not done.
     pub oldest_unacknowledged: Option<Duration>,

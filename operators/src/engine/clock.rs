@@ -139,6 +139,11 @@ impl Timers {
         earliest
     }
 
+    /// Forgets the deadlines of nodes that have gone.
+    pub(crate) fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
+        self.heap.retain(|Reverse((_, _, node))| keep(*node));
+    }
+
     pub(crate) fn next(&self) -> Option<Time> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
     }

@@ -13,13 +13,14 @@ use qcell::QCellOwner;
 
 use super::census::Report;
 use super::clock::{Clock, Time, Timers};
+use super::ending::Upstream;
 use super::error::OnError;
 use super::fault::Faults;
 use super::fork::Mail;
 use super::inbox::Inbox;
 use super::inlet::Inlet;
 use super::lineage::{Token, Watch};
-use super::node::NodeState;
+use super::node::Nodes;
 use super::topology::{NodeId, Topology};
 use super::waking::Wakeups;
 
@@ -43,7 +44,7 @@ pub struct Cx {
     /// Whether anybody has read the clock yet: until then its zero may still move.
     pub(crate) clock_read: bool,
     pub(crate) timers: Timers,
-    pub(crate) nodes: Vec<Option<NodeState>>,
+    pub(crate) nodes: Nodes,
     pub(crate) mail: HashMap<NodeId, Vec<Mail>>,
     pub(crate) ready: VecDeque<NodeId>,
     /// Sources that need not wait any more, and may have elements parked.
@@ -69,7 +70,11 @@ pub struct Cx {
     pub(crate) last_report: Option<Report>,
     /// Pieces of a graph that was given up, to be dropped outside of the lock.
     pub(crate) graves: Vec<Box<dyn Any + Send>>,
-    /// Branches that were disconnected and drain: their ends, and the nodes that go with them.
+    /// Of runs that have had enough: what was in front of where they ended.
+    pub(super) finished: Vec<Upstream>,
+    /// Pieces of them, to be dropped outside of the lock: elements held there are done.
+    pub(crate) let_go: Vec<Box<dyn Any + Send>>,
+    /// Branches that were disconnected, or have had enough, and drain: their ends, and the nodes that go with them.
     pub(crate) departing: Vec<(NodeId, Arc<[NodeId]>)>,
     /// Joins at which an origin waits: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
@@ -98,7 +103,7 @@ impl Cx {
             now: None,
             clock_read: false,
             timers: Timers::default(),
-            nodes: Vec::new(),
+            nodes: Nodes::default(),
             mail: HashMap::new(),
             ready: VecDeque::new(),
             reopened: Vec::new(),
@@ -116,6 +121,8 @@ impl Cx {
             out_of_time: false,
             last_report: None,
             graves: Vec::new(),
+            finished: Vec::new(),
+            let_go: Vec::new(),
             departing: Vec::new(),
             joins_full: Vec::new(),
             query: 0,

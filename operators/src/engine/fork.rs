@@ -1,6 +1,7 @@
 //! A fork: the end of a run that other runs hang from.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::census::Loss;
@@ -10,7 +11,7 @@ use super::push::{Push, Signal, Tail};
 use super::topology::NodeId;
 
 /// Identifies a branch of a fork.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct BranchId(u64);
 
 impl BranchId {
@@ -26,6 +27,8 @@ pub(crate) enum Mail {
     Attach(BranchId, Box<dyn Any + Send>),
     /// This branch is to close and go.
     Detach(BranchId),
+    /// This branch has closed from below, and is to go.
+    LetGo(BranchId),
 }
 
 /// How a fork copies elements: pointers, so that a run that never forks needs no `Clone`.
@@ -56,6 +59,8 @@ pub(crate) struct Fork<T> {
     /// Whether a batch may take one branch before the next sees it.
     batches: bool,
     closed: bool,
+    /// All branches that it had have had enough: what comes is dropped by their wish, and no loss.
+    sated: bool,
     passed: u64,
     unheard: u64,
     spare: Vec<T>,
@@ -70,6 +75,7 @@ impl<T: Send + 'static> Fork<T> {
             epoch: 0,
             batches: true,
             closed: false,
+            sated: false,
             passed: 0,
             unheard: 0,
             spare: Vec::new(),
@@ -96,11 +102,13 @@ impl<T: Send + 'static> Fork<T> {
     #[inline(never)]
     fn settle(&mut self, cx: &mut Cx) {
         self.epoch = cx.epoch;
+        let mut let_go = HashSet::new();
         for mail in cx.mail.remove(&self.id).unwrap_or_default() {
             match mail {
                 Mail::Attach(id, tail) => {
                     if let Ok(tail) = tail.downcast::<Tail<T>>() {
                         self.branches.push((id, *tail));
+                        self.sated = false;
                         if self.closed {
                             self.close_last(cx);
                         }
@@ -112,9 +120,26 @@ impl<T: Send + 'static> Fork<T> {
                         if !self.closed {
                             tail.signal(Signal::Close, cx);
                         }
+                        // Nobody asks it any more what it counted.
+                        cx.new_query();
+                        tail.signal(Signal::Census, cx);
+                        cx.graves.push(Box::new(tail));
                     }
                 }
+                Mail::LetGo(id) => {
+                    let_go.insert(id);
+                }
             }
+        }
+        if !let_go.is_empty() {
+            for (id, tail) in std::mem::take(&mut self.branches) {
+                if let_go.contains(&id) {
+                    cx.let_go.push(Box::new(tail));
+                } else {
+                    self.branches.push((id, tail));
+                }
+            }
+            self.sated = self.branches.is_empty();
         }
         self.batches = cx
             .topology
@@ -139,8 +164,10 @@ impl<T: Send + 'static> Fork<T> {
         let (Some(copier), Some(((_, last), first))) =
             (&self.copier, self.branches.split_last_mut())
         else {
-            self.unheard += 1;
-            cx.token.fail(Lost::Discarded);
+            if !self.sated {
+                self.unheard += 1;
+                cx.token.fail(Lost::Discarded);
+            }
             return;
         };
         for (_, branch) in first {
@@ -175,8 +202,10 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
         }
         self.passed += items.len() as u64;
         let Some(((_, last), first)) = self.branches.split_last_mut() else {
-            self.unheard += items.len() as u64;
-            cx.token.fail(Lost::Discarded);
+            if !self.sated {
+                self.unheard += items.len() as u64;
+                cx.token.fail(Lost::Discarded);
+            }
             items.clear();
             return;
         };

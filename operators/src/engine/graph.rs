@@ -15,7 +15,7 @@ use super::error::{GraphError, OnError};
 use super::head::Pipe;
 use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
-use super::lineage::{Lost, Token};
+use super::lineage::{self, Lost, Token};
 use super::push::Signal;
 use super::source::Source;
 use super::topology::{NodeId, Topology};
@@ -319,7 +319,7 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
-            } else if !(cx.is_led_alone() && cx.poll_next()) {
+            } else if !(cx.drives_itself() && cx.poll_next()) {
                 break;
             }
         }
@@ -371,11 +371,30 @@ impl Entered<'_> {
             .then(|| core.wakeups.driver.take())
             .flatten();
         let dead = std::mem::take(&mut guard.graves);
+        let let_go = std::mem::take(&mut guard.let_go);
         drop(guard);
         inside.exit();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
         // Last, and without the lock: what closures captured may do anything when it is dropped.
-        drop(dead);
+        lineage::strictly(move || drop(dead));
+        if !let_go.is_empty() {
+            lineage::by_wish(move || drop(let_go));
+            // Whom it made wait goes on.
+            if core.inbox.is_flagged() {
+                core.try_visit();
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // Perhaps captured by what another graph lets go: what this one holds is lost all the same.
+        if let Ok(cx) = self.state.get_mut() {
+            let nodes = std::mem::take(&mut cx.nodes);
+            let mail = std::mem::take(&mut cx.mail);
+            lineage::strictly(move || drop((nodes, mail)));
+        }
     }
 }
 
@@ -394,12 +413,8 @@ impl Cx {
             at,
             nodes: order
                 .iter()
-                .filter_map(|id| self.nodes.get(id.index())?.as_ref())
-                // Operators that only pass on are left out, unless something went wrong there.
-                .filter(|node| {
-                    let counts = &node.counts;
-                    node.counted || counts.failed > 0 || counts.dropped() > 0
-                })
+                .filter_map(|id| self.nodes.get(*id))
+                .filter(|node| node.shows())
                 .map(|node| {
                     let mut counts = node.counts;
                     if let Some(inlet) = &node.inlet {
@@ -408,10 +423,22 @@ impl Cx {
                     }
                     super::census::NodeSnapshot {
                         label: node.label.clone(),
+                        role: node.role,
                         counts,
                         blocked_since: node.blocked_since,
                     }
                 })
+                .chain(
+                    self.nodes
+                        .gone()
+                        .into_iter()
+                        .map(|gone| super::census::NodeSnapshot {
+                            label: gone.label.clone(),
+                            role: gone.role,
+                            counts: gone.counts,
+                            blocked_since: None,
+                        }),
+                )
                 .collect(),
             oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),
         }

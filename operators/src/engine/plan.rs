@@ -2,15 +2,18 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use super::cell::{Cell, Node, Station};
 use super::context::Cx;
+use super::ending::{Beginning, Connected, Upstream};
 use super::fork::{BranchId, Mail};
 use super::graph::Graph;
 use super::inlet::Inlet;
+use super::lineage::Token;
 use super::node::NodeState;
-use super::push::{Push, Tail};
+use super::push::{Push, Signal, Tail};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
 
 /// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
@@ -28,10 +31,21 @@ pub struct Plan {
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
     branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>, CloseTail)>,
     starts: Vec<NodeId>,
+    /// Nodes that may have had enough early, with what was built in front of each.
+    fronts: Vec<Front>,
+    at_once: Vec<Box<dyn FnOnce(&mut Cx) + Send>>,
+    closes_at_once: bool,
     has_timers: bool,
     has_futures: bool,
     pumps: usize,
     led: bool,
+}
+
+/// The nodes and the branches that were built in front of a node, by where they stand in the plan.
+struct Front {
+    node: NodeId,
+    nodes: Range<usize>,
+    branches: Range<usize>,
 }
 
 impl Plan {
@@ -46,6 +60,9 @@ impl Plan {
             inlets: Vec::new(),
             branches: Vec::new(),
             starts: Vec::new(),
+            fronts: Vec::new(),
+            at_once: Vec::new(),
+            closes_at_once: false,
             has_timers: false,
             has_futures: false,
             pumps: 0,
@@ -133,6 +150,62 @@ impl Plan {
         self.starts.push(label.id());
     }
 
+    /// Builds what is in front of a node that may have had enough before it is closed: then it calls
+    /// [`Cx::finish`], and what is built here is let go.
+    pub(crate) fn in_front_of(&mut self, label: &Label, build: impl FnOnce(&mut Plan)) {
+        let (nodes, branches) = (self.nodes.len(), self.branches.len());
+        build(self);
+        self.fronts.push(Front {
+            node: label.id(),
+            nodes: nodes..self.nodes.len(),
+            branches: branches..self.branches.len(),
+        });
+    }
+
+    /// To be done as soon as the run is connected, before its first element.
+    pub(crate) fn at_once(&mut self, work: impl FnOnce(&mut Cx) + Send + 'static) {
+        self.at_once.push(Box::new(work));
+    }
+
+    /// Ends the building where the run would begin: nothing comes in, and `next` closes at once.
+    pub(crate) fn close_at_once<T>(&mut self, mut next: impl Push<T>) {
+        self.closes_at_once = true;
+        self.at_once(move |cx| {
+            next.signal(Signal::Close, cx);
+            cx.graves.push(Box::new(next));
+        });
+    }
+
+    /// What is let go when a node of this plan has had enough.
+    fn upstreams(&self) -> Vec<(NodeId, Upstream)> {
+        let Some(end) = self.nodes.first().map(|node| node.label.id()) else {
+            return Vec::new();
+        };
+        let branches = self.branches.iter().map(|(_, b, ..)| Beginning::Branch(*b));
+        let sources = self.nodes.iter().filter(|node| node.role == Role::Source);
+        let pumps = sources.map(|node| Beginning::Pump(node.label.id()));
+        // Others may hang from a shared node at any time, and have to hear that it is closed.
+        let goes = self.nodes.iter().filter(|node| node.role != Role::Shared);
+        let connected = Arc::new(Connected {
+            end,
+            nodes: goes.map(|node| node.label.id()).collect(),
+            beginnings: Mutex::new(branches.chain(pumps).collect()),
+        });
+        let upstream = |front: &Front| Upstream {
+            heads: self.branches[front.branches.clone()]
+                .iter()
+                .map(|(fork, branch, ..)| (*fork, *branch))
+                .collect(),
+            nodes: self.nodes[front.nodes.clone()]
+                .iter()
+                .map(|node| node.label.id())
+                .collect(),
+            connected: connected.clone(),
+        };
+        let fronts = self.fronts.iter();
+        fronts.map(|front| (front.node, upstream(front))).collect()
+    }
+
     /// Ends the building: the run hangs from this fork.
     pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
         self.edge_from(fork);
@@ -160,12 +233,20 @@ impl Plan {
 
     fn apply(self, cx: &mut Cx) {
         let inlet_bits = cx.inlet_bits();
+        let upstreams = match self.fronts[..] {
+            [] => Vec::new(),
+            _ => self.upstreams(),
+        };
+        // What closes at once and hangs from nowhere goes as soon as it has drained.
+        let end = self.nodes.first().map(|node| node.label.id());
+        let hangs = !self.branches.is_empty() || self.pumps > 0;
+        let passing = end.filter(|_| self.closes_at_once && !hangs).map(|end| {
+            let goes = self.nodes.iter().filter(|node| node.role != Role::Shared);
+            (end, goes.map(|node| node.label.id()).collect())
+        });
         for node in &self.nodes {
-            let at = node.label.id().index();
-            if cx.nodes.len() <= at {
-                cx.nodes.resize_with(at + 1, || None);
-            }
-            cx.nodes[at] = Some(NodeState::new(node.label.clone(), node.role));
+            cx.nodes
+                .insert(NodeState::new(node.label.clone(), node.role));
             if node.role == Role::End {
                 cx.ends += 1;
                 cx.open_ends += 1;
@@ -174,6 +255,11 @@ impl Plan {
         for (id, station) in self.stations {
             if let Some(node) = cx.node(id) {
                 node.station = Some(station);
+            }
+        }
+        for (id, upstream) in upstreams {
+            if let Some(node) = cx.node(id) {
+                node.upstream = Some(Box::new(upstream));
             }
         }
         cx.open_sources += self.inlets.len();
@@ -220,7 +306,7 @@ impl Plan {
         }
         if settle {
             // A branch of a fork that is closed already has to hear of it.
-            cx.broadcast(super::push::Signal::Settle);
+            cx.broadcast(Signal::Settle);
             for (fork, close) in closers {
                 // The fork is gone, with the branch it was the end of: nobody else tells them.
                 if cx.node(fork).is_some_and(|node| node.closed) {
@@ -231,6 +317,13 @@ impl Plan {
                     }
                 }
             }
+        }
+        for work in self.at_once {
+            work(cx);
+            cx.token = Token::NONE;
+        }
+        if let Some(passing) = passing {
+            cx.departing.push(passing);
         }
         if cx.shut {
             cx.close_all();
@@ -246,7 +339,7 @@ impl std::fmt::Debug for Plan {
 
 fn close_tail<T: 'static>(tail: Box<dyn Any + Send>, cx: &mut Cx) {
     if let Ok(mut tail) = tail.downcast::<Tail<T>>() {
-        tail.signal(super::push::Signal::Close, cx);
+        tail.signal(Signal::Close, cx);
     }
 }
 
@@ -272,7 +365,8 @@ impl Branch {
     }
 
     /// Takes the run off its junctions. What it held is emitted as at a close, and then its nodes go;
-    /// other branches go on. Its counts stay in snapshots.
+    /// other branches go on. Its counts stay in snapshots, with those of others that were made at the
+    /// same place and have gone.
     pub fn disconnect(self) {
         let Branch {
             heads, end, nodes, ..
@@ -282,7 +376,7 @@ impl Branch {
                 cx.mail.entry(fork).or_default().push(Mail::Detach(branch));
             }
             cx.epoch = cx.epoch.wrapping_add(1);
-            cx.broadcast(super::push::Signal::Settle);
+            cx.broadcast(Signal::Settle);
             if let Some(end) = end {
                 cx.departing.push((end.id(), nodes));
                 cx.todo = true;

@@ -61,10 +61,11 @@ impl Cx {
         }
     }
 
-    /// Whether nobody drives, since the elements bring the time along: then they also bring those
-    /// along who waited for room downstream.
-    pub(crate) fn is_led_alone(&self) -> bool {
-        !self.driven && !self.has_futures && matches!(self.clock, Clock::Led(_))
+    /// Whether nobody drives and nobody has to, as there is neither a future nor a deadline, or the
+    /// elements bring the time along: then they also bring those along who waited for room downstream.
+    pub(crate) fn drives_itself(&self) -> bool {
+        let led = matches!(self.clock, Clock::Led(_));
+        !self.driven && !self.has_futures && (led || !self.has_timers)
     }
 
     /// Fires all deadlines up to `now`, each at its own moment.

@@ -222,12 +222,9 @@ impl Cx {
 
     fn install_deadline(&mut self, label: Arc<Label>, cell: Cell<Deadline>, at: Time) {
         let id: NodeId = label.id();
-        if self.nodes.len() <= id.index() {
-            self.nodes.resize_with(id.index() + 1, || None);
-        }
         let mut node = NodeState::new(label, Role::Operator);
         node.station = Some(Arc::new(cell));
-        self.nodes[id.index()] = Some(node);
+        self.nodes.insert(node);
         self.set_timer(id, at);
     }
 
@@ -264,15 +261,14 @@ impl Cx {
         let snapshot = self.snapshot();
         let (mut accepted, mut delivered, mut inside) = (0, 0, 0);
         for node in &snapshot.nodes {
-            let role = self.node(node.label().id()).map(|node| node.role);
-            match role {
+            match node.role {
                 // What a source still holds was accepted, and has not passed it.
-                Some(Role::Source) => accepted += node.counts.passed + node.counts.held,
+                Role::Source => accepted += node.counts.passed + node.counts.held,
                 // Neither the end of an element's way, nor the beginning of another's.
-                Some(Role::End) if node.label().kind() == "connect" => {
+                Role::End if node.label().kind() == "connect" => {
                     inside += node.counts.passed - node.counts.dropped();
                 }
-                Some(Role::End) => delivered += node.counts.passed,
+                Role::End => delivered += node.counts.passed,
                 _ => {}
             }
         }

@@ -105,7 +105,7 @@ where
             handles: HashMap::new(),
             done: Arc::default(),
             passed: 0,
-            next,
+            next: Some(next),
         };
         let _ = plan.cell(&label, pump);
         plan.start(&label);
@@ -122,7 +122,8 @@ struct AckedPump<S, D, H, N> {
     /// Where tokens leave what became of their elements: they may be dropped anywhere.
     done: Arc<Mutex<Vec<(u64, Outcome)>>>,
     passed: u64,
-    next: N,
+    /// `None` once it was let go.
+    next: Option<N>,
 }
 
 impl<S, D, T, H, N> AckedPump<S, D, H, N>
@@ -136,8 +137,14 @@ where
     fn end(&mut self, cx: &mut Cx) {
         if self.stream.take().is_some() {
             cx.open_pumps -= 1;
-            self.next.signal(Signal::Close, cx);
+            self.signal(Signal::Close, cx);
             self.count(cx);
+        }
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        if let Some(next) = &mut self.next {
+            next.signal(signal, cx);
         }
     }
 
@@ -173,7 +180,9 @@ where
         let token = cx.token.clone();
         cx.track(&token);
         drop(token);
-        self.next.push(item, cx);
+        if let Some(next) = &mut self.next {
+            next.push(item, cx);
+        }
         cx.token = Token::NONE;
     }
 }
@@ -190,6 +199,12 @@ where
         let id = self.label.id();
         for _ in 0..BATCH {
             self.acknowledge();
+            if self.next.is_none() {
+                if self.handles.is_empty() {
+                    cx.go(id);
+                }
+                return;
+            }
             if cx.gated(id) || cx.is_stopped() {
                 return;
             }
@@ -209,15 +224,26 @@ where
         cx.wake(id);
     }
 
+    fn let_go(&mut self, cx: &mut Cx) -> bool {
+        if let Some(stream) = self.stream.take() {
+            cx.open_pumps -= 1;
+            cx.let_go.push(Box::new(stream));
+        }
+        cx.let_go.push(Box::new(self.next.take()));
+        // Elements that went by are still to be acknowledged.
+        self.acknowledge();
+        self.handles.is_empty()
+    }
+
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         cx.begin(self.label.id());
         match signal {
             Signal::Close => self.end(cx),
             Signal::Census => {
                 self.count(cx);
-                self.next.signal(Signal::Census, cx);
+                self.signal(Signal::Census, cx);
             }
-            other => self.next.signal(other, cx),
+            other => self.signal(other, cx),
         }
     }
 }

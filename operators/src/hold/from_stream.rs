@@ -192,6 +192,14 @@ where
         cx.wake(id);
     }
 
+    fn let_go(&mut self, cx: &mut Cx) -> bool {
+        if let Some(stream) = self.stream.take() {
+            cx.open_pumps -= 1;
+            cx.let_go.push(Box::new(stream));
+        }
+        true
+    }
+
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         cx.begin(self.label.id());
         match signal {

@@ -198,6 +198,14 @@ where
         cx.wake(id);
     }
 
+    fn let_go(&mut self, cx: &mut Cx) -> bool {
+        if let Some(items) = self.items.take() {
+            cx.open_pumps -= 1;
+            cx.let_go.push(Box::new(items));
+        }
+        true
+    }
+
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         cx.begin(self.label.id());
         match signal {
