@@ -393,7 +393,8 @@ impl Drop for Core {
         if let Ok(cx) = self.state.get_mut() {
             let nodes = std::mem::take(&mut cx.nodes);
             let mail = std::mem::take(&mut cx.mail);
-            lineage::strictly(move || drop((nodes, mail)));
+            let left = self.inbox.clear();
+            lineage::strictly(move || drop((nodes, mail, left)));
         }
     }
 }

@@ -69,4 +69,5 @@ pub(crate) use in_flight::{Done, Limits};
 pub(crate) use inlet::SourceCell;
 pub(crate) use node::NodeState;
 pub(crate) use pressure::Pressure;
+pub(crate) use push::Nobody;
 pub(crate) use workers::Workers;

@@ -34,7 +34,6 @@ pub struct Plan {
     /// Nodes that may have had enough early, with what was built in front of each.
     fronts: Vec<Front>,
     at_once: Vec<Box<dyn FnOnce(&mut Cx) + Send>>,
-    closes_at_once: bool,
     has_timers: bool,
     has_futures: bool,
     pumps: usize,
@@ -62,7 +61,6 @@ impl Plan {
             starts: Vec::new(),
             fronts: Vec::new(),
             at_once: Vec::new(),
-            closes_at_once: false,
             has_timers: false,
             has_futures: false,
             pumps: 0,
@@ -167,12 +165,14 @@ impl Plan {
         self.at_once.push(Box::new(work));
     }
 
-    /// Ends the building where the run would begin: nothing comes in, and `next` closes at once.
-    pub(crate) fn close_at_once<T>(&mut self, mut next: impl Push<T>) {
-        self.closes_at_once = true;
+    /// The node has enough from the first: it closes `next` as soon as the run is connected. What is
+    /// [in front of it](Plan::in_front_of) then ends in [`Nobody`].
+    pub(crate) fn finish_at_once<T>(&mut self, label: &Label, mut next: impl Push<T>) {
+        let id = label.id();
         self.at_once(move |cx| {
             next.signal(Signal::Close, cx);
             cx.graves.push(Box::new(next));
+            cx.finish(id);
         });
     }
 
@@ -237,13 +237,6 @@ impl Plan {
             [] => Vec::new(),
             _ => self.upstreams(),
         };
-        // What closes at once and hangs from nowhere goes as soon as it has drained.
-        let end = self.nodes.first().map(|node| node.label.id());
-        let hangs = !self.branches.is_empty() || self.pumps > 0;
-        let passing = end.filter(|_| self.closes_at_once && !hangs).map(|end| {
-            let goes = self.nodes.iter().filter(|node| node.role != Role::Shared);
-            (end, goes.map(|node| node.label.id()).collect())
-        });
         for node in &self.nodes {
             cx.nodes
                 .insert(NodeState::new(node.label.clone(), node.role));
@@ -321,9 +314,6 @@ impl Plan {
         for work in self.at_once {
             work(cx);
             cx.token = Token::NONE;
-        }
-        if let Some(passing) = passing {
-            cx.departing.push(passing);
         }
         if cx.shut {
             cx.close_all();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Cx, Label, Plan, Push, Role, Signal, Site};
+use crate::engine::{Cx, Label, Nobody, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// What becomes of one element.
@@ -56,7 +56,7 @@ pub(super) trait Cut<T>: Send + 'static {
 }
 
 /// Builds an operator that cuts; where nothing passes in the first place (`left` is 0) it is closed
-/// at once, and there is nothing in front of it.
+/// at once.
 pub(super) fn build<R: Run>(
     upstream: R,
     site: Site,
@@ -66,7 +66,8 @@ pub(super) fn build<R: Run>(
 ) {
     let label = plan.node(site, Role::Operator);
     if cut.left() == Some(0) {
-        plan.close_at_once(next);
+        plan.finish_at_once(&label, next);
+        plan.in_front_of(&label, |plan| upstream.build(Nobody, plan));
         return;
     }
     let push = CutPush {
