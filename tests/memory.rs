@@ -74,6 +74,7 @@ fn ten_million_emits_at_a_stalled_sink_grow_no_holding_operator() {
     groups();
     queues();
     acknowledged();
+    endings();
 }
 
 fn buffers() {
@@ -318,4 +319,40 @@ fn acknowledged() {
         }
         true
     });
+}
+
+fn endings() {
+    let (graph, _time, source) = stalled();
+    let mut delivered = 0;
+    stays_flat_for(2 * FIRST, "branches that come and go", |x| {
+        source.map(move |y| x + y).take(1).sink(drop);
+        let branch = source.partition(2).sink(drop);
+        let outcome = source.emit(x);
+        branch.disconnect();
+        delivered += 2;
+        accepted(outcome)
+    });
+    assert_eq!(graph.topology().nodes().len(), 1, "the source");
+    let counted = graph.snapshot().unwrap();
+    let ends = counted.nodes.iter().filter(|n| n.label().kind() == "sink");
+    assert_eq!(ends.map(|n| n.counts.passed).sum::<u64>(), delivered);
+
+    let (_graph, time, source) = stalled();
+    let (groups, _flush) = source.collect();
+    groups.buffer(2).sink(drop);
+    assert_eq!(feed("collect", &source), 2 * 65_536);
+    time.settle();
+
+    let (graph, _time, source) = stalled();
+    let first = graph.source::<u64>();
+    first.chain(&source).sink(drop);
+    assert_eq!(feed("chain", &source), 1024);
+
+    let (_graph, _time, source) = stalled();
+    source.fold(0, |sum, x| sum + x).sink(drop);
+    assert_eq!(feed("fold", &source), ALL);
+
+    let (_graph, _time, source) = stalled();
+    source.take(10).buffer(4).take(2).sink(drop);
+    feed("take", &source);
 }

@@ -336,6 +336,103 @@ pub trait Flow: Sized {
         shape::Slice::new(self.into_run(), &range)
     }
 
+    /// Lets elements pass until `other` emits its first, and ends then.
+    #[track_caller]
+    fn take_until<U: Flow>(
+        self, // Needed twice? `.share()` it first.
+        other: U,
+    ) -> join::TakeUntil<Self::Run, U::Run> {
+        join::TakeUntil::new(self.into_run(), other.into_run())
+    }
+
+    /// Emits `items` as soon as it is connected, before the first element.
+    #[doc(alias = "prepend")]
+    #[track_caller]
+    fn start_with<I>(
+        self, // Needed twice? `.share()` it first.
+        items: I,
+    ) -> shape::StartWith<Self::Run, I::IntoIter>
+    where
+        I: IntoIterator<Item = Self::Item, IntoIter: InGraph>,
+    {
+        shape::StartWith::new(self.into_run(), items.into_iter())
+    }
+
+    /// Emits the elements of `other` once this flow has closed; those that come before are held.
+    ///
+    /// `.capacity(n)` says how many, `.on_full(…)` what happens to one more.
+    #[doc(alias = "concat")]
+    #[doc(alias = "append")]
+    #[doc(alias = "concat_with")]
+    #[track_caller]
+    fn chain<B>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::Chain<Self::Run, B::Run>
+    where
+        B: Flow<Item = Self::Item>,
+    {
+        join::Chain::new(self.into_run(), other.into_run())
+    }
+
+    /// Folds all elements into a state that begins with `init`, and emits it at the close.
+    #[doc(alias = "reduce")]
+    #[doc(alias = "aggregate")]
+    #[track_caller]
+    fn fold<S, F>(
+        self, // Needed twice? `.share()` it first.
+        init: S,
+        f: F,
+    ) -> group::Fold<Self::Run, S, F>
+    where
+        S: InGraph,
+        F: FnMut(S, Self::Item) -> S + InGraph,
+    {
+        group::Fold::new(self.into_run(), init, f)
+    }
+
+    /// Folds all elements by an [`Aggregate`], and emits it at the close, if there were any.
+    #[doc(alias = "reduce")]
+    #[doc(alias = "aggregate")]
+    #[doc(alias = "count")]
+    #[doc(alias = "sum")]
+    #[track_caller]
+    fn fold_all<A>(
+        self, // Needed twice? `.share()` it first.
+        aggregate: A,
+    ) -> group::FoldAll<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldAll::new(self.into_run(), aggregate)
+    }
+
+    /// Makes a `Vec` of the elements since the last time that [`Flush::flush`](crate::Flush::flush) was
+    /// called, when it is called again.
+    ///
+    /// `.max_len(n)` bounds it.
+    #[doc(alias = "cache")]
+    #[track_caller]
+    #[must_use = "a flow does nothing until it ends in a sink"]
+    fn collect(
+        self, // Needed twice? `.share()` it first.
+    ) -> (group::Collect<Self::Run>, group::Flush) {
+        group::Collect::new(self.into_run())
+    }
+
+    /// Makes a `Vec` of the elements between those of `other`, with each of them.
+    ///
+    /// `.max_len(n)` bounds it.
+    #[doc(alias = "buffer_when")]
+    #[doc(alias = "window_when")]
+    #[track_caller]
+    fn collect_until<U: Flow>(
+        self, // Needed twice? `.share()` it first.
+        other: U,
+    ) -> group::CollectUntil<Self::Run, U::Run> {
+        group::CollectUntil::new(self.into_run(), other.into_run())
+    }
+
     // ---- many elements become one ----
 
     /// Makes a `Vec` of every `n` elements, and of the rest at the close.

@@ -65,6 +65,7 @@ pub(crate) use clock::{Alarm, Clock};
 pub(crate) use emit_all::BATCH;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use fork::Fork;
+pub(crate) use graph::Core;
 pub(crate) use in_flight::{Done, Limits};
 pub(crate) use inlet::SourceCell;
 pub(crate) use node::NodeState;

@@ -1,6 +1,6 @@
 //! The node table: what the graph knows of each node, and what it counts there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,6 +53,8 @@ const PAGE: usize = 64;
 #[derive(Default)]
 pub(crate) struct Nodes {
     pages: Vec<Option<Box<[Option<NodeState>]>>>,
+    /// Those that are there: what asks all nodes must not take the longer the more have gone.
+    in_use: BTreeSet<usize>,
     gone: HashMap<(&'static str, &'static Location<'static>), Gone>,
 }
 
@@ -81,6 +83,7 @@ impl Nodes {
         if self.pages.len() <= at / PAGE {
             self.pages.resize_with(at / PAGE + 1, || None);
         }
+        self.in_use.insert(at / PAGE);
         if let Some(page) = self.pages.get_mut(at / PAGE) {
             let page = page.get_or_insert_with(|| (0..PAGE).map(|_| None).collect());
             page[at % PAGE] = Some(node);
@@ -94,6 +97,7 @@ impl Nodes {
         let node = page.get_mut(id.index() % PAGE)?.take()?;
         if page.iter().all(Option::is_none) {
             *slot = None;
+            self.in_use.remove(&(id.index() / PAGE));
         }
         if node.shows() {
             let label = &node.label;
@@ -109,7 +113,8 @@ impl Nodes {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Option<NodeState>> {
-        self.pages.iter().flatten().flat_map(|page| page.iter())
+        let pages = self.in_use.iter().filter_map(|at| self.pages.get(*at));
+        pages.flatten().flat_map(|page| page.iter())
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Option<NodeState>> {

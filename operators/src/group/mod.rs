@@ -1,5 +1,7 @@
 //! Many elements become one: by number, by key, by time.
 
+mod collect;
+mod fold;
 mod fold_partition;
 mod fold_window;
 mod partition;
@@ -11,6 +13,8 @@ mod timed_window;
 mod tokens;
 mod window;
 
+pub use collect::{Collect, CollectUntil, Flush};
+pub use fold::{Fold, FoldAll};
 pub use fold_partition::FoldPartition;
 pub use fold_window::FoldWindow;
 pub use partition::Partition;

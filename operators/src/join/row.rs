@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Signal, Slot, Token,
+    Cx, Failure, Fifo, Label, Loss, Lost, NodeId, NodeState, Pressure, Push, Signal, Slot, Time,
+    Token,
 };
 use crate::hold::{OnFull, Overflow};
 
@@ -293,6 +294,19 @@ impl Gate {
         self.pressure.release(cx);
     }
 
+    /// Somebody downstream is full, so that what an input holds does not get on: at the limit the
+    /// origin under way waits.
+    pub(crate) fn wait_while_full(&mut self, items: usize, cx: &mut Cx) {
+        if items >= self.limit.capacity && self.limit.on_full == OnFull::Wait {
+            self.pressure.hold(cx);
+        }
+    }
+
+    /// Since when an origin waits.
+    pub(crate) fn since(&self) -> Option<Time> {
+        self.pressure.since()
+    }
+
     /// Whether an input has closed, so that the last row may have been emitted.
     #[inline]
     pub(crate) fn may_end(&self) -> bool {
@@ -460,7 +474,7 @@ impl fmt::Display for Starved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the zip's inputs hold {:?} elements, and the empty one can only be fed by the source \
+            "the join's inputs hold {:?} elements, and the empty one can only be fed by the source \
              that would have to wait for it: raise the capacity, or drop on the full side",
             self.held
         )
