@@ -1,4 +1,4 @@
-//! Random graphs of share, map, zip, union and combine_latest against a naive interpreter: the same
+//! Random graphs of share, map, take, skip, zip, chain, union and combine_latest against a naive interpreter: the same
 //! output however elements come in, nothing lost however sources close, and lineage that ends.
 
 use std::collections::VecDeque;
@@ -14,7 +14,10 @@ enum Op {
     Map(usize),
     /// Fails on multiples of three.
     Fail(usize),
+    Take(usize, u64),
+    Skip(usize, u64),
     Zip(usize, usize),
+    Chain(usize, usize),
     Union(usize, usize),
     /// With the inputs that it emits on, one bit each.
     Combine(usize, usize, u8),
@@ -55,6 +58,8 @@ struct Naive {
     latest: [Option<(i64, bool)>; 2],
     closed: [bool; 2],
     finished: bool,
+    /// Elements that a `take` or a `skip` has seen.
+    seen: u64,
     dropped: u64,
 }
 
@@ -69,8 +74,10 @@ impl Oracle {
         for (i, op) in ops.iter().enumerate() {
             match *op {
                 Op::Source => {}
-                Op::Map(a) | Op::Fail(a) => nodes[a].consumers.push((i, 0)),
-                Op::Zip(a, b) | Op::Union(a, b) | Op::Combine(a, b, _) => {
+                Op::Map(a) | Op::Fail(a) | Op::Take(a, _) | Op::Skip(a, _) => {
+                    nodes[a].consumers.push((i, 0))
+                }
+                Op::Zip(a, b) | Op::Chain(a, b) | Op::Union(a, b) | Op::Combine(a, b, _) => {
                     nodes[a].consumers.push((i, 0));
                     nodes[b].consumers.push((i, 1));
                 }
@@ -97,6 +104,33 @@ impl Oracle {
             Op::Map(_) => self.leave(id, item.map(|x| mix(x, 7))),
             Op::Fail(_) => self.leave(id, item.filter(|x| x % 3 != 0)),
             Op::Union(..) => self.leave(id, item),
+            Op::Take(_, n) => {
+                if node.finished {
+                    return;
+                }
+                node.seen += u64::from(item.is_some());
+                if node.seen == n {
+                    node.finished = true;
+                }
+                let ends = node.finished;
+                self.leave(id, item);
+                if ends {
+                    self.close(id);
+                }
+            }
+            Op::Skip(_, n) => {
+                node.seen += u64::from(item.is_some());
+                if item.is_none() || node.seen > n {
+                    self.leave(id, item);
+                }
+            }
+            Op::Chain(..) => {
+                if port == 1 && !node.closed[0] {
+                    node.queues[1].push_back(item);
+                } else {
+                    self.leave(id, item);
+                }
+            }
             Op::Zip(..) => {
                 if node.finished {
                     node.dropped += u64::from(item.is_some());
@@ -156,7 +190,26 @@ impl Oracle {
             node.closed[port] = true;
             match self.ops[consumer] {
                 Op::Source => {}
-                Op::Map(_) | Op::Fail(_) => self.close(consumer),
+                Op::Map(_) | Op::Fail(_) | Op::Skip(..) => self.close(consumer),
+                Op::Take(..) => {
+                    if !std::mem::replace(&mut node.finished, true) {
+                        self.close(consumer);
+                    }
+                }
+                Op::Chain(..) => {
+                    let (held, both) = (
+                        std::mem::take(&mut node.queues[1]),
+                        node.closed == [true; 2],
+                    );
+                    if port == 1 {
+                        node.queues[1] = held;
+                    } else {
+                        held.into_iter().for_each(|item| self.leave(consumer, item));
+                    }
+                    if both {
+                        self.close(consumer);
+                    }
+                }
                 Op::Union(..) => {
                     if node.closed == [true; 2] {
                         self.close(consumer);
@@ -223,6 +276,13 @@ fn run(
                 let fit = |x: &i64| (x % 3 != 0).then_some(true).ok_or_else(|| "unfit".into());
                 shared[a].try_filter(fit).boxed()
             }
+            Op::Take(a, n) => shared[a].take(n).boxed(),
+            Op::Skip(a, n) => shared[a].skip(n).boxed(),
+            Op::Chain(a, b) => shared[a]
+                .chain(&shared[b])
+                .capacity(1 << 20)
+                .named(name)
+                .boxed(),
             Op::Zip(a, b) => {
                 let rows = shared[a]
                     .zip(&shared[b])
@@ -332,7 +392,7 @@ fn emit(source: &Source<i64>, items: &[i64], way: &Way, receipts: &mut Vec<Recei
 
 fn graphs() -> impl Strategy<Value = Vec<Op>> {
     let raw = (
-        0..10u8,
+        0..14u8,
         any::<prop::sample::Index>(),
         any::<prop::sample::Index>(),
         1..4u8,
@@ -346,6 +406,9 @@ fn graphs() -> impl Strategy<Value = Vec<Op>> {
                 2 => Op::Fail(a),
                 3..6 => Op::Zip(a, b),
                 6..8 => Op::Union(a, b),
+                10 => Op::Skip(a, 2 * u64::from(triggers)),
+                11 => Op::Chain(a, b),
+                12.. => Op::Take(a, 7 * u64::from(triggers) - 6),
                 _ => Op::Combine(a, b, triggers),
             });
         }

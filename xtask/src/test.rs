@@ -31,7 +31,7 @@ pub(crate) fn run() -> ExitCode {
     // A hundred million emits and more: bearable in release only.
     steps.tests(
         "memory",
-        "cargo test --release -p headwater --test memory --test memory_of_zips",
+        "cargo test --release -p headwater --test memory --test memory_of_zips --test memory_of_endings",
     );
     steps.tests(
         "doc tests",

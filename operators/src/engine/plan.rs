@@ -33,12 +33,15 @@ pub struct Plan {
     starts: Vec<NodeId>,
     /// Nodes that may have had enough early, with what was built in front of each.
     fronts: Vec<Front>,
-    at_once: Vec<Box<dyn FnOnce(&mut Cx) + Send>>,
+    at_once: Vec<AtOnce>,
     has_timers: bool,
     has_futures: bool,
     pumps: usize,
     led: bool,
 }
+
+/// What is done as soon as the run is connected.
+type AtOnce = Box<dyn FnOnce(&mut Cx) + Send>;
 
 /// The nodes and the branches that were built in front of a node, by where they stand in the plan.
 struct Front {
