@@ -758,6 +758,98 @@ fn a_slice_steps_by_something() {
 }
 
 #[test]
+fn a_stream_out_of_the_graph_ends_with_the_flow() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let stream = source.take(3).into_stream(2);
+    let driver = graph.spawn_thread();
+    let emitter = std::thread::spawn({
+        let source = source.clone();
+        move || (0..10).for_each(|x| source.blocking_send(x).unwrap())
+    });
+    let all: Vec<_> = futures::executor::block_on(futures::StreamExt::collect(stream));
+    assert_eq!(all, [0, 1, 2]);
+    emitter.join().unwrap();
+    drop(source);
+    driver.join().unwrap();
+    assert!(!nodes(&graph).contains(&"take".to_owned()));
+}
+
+#[test]
+fn a_branch_may_be_disconnected_when_it_has_ended_or_is_about_to() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let ended = source.take(1).sink(drop);
+    let slot = Arc::new(Mutex::new(None::<headwater::Branch>));
+    let own = slot.clone();
+    let ending = source.take(1).sink(move |_| {
+        if let Some(branch) = own.lock().unwrap().take() {
+            branch.disconnect();
+        }
+    });
+    *slot.lock().unwrap() = Some(ending);
+    source.emit(1).unwrap();
+    ended.disconnect();
+    assert_eq!(nodes(&graph), ["source"]);
+    source.emit(2).unwrap();
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn branches_come_and_go_while_many_threads_emit() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let source = graph.source::<u64>();
+    let done = Arc::new(AtomicBool::new(false));
+    let emitters: Vec<_> = (0..3)
+        .map(|thread| {
+            let (source, done) = (source.clone(), done.clone());
+            std::thread::spawn(move || {
+                let mut x = thread;
+                while !done.load(Ordering::Relaxed) {
+                    source.blocking_send(x).unwrap();
+                    x += 3;
+                }
+            })
+        })
+        .collect();
+    for round in 0..200 {
+        let lists: Vec<_> = (0..3)
+            .map(|which| match which {
+                0 => source.take(5).sink_to_list(),
+                1 => source.buffer(2).take(5).sink_to_list(),
+                _ => source
+                    .buffer(2)
+                    .zip(&source)
+                    .map(|(x, _)| x)
+                    .take(5)
+                    .sink_to_list(),
+            })
+            .collect();
+        while lists.iter().any(|list| list.len() < 5) {
+            std::thread::yield_now();
+        }
+        for list in lists {
+            let mut list = list.take();
+            assert_eq!(list.len(), 5, "{round}");
+            // Of each thread, in order and without a gap.
+            list.sort_by_key(|x| (x % 3, *x));
+            let gapless = list
+                .windows(2)
+                .all(|w| w[0] % 3 != w[1] % 3 || w[0] + 3 == w[1]);
+            assert!(gapless, "{list:?}");
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    emitters
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    drop(source);
+    driver.join().unwrap();
+    assert_eq!(nodes(&graph), ["source"]);
+}
+
+#[test]
 fn very_many_branches_may_have_enough_at_once() {
     let graph = Graph::new();
     let source = graph.source::<u32>();

@@ -132,6 +132,7 @@ impl<T: Send + 'static> Fork<T> {
             }
         }
         if !let_go.is_empty() {
+            let before = self.branches.len();
             for (id, tail) in std::mem::take(&mut self.branches) {
                 if let_go.contains(&id) {
                     cx.let_go.push(Box::new(tail));
@@ -139,7 +140,7 @@ impl<T: Send + 'static> Fork<T> {
                     self.branches.push((id, tail));
                 }
             }
-            self.sated = self.branches.is_empty();
+            self.sated |= self.branches.is_empty() && before > 0;
         }
         self.batches = cx
             .topology
