@@ -58,6 +58,40 @@ fn a_straight_run_allocates_nothing_per_element() {
 }
 
 #[test]
+fn operators_on_single_elements_allocate_nothing_per_element() {
+    let source = Source::<u64>::new();
+    let (sum, sink) = twice();
+    let (even, odd) = source
+        .map(|x| x % 1000)
+        .dedup()
+        .remove(|x| x % 10 == 3)
+        .pairwise()
+        .starmap(|last, x| [last, x])
+        .pluck((0, 1))
+        .map_with_state(0, |seen: &mut u64, (last, x)| {
+            *seen += 1;
+            last ^ x
+        })
+        .with_state()
+        .pluck(headwater::Nth::<1>)
+        .split(|x| x % 2 == 0);
+    // Of so few keys that each new one takes the place of another.
+    let counts = even.frequencies().max_keys(50);
+    let also = sink.clone();
+    counts.sink(move |(_, count)| also.add(count));
+    let near = odd.unique_by(|a, b| a == b).history(10);
+    near.accumulate_from_first(u64::max)
+        .try_flat_map(|x| Ok([x, x]))
+        .sink(move |x| sink.add(x));
+    let one_by_one = || (0..MANY).for_each(|x| source.emit(x).unwrap());
+    assert_eq!(allocations(one_by_one), 0);
+    let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
+    let count = allocations(whole);
+    assert!(count <= 2, "{count} allocations");
+    assert_ne!(sum.get(), 0);
+}
+
+#[test]
 fn a_diamond_allocates_nothing_per_element() {
     let source = Source::<u64>::new();
     let shared = source.share();
@@ -117,4 +151,23 @@ fn a_buffer_allocates_nothing_per_element() {
     assert_ne!(sum.get(), 0);
     // A turn of the driver makes a waker; an element makes nothing.
     assert!(turns <= MANY / 100 * 4, "{turns} allocations");
+}
+
+#[test]
+fn joins_with_the_latest_elements_allocate_nothing_per_element() {
+    let source = Source::<u64>::new();
+    let shared = source.share();
+    let (sum, sink) = twice();
+    shared
+        .with_latest(shared.map(|x| x + 1), 0, |x, y| x + y)
+        .zip_latest(shared.map(|x| x * 2))
+        .combine_latest(&shared)
+        .sink(move |((a, b), c)| sink.add(a + b + c));
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())),
+        0
+    );
+    let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
+    assert!(allocations(whole) <= 2);
+    assert_ne!(sum.get(), 0);
 }

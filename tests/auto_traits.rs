@@ -53,7 +53,12 @@ fn handles_and_values_are_send_sync_and_unpin() {
         Turn,
         OnFull,
         Overflow,
+        Speed,
+        InvalidSpeed,
         Starved,
+        NotFound,
+        Key<u8>,
+        Nth<0>,
         Inputs,
     );
     assert_all!(EmitError<u8>, EmitAllError<u8>, List<Item>);
@@ -68,11 +73,17 @@ fn flows_are_send_and_unpin() {
         Map<Head<Item>, fn(Item) -> Item>,
         Named<Head<Item>>,
         Buffer<Head<Item>>,
+        Delay<Head<Item>>,
+        Latest<Head<Item>>,
+        OnIdle<Head<Item>, fn() -> Item>,
+        Pace<Head<Item>, fn(&Item) -> Time>,
         FromIter<std::vec::IntoIter<Item>>,
         Zip<(Head<Item>, Head<Item>)>,
         ZipAll<Head<Item>>,
         Union<(Head<Item>, Head<Item>)>,
         CombineLatest<(Head<Item>, Head<Item>)>,
+        ZipLatest<Head<Item>, (Head<Item>, Head<Item>)>,
+        WithLatest<Head<Item>, Head<Item>, fn(Item, &Item) -> Item>,
     );
 }
 

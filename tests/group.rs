@@ -347,7 +347,7 @@ fn closing_at_every_point_emits_what_is_held_and_then_closes() {
             assert_eq!(out.into_iter().sum::<u64>(), u64::from(count));
         }
         for out in outputs(&items, &[], |s| s.fold_partition(5, Sum).sink_to_list()) {
-            assert_eq!(out.into_iter().sum::<u32>(), items.iter().sum());
+            assert_eq!(out.into_iter().sum::<u32>(), items.iter().sum::<u32>());
         }
     }
 }

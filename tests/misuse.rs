@@ -384,8 +384,8 @@ fn a_zip_that_starves_says_what_it_holds_and_what_to_do() {
     assert_eq!(failure.location().line(), line);
     assert_eq!(
         failure.error().to_string(),
-        "the join's inputs hold [0, 2] elements, and the empty one can only be fed by the source \
-         that would have to wait for it: raise the capacity, or drop on the full side"
+        "the join's inputs hold [0, 2] elements, and an empty one can only be fed by sources that \
+         would have to wait for it: raise the capacity, or drop on the full side"
     );
 }
 

@@ -6,54 +6,8 @@ use headwater::prelude::*;
 use headwater::{Branch, Outlet, Push, Stage};
 use proptest::prelude::*;
 
-type Elements = Vec<i64>;
-
-/// Runs `input` through the flow that `flow` makes: one by one, all at once, and in the batches that
-/// `cuts` makes of it; in runs that end in a sink, and in runs that end at a junction.
-fn agrees<U, R>(
-    input: &Elements,
-    cuts: &[usize],
-    flow: impl Fn(&Source<i64>) -> R,
-    expected: &[U],
-) -> Result<(), TestCaseError>
-where
-    U: Clone + PartialEq + std::fmt::Debug + Send + 'static,
-    R: Flow<Item = U>,
-{
-    for way in 0..3 {
-        let source = Source::new();
-        let fused = flow(&source).sink_to_list();
-        let junction = flow(&source).share();
-        let (first, second) = (junction.sink_to_list(), junction.sink_to_list());
-        match way {
-            0 => input.iter().for_each(|x| source.emit(*x).unwrap()),
-            1 => {
-                prop_assert_eq!(source.emit_all(input.iter().copied()).unwrap(), input.len());
-            }
-            _ => {
-                let mut rest = &input[..];
-                let mut cuts = cuts.iter().cycle();
-                while !rest.is_empty() {
-                    let cut = cuts.next().map_or(1, |cut| *cut).clamp(1, rest.len());
-                    source.emit_all(rest[..cut].iter().copied()).unwrap();
-                    rest = &rest[cut..];
-                }
-            }
-        }
-        source.close();
-        prop_assert_eq!(&fused.take()[..], expected);
-        prop_assert_eq!(&first.take()[..], expected);
-        prop_assert_eq!(&second.take()[..], expected);
-    }
-    Ok(())
-}
-
-fn input() -> impl Strategy<Value = (Elements, Vec<usize>)> {
-    (
-        prop::collection::vec(-20..20i64, 0..600),
-        prop::collection::vec(1..300usize, 1..4),
-    )
-}
+mod ways;
+use ways::{Elements, agrees, input};
 
 /// What `unique` lets pass, with a list that is searched from end to end.
 fn naive_unique<K: PartialEq>(

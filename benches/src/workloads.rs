@@ -1,10 +1,12 @@
 //! The workloads, in the order the design lists them.
 
 pub(crate) mod diamond;
+pub(crate) mod frequencies;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod rolling_mean;
+pub(crate) mod rolling_median;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
 pub(crate) mod two_threads;
@@ -25,7 +27,9 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::diamond::add(diamond::workload()),
         headwater::partition::add(partition::workload()),
         headwater::rolling_mean::add(rolling_mean::workload()),
+        headwater::rolling_median::add(rolling_median::workload()),
         headwater::unique_lru::add(unique_lru::workload()),
+        headwater::frequencies::add(frequencies::workload()),
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),

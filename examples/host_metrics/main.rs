@@ -1,15 +1,17 @@
 //! Samples this machine ten times a second and shows a live table.
 //!
 //! ```text
-//! cargo run --release --example host_metrics -- [--seconds N] [--json]
+//! cargo run --release --example host_metrics -- [--seconds N] [--json] [--svg FILE] [--dot FILE]
 //! ```
 //!
 //! Ends by a graceful shutdown, after `N` seconds or at Ctrl-C, and prints the shutdown report.
+//! `--svg` and `--dot` write a picture of the graph with the rates of this run on it.
 
 mod pipeline;
 mod sample;
 mod screen;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use headwater::prelude::*;
@@ -22,6 +24,7 @@ async fn main() -> Result<(), BoxError> {
     let graph = Graph::new();
     let mut screen = Screen::new(options.json);
     let samples = pipeline::build(&graph, move |news| screen.show(news));
+    let before = graph.snapshot()?;
     graph.spawn();
 
     // Reading the machine takes milliseconds, so it has a thread of its own, where waiting is fine.
@@ -39,14 +42,25 @@ async fn main() -> Result<(), BoxError> {
         () = tokio::time::sleep(options.seconds) => {}
         result = tokio::signal::ctrl_c() => result?,
     }
+    let picture = graph.topology().with_rates(&before, &graph.snapshot()?);
+    if let Some(file) = options.svg {
+        std::fs::write(file, picture.to_svg())?;
+    }
+    if let Some(file) = options.dot {
+        std::fs::write(file, picture.to_dot())?;
+    }
     let report = graph.shutdown().await?;
     eprintln!("\n{report}");
     Ok(())
 }
 
+const USAGE: &str = "[--seconds N] [--json] [--svg FILE] [--dot FILE]";
+
 struct Options {
     seconds: Duration,
     json: bool,
+    svg: Option<PathBuf>,
+    dot: Option<PathBuf>,
 }
 
 impl Options {
@@ -54,11 +68,19 @@ impl Options {
         let mut options = Options {
             seconds: Duration::from_secs(365 * 86_400),
             json: false,
+            svg: None,
+            dot: None,
         };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--json" => options.json = true,
+                "--svg" => options.svg = Some(args.next().ok_or("--svg takes a file")?.into()),
+                "--dot" => options.dot = Some(args.next().ok_or("--dot takes a file")?.into()),
+                "--help" | "-h" => {
+                    println!("host_metrics {USAGE}");
+                    std::process::exit(0);
+                }
                 "--seconds" => {
                     let number = args.next().ok_or("--seconds takes a number")?;
                     let seconds: f64 = number
@@ -68,10 +90,7 @@ impl Options {
                         .map_err(|e| format!("--seconds {number:?}: {e}"))?;
                 }
                 other => {
-                    return Err(format!(
-                        "unknown option {other:?}; there are --seconds N and --json"
-                    )
-                    .into());
+                    return Err(format!("unknown option {other:?}; there are {USAGE}").into());
                 }
             }
         }

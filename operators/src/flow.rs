@@ -4,13 +4,15 @@
 //! it drops) is told by the type that its method returns, beside the code that does it. Methods that
 //! return no type of their own (most ends) take it in from a file beside that code.
 
+use std::hash::Hash;
 use std::ops::RangeBounds;
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
+use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::engine::{BoxError, Failure, Graph, Head, Plan, Push, Shared, Site};
+use crate::engine::{BoxError, Failure, Graph, Head, Lineage, Plan, Push, Shared, Site, Time};
 use crate::{end, group, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
@@ -94,6 +96,22 @@ pub trait Flow: Sized {
         shape::Map::new(self.into_run(), f)
     }
 
+    /// Applies `f`, a closure of several arguments, to the items of each tuple.
+    #[doc(alias = "map_n")]
+    #[doc(alias = "splat")]
+    #[doc(alias = "unpack")]
+    #[track_caller]
+    fn starmap<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::Starmap<Self::Run, F>
+    where
+        Self::Item: shape::Splay<F>,
+        F: InGraph,
+    {
+        shape::Starmap::new(self.into_run(), f)
+    }
+
     /// Lets the elements pass that `predicate` holds for.
     #[doc(alias = "where")]
     #[doc(alias = "retain")]
@@ -108,6 +126,38 @@ pub trait Flow: Sized {
         shape::Filter::new(self.into_run(), predicate)
     }
 
+    /// Lets the elements pass that `predicate` does not hold for: the opposite of [`filter`](Flow::filter).
+    #[doc(alias = "reject")]
+    #[doc(alias = "filter_not")]
+    #[track_caller]
+    fn remove<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::Remove<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::Remove::new(self.into_run(), predicate)
+    }
+
+    /// Parts the flow in two: of the elements that `predicate` holds for, and of the rest.
+    ///
+    #[doc = include_str!("shape/split.md")]
+    #[doc(alias = "partition")]
+    #[doc(alias = "partition_by")]
+    #[doc(alias = "divide")]
+    #[track_caller]
+    #[must_use = "the flows do nothing until they end in sinks"]
+    fn split<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> (Head<Self::Item>, Head<Self::Item>)
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::split(self.into_run(), predicate)
+    }
+
     /// Applies `f` to each element, and keeps what it returns as `Some`.
     #[track_caller]
     fn filter_map<U, F>(
@@ -119,6 +169,23 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         shape::FilterMap::new(self.into_run(), f)
+    }
+
+    /// Picks a part of each element, by key or index, or several by a list of them.
+    ///
+    /// `1` of `Vec`s and arrays, `"name"` of maps and JSON, `Nth::<1>` of tuples: see [`Pick`](crate::Pick).
+    #[doc(alias = "get")]
+    #[doc(alias = "item")]
+    #[doc(alias = "project")]
+    #[track_caller]
+    fn pluck<W>(
+        self, // Needed twice? `.share()` it first.
+        what: W,
+    ) -> shape::Pluck<Self::Run, W>
+    where
+        W: shape::Pick<Self::Item, Part: InGraph> + InGraph,
+    {
+        shape::Pluck::new(self.into_run(), what)
     }
 
     /// Emits the items of each element, one level down.
@@ -146,6 +213,20 @@ pub trait Flow: Sized {
         shape::FlatMap::new(self.into_run(), f)
     }
 
+    /// Applies `f`, which may fail, to each element, and emits the items of what it returns.
+    #[doc(alias = "try_flatten")]
+    #[track_caller]
+    fn try_flat_map<I, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::TryFlatMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> Result<I, BoxError> + InGraph,
+        I: IntoIterator<Item: InGraph>,
+    {
+        shape::TryFlatMap::new(self.into_run(), f)
+    }
+
     /// Shows each element to `f`.
     #[doc(alias = "tap")]
     #[doc(alias = "do")]
@@ -158,6 +239,33 @@ pub trait Flow: Sized {
         F: FnMut(&Self::Item) + InGraph,
     {
         shape::Inspect::new(self.into_run(), f)
+    }
+
+    /// Shows each element to `f`, and the metadata of all that it was made of.
+    #[doc(alias = "metadata")]
+    #[track_caller]
+    fn inspect_lineage<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::InspectLineage<Self::Run, F>
+    where
+        F: FnMut(&Self::Item, Lineage<'_>) + InGraph,
+    {
+        shape::InspectLineage::new(self.into_run(), f)
+    }
+
+    /// Makes something of each element and the metadata of all that it was made of.
+    #[doc(alias = "metadata")]
+    #[track_caller]
+    fn map_with_lineage<U, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::MapWithLineage<Self::Run, F>
+    where
+        U: InGraph,
+        F: FnMut(Self::Item, Lineage<'_>) -> U + InGraph,
+    {
+        shape::MapWithLineage::new(self.into_run(), f)
     }
 
     /// Folds the elements into a state that begins with `init`, and emits it after each.
@@ -175,7 +283,23 @@ pub trait Flow: Sized {
         shape::Accumulate::new(self.into_run(), init, f)
     }
 
-    /// Applies `f` to a state, which it may change, and each element.
+    /// Folds the elements into the first of them, and emits the state after each.
+    #[doc(alias = "scan")]
+    #[doc(alias = "reductions")]
+    #[track_caller]
+    fn accumulate_from_first<F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> shape::AccumulateFromFirst<Self::Run, F>
+    where
+        Self::Item: Clone,
+        F: FnMut(Self::Item, Self::Item) -> Self::Item + InGraph,
+    {
+        shape::AccumulateFromFirst::new(self.into_run(), f)
+    }
+
+    /// Applies `f` to a state, which it may change, and each element. `.with_state()` emits the state
+    /// beside each result.
     #[doc(alias = "stateful_map")]
     #[doc(alias = "map_accum")]
     #[track_caller]
@@ -192,11 +316,38 @@ pub trait Flow: Sized {
         shape::MapWithState::new(self.into_run(), state, f)
     }
 
+    /// Lets the elements pass that differ from the one before.
+    #[doc(alias = "distinct_until_changed")]
+    #[doc(alias = "changes")]
+    #[track_caller]
+    fn dedup(self, // Needed twice? `.share()` it first.
+    ) -> shape::Dedup<Self::Run>
+    where
+        Self::Item: Clone + PartialEq,
+    {
+        shape::Dedup::new(self.into_run())
+    }
+
+    /// Lets the elements pass whose `key` differs from that of the one before.
+    #[doc(alias = "distinct_until_key_changed")]
+    #[doc(alias = "distinct_until_changed")]
+    #[track_caller]
+    fn dedup_by_key<K, F>(
+        self, // Needed twice? `.share()` it first.
+        key: F,
+    ) -> shape::DedupByKey<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: PartialEq + InGraph,
+    {
+        shape::DedupByKey::new(self.into_run(), key)
+    }
+
     /// Lets the elements pass that were not seen lately.
     ///
-    /// `.history(n)` says how many are remembered; with `.history(1)` only repeats in a row go.
+    /// `.history(n)` says how many are remembered. Where only repeats in a row are to go, there is
+    /// [`dedup`](Flow::dedup).
     #[doc(alias = "distinct")]
-    #[doc(alias = "dedup")]
     #[track_caller]
     fn unique(self, // Needed twice? `.share()` it first.
     ) -> shape::Unique<Self::Run>
@@ -208,7 +359,6 @@ pub trait Flow: Sized {
 
     /// Lets the elements pass whose `key` was not seen lately.
     #[doc(alias = "distinct_by")]
-    #[doc(alias = "dedup_by_key")]
     #[track_caller]
     fn unique_by_key<K, F>(
         self, // Needed twice? `.share()` it first.
@@ -219,6 +369,51 @@ pub trait Flow: Sized {
         K: std::hash::Hash + Eq + InGraph,
     {
         shape::UniqueByKey::new(self.into_run(), key)
+    }
+
+    /// Lets the elements pass that `same` calls the same as none seen lately: for those that are not
+    /// `Hash`. `.history(n)` says how many are remembered.
+    #[doc(alias = "unhashable")]
+    #[doc(alias = "distinct")]
+    #[doc(alias = "dedup_by")]
+    #[track_caller]
+    fn unique_by<F>(
+        self, // Needed twice? `.share()` it first.
+        same: F,
+    ) -> shape::UniqueBy<Self::Run, F>
+    where
+        Self::Item: Clone,
+        F: FnMut(&Self::Item, &Self::Item) -> bool + InGraph,
+    {
+        shape::UniqueBy::new(self.into_run(), same)
+    }
+
+    /// Pairs each element with the one before it.
+    #[doc(alias = "tuple_windows")]
+    #[doc(alias = "buffer_count")]
+    #[track_caller]
+    fn pairwise(self, // Needed twice? `.share()` it first.
+    ) -> shape::Pairwise<Self::Run>
+    where
+        Self::Item: Clone,
+    {
+        shape::Pairwise::new(self.into_run())
+    }
+
+    /// Counts how often each distinct element has come, and emits it with its count.
+    ///
+    /// `.max_keys(n)` says how many are counted.
+    #[doc(alias = "counts")]
+    #[doc(alias = "value_counts")]
+    #[doc(alias = "histogram")]
+    #[doc(alias = "count_by")]
+    #[track_caller]
+    fn frequencies(self, // Needed twice? `.share()` it first.
+    ) -> shape::Frequencies<Self::Run>
+    where
+        Self::Item: Clone + std::hash::Hash + Eq,
+    {
+        shape::Frequencies::new(self.into_run())
     }
 
     /// Puts an operator of one's own into the run.
@@ -239,20 +434,6 @@ pub trait Flow: Sized {
     /// Applies a function to the flow itself: for compositions that have a name.
     ///
     #[doc = include_str!("shape/through.md")]
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// fn rounded(flow: impl Flow<Item = f64>) -> impl Flow<Item = i64> {
-    ///     flow.filter(|x| x.is_finite()).map(|x| x.round() as i64)
-    /// }
-    ///
-    /// let source = Source::<f64>::new();
-    /// let list = source.through(rounded).unique().sink_to_list();
-    /// source.emit_all([0.9, f64::NAN, 1.1, 2.0])?;
-    /// assert_eq!(list.take(), [1, 2]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[doc(alias = "pipe")]
     #[doc(alias = "apply")]
     fn through<U>(
@@ -452,10 +633,26 @@ pub trait Flow: Sized {
         group::Partition::new(self.into_run(), n)
     }
 
+    /// Makes a `Vec` of every `n` elements of distinct keys, and of the rest at the close.
+    ///
+    /// Of several elements with one key the first is kept, or the last: `.keep(Keep::Last)`.
+    #[doc(alias = "distinct")]
+    #[track_caller]
+    fn partition_unique<K, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        key: F,
+    ) -> group::PartitionUnique<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: Hash + Eq + InGraph,
+    {
+        group::PartitionUnique::new(self.into_run(), n, key)
+    }
+
     /// Makes a `Vec` of the last `n` elements, with each element. `.full()` waits for n.
     #[doc(alias = "windows")]
     #[doc(alias = "tuple_windows")]
-    #[doc(alias = "pairwise")]
     #[doc(alias = "moving")]
     #[track_caller]
     fn sliding_window(
@@ -482,6 +679,69 @@ pub trait Flow: Sized {
         every: Duration,
     ) -> group::TimedWindow<Self::Run> {
         group::TimedWindow::new(self.into_run(), every)
+    }
+
+    /// Makes a `Vec` of the elements of each stretch of time of length `every`, at most one a key.
+    ///
+    /// Of several elements with one key the first is kept, or the last: `.keep(Keep::Last)`.
+    #[doc(alias = "distinct")]
+    #[track_caller]
+    fn timed_window_unique<K, F>(
+        self, // Needed twice? `.share()` it first.
+        every: Duration,
+        key: F,
+    ) -> group::TimedWindowUnique<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> K + InGraph,
+        K: Hash + Eq + InGraph,
+    {
+        group::TimedWindowUnique::new(self.into_run(), every, key)
+    }
+
+    /// Makes a `Vec` of elements with no pause as long as `gap` between them.
+    ///
+    /// `.max_len(n)` bounds a session. To keep figures and not elements, see
+    /// [`fold_session`](Flow::fold_session).
+    #[doc(alias = "session_window")]
+    #[doc(alias = "group_by_inactivity")]
+    #[doc(alias = "burst")]
+    #[track_caller]
+    fn session(
+        self, // Needed twice? `.share()` it first.
+        gap: Duration,
+    ) -> group::Session<Self::Run> {
+        group::Session::new(self.into_run(), gap)
+    }
+
+    /// Folds elements with no pause as long as `gap` between them, and keeps none of them.
+    #[doc(alias = "session_window")]
+    #[track_caller]
+    fn fold_session<A>(
+        self, // Needed twice? `.share()` it first.
+        gap: Duration,
+        aggregate: A,
+    ) -> group::FoldSession<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldSession::new(self.into_run(), gap, aggregate)
+    }
+
+    /// Folds the elements of the last `duration`, with each element.
+    ///
+    /// `.max_len(n)` bounds the window.
+    #[doc(alias = "moving")]
+    #[doc(alias = "moving_average")]
+    #[track_caller]
+    fn rolling_time<A>(
+        self, // Needed twice? `.share()` it first.
+        duration: Duration,
+        aggregate: A,
+    ) -> group::RollingTime<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::RollingTime::new(self.into_run(), duration, aggregate)
     }
 
     /// Folds the elements of each stretch of time of length `every`, and keeps none of them.
@@ -563,9 +823,21 @@ pub trait Flow: Sized {
         join::union((self, other))
     }
 
+    /// Joins each element of this flow with the latest one of `other`; those that come before `other`
+    /// had one wait for it. For more flows there is [`zip_latest`](crate::zip_latest()).
+    #[track_caller]
+    fn zip_latest<B>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::ZipLatest<Self::Run, (B::Run,)>
+    where
+        B: Flow<Item: Forkable>,
+    {
+        join::zip_latest(self, other)
+    }
+
     /// Joins the latest elements of two flows, for each element of either. For up to eight flows
     /// there is [`combine_latest`](crate::combine_latest()), which takes a tuple of them.
-    #[doc(alias = "with_latest_from")]
     #[track_caller]
     fn combine_latest<B>(
         self, // Needed twice? `.share()` it first.
@@ -576,6 +848,25 @@ pub trait Flow: Sized {
         B: Flow<Item: Forkable>,
     {
         join::combine_latest((self, other))
+    }
+
+    /// Calls the closure with each element and the latest one of `other`, which is `initial` until one
+    /// came. It copies nothing and holds back nothing: for a configuration that changes at times.
+    #[doc(alias = "withLatestFrom")]
+    #[doc(alias = "with_latest_from")]
+    #[track_caller]
+    fn with_latest<C, U, F>(
+        self, // Needed twice? `.share()` it first.
+        other: C,
+        initial: C::Item,
+        f: F,
+    ) -> join::WithLatest<Self::Run, C::Run, F>
+    where
+        C: Flow,
+        U: InGraph,
+        F: FnMut(Self::Item, &C::Item) -> U + InGraph,
+    {
+        join::WithLatest::new(self.into_run(), other.into_run(), initial, f)
     }
 
     // ---- an element waits ----
@@ -594,11 +885,129 @@ pub trait Flow: Sized {
         hold::Buffer::new(self.into_run(), capacity)
     }
 
+    /// Lets each element go on when `by` has passed since it came.
+    #[doc(alias = "delay_by")]
+    #[doc(alias = "lag")]
+    #[track_caller]
+    fn delay(
+        self, // Needed twice? `.share()` it first.
+        by: Duration,
+    ) -> hold::Delay<Self::Run> {
+        hold::Delay::new(self.into_run(), by)
+    }
+
+    /// Lets one element go on within each stretch of `within`; the others wait. Nothing is lost.
+    ///
+    /// `.at_most(n)` lets n of them go.
+    #[doc(alias = "limit_rate")]
+    #[doc(alias = "token_bucket")]
+    #[doc(alias = "spaced")]
+    #[track_caller]
+    fn rate_limit(
+        self, // Needed twice? `.share()` it first.
+        within: Duration,
+    ) -> hold::RateLimit<Self::Run> {
+        hold::RateLimit::new(self.into_run(), within)
+    }
+
+    /// Lets one element pass within each stretch of `within`, the first; the others are lost, counted.
+    #[doc(alias = "throttle_first")]
+    #[doc(alias = "throttle_leading")]
+    #[track_caller]
+    fn throttle(
+        self, // Needed twice? `.share()` it first.
+        within: Duration,
+    ) -> hold::Throttle<Self::Run> {
+        hold::Throttle::new(self.into_run(), within)
+    }
+
+    /// Lets the newest element of each stretch of `every` go at its end; the others are lost, counted.
+    #[doc(alias = "throttle_last")]
+    #[doc(alias = "throttle_trailing")]
+    #[doc(alias = "sample_time")]
+    #[track_caller]
+    fn sample(
+        self, // Needed twice? `.share()` it first.
+        every: Duration,
+    ) -> hold::Sample<Self::Run> {
+        hold::Sample::new(self.into_run(), every)
+    }
+
+    /// Lets an element go on when no other has come for `pause`; those before it are lost, counted.
+    #[doc(alias = "throttle_with_timeout")]
+    #[doc(alias = "debounce_time")]
+    #[track_caller]
+    fn debounce(
+        self, // Needed twice? `.share()` it first.
+        pause: Duration,
+    ) -> hold::Debounce<Self::Run> {
+        hold::Debounce::new(self.into_run(), pause)
+    }
+
+    /// Lets only the newest element wait for the driver; older ones are lost, counted.
+    #[doc(alias = "on_backpressure_latest")]
+    #[doc(alias = "keep_latest")]
+    #[doc(alias = "watch")]
+    #[track_caller]
+    fn latest(self, // Needed twice? `.share()` it first.
+    ) -> hold::Latest<Self::Run> {
+        hold::Latest::new(self.into_run())
+    }
+
+    /// Merges what waits for the driver by `merge(&mut waiting, newcomer)`. Nothing is lost.
+    #[doc(alias = "on_backpressure_reduce")]
+    #[doc(alias = "coalesce")]
+    #[track_caller]
+    fn conflate<F>(
+        self, // Needed twice? `.share()` it first.
+        merge: F,
+    ) -> hold::Conflate<Self::Run, F>
+    where
+        F: FnMut(&mut Self::Item, Self::Item) + InGraph,
+    {
+        hold::Conflate::new(self.into_run(), merge)
+    }
+
+    /// Emits `make()` when for `quiet` no element has come, once in each such stretch.
+    #[doc(alias = "timeout")]
+    #[doc(alias = "heartbeat")]
+    #[doc(alias = "keep_alive")]
+    #[track_caller]
+    fn on_idle<F>(
+        self, // Needed twice? `.share()` it first.
+        quiet: Duration,
+        make: F,
+    ) -> hold::OnIdle<Self::Run, F>
+    where
+        F: FnMut() -> Self::Item + InGraph,
+    {
+        hold::OnIdle::new(self.into_run(), quiet, make)
+    }
+
+    /// Replays a recording: elements go on at the distances of their timestamps, divided by `speed`.
+    ///
+    /// A speed is a number, such as `10.0`, or [`Speed::Max`](crate::Speed::Max).
+    #[doc(alias = "replay")]
+    #[doc(alias = "play")]
+    #[doc(alias = "simulate")]
+    #[track_caller]
+    fn pace<F>(
+        self, // Needed twice? `.share()` it first.
+        timestamp: F,
+        speed: impl Into<hold::Speed>,
+    ) -> hold::Pace<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> Time + InGraph,
+    {
+        hold::Pace::new(self.into_run(), timestamp, speed.into())
+    }
+
     /// Awaits a future for each element, at most `n` at once; their results go on in order.
     ///
-    /// `.unordered()` lets them go on as they come.
+    /// `.unordered()` lets them go on as they come; `.by_key(f)` keeps the order of each key.
     #[doc(alias = "buffered")]
     #[doc(alias = "buffer_unordered")]
+    #[doc(alias = "ordered_by_key")]
     #[doc(alias = "then")]
     #[doc(alias = "merge_map")]
     #[doc(alias = "concat_map")]
@@ -616,8 +1025,9 @@ pub trait Flow: Sized {
         hold::MapAsync::new(self.into_run(), n, f)
     }
 
-    /// As [`map_async`](Flow::map_async), for futures that may fail.
+    /// As [`map_async`](Flow::map_async), for futures that may fail. `.retry(policy)` tries again.
     #[doc(alias = "try_buffered")]
+    #[doc(alias = "retry")]
     #[doc(alias = "and_then")]
     #[track_caller]
     fn try_map_async<U, F, Fut>(
@@ -649,7 +1059,8 @@ pub trait Flow: Sized {
         hold::MapBlocking::new(self.into_run(), n, f)
     }
 
-    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail.
+    /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail. `.retry(policy)` tries
+    /// again.
     #[track_caller]
     fn try_map_blocking<U, F>(
         self, // Needed twice? `.share()` it first.
@@ -661,6 +1072,43 @@ pub trait Flow: Sized {
         U: InGraph,
     {
         hold::TryMapBlocking::new(self.into_run(), n, f)
+    }
+
+    /// Makes a stream of each element, and emits the elements of the latest one only: the stream
+    /// before it is dropped.
+    #[doc(alias = "flat_map_latest")]
+    #[doc(alias = "switch_latest")]
+    #[track_caller]
+    fn switch_map<S, F>(
+        self, // Needed twice? `.share()` it first.
+        f: F,
+    ) -> hold::SwitchMap<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> S + InGraph,
+        S: Stream<Item: InGraph> + InGraph,
+    {
+        hold::SwitchMap::new(self.into_run(), f)
+    }
+
+    /// Makes a stream of each element, at most `n` at once, and emits what they give as it comes.
+    ///
+    /// With `n` = 1 they go one after another, in order.
+    #[doc(alias = "merge_map")]
+    #[doc(alias = "flat_map_merge")]
+    #[doc(alias = "flat_map_unordered")]
+    #[doc(alias = "flatten_unordered")]
+    #[doc(alias = "concat_map")]
+    #[track_caller]
+    fn flat_map_stream<S, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::FlatMapStream<Self::Run, F>
+    where
+        F: FnMut(Self::Item) -> S + InGraph,
+        S: Stream<Item: InGraph> + InGraph,
+    {
+        hold::FlatMapStream::new(self.into_run(), n, f)
     }
 
     // ---- forks, names, erasure ----
@@ -763,13 +1211,24 @@ pub trait Flow: Sized {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "partition_result")]
-    #[doc(alias = "dead_letter")]
     #[track_caller]
     #[must_use = "the flows do nothing until they end in sinks"]
     fn split_errors(
         self, // Needed twice? `.share()` it first.
     ) -> (Head<Self::Item>, Head<Failure>) {
         shape::split_errors(self.into_run())
+    }
+
+    /// Emits the failures that come from above into `source`, with the element where the operator
+    /// still had it; the elements go on.
+    #[doc(alias = "dead_letter_queue")]
+    #[doc(alias = "dlq")]
+    #[track_caller]
+    fn dead_letter(
+        self, // Needed twice? `.share()` it first.
+        source: &crate::Source<Failure>,
+    ) -> end::DeadLetter<Self::Run> {
+        end::DeadLetter::new(self.into_run(), source)
     }
 
     // ---- where a run ends ----

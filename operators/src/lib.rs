@@ -13,6 +13,7 @@ mod end;
 mod group;
 mod hold;
 mod join;
+mod picture;
 mod shape;
 
 pub use end::*;
@@ -22,17 +23,19 @@ pub use flow::{Flow, Forkable, InGraph, Run};
 pub use group::*;
 pub use hold::*;
 pub use join::*;
+pub use picture::*;
 pub use shape::*;
 
 /// What most programs import: `use headwater_operators::prelude::*`.
 pub mod prelude {
     pub use crate::aggregate::{
-        Aggregate, Count, First, Last, Max, Mean, Min, Of, StdDev, Sum, Variance,
+        Aggregate, Count, First, Last, Max, Mean, Median, Min, Of, Quantile, StdDev, Sum, Variance,
     };
     pub use crate::engine::{
         BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
     };
     pub use crate::flow::{Flow, Run};
+    pub use crate::group::Keep;
     pub use crate::hold::OnFull;
     pub use crate::shape::BoxFlow;
 }

@@ -1,10 +1,12 @@
 //! headwater's rows, a file a workload.
 
 pub(crate) mod diamond;
+pub(crate) mod frequencies;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod rolling_mean;
+pub(crate) mod rolling_median;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
 pub(crate) mod two_threads;

@@ -9,6 +9,10 @@
 //! | [`First`], [`Last`] | `Clone` | the element's type | x₁, xₙ |
 //! | [`Variance`] | [`Real`] | `f64` | Σ(x − mean)² / (n − 1) |
 //! | [`StdDev`] | [`Real`] | `f64` | √variance |
+//! | [`Median`], [`Quantile`] | [`Real`] | `f64`, or one for each level | the middle one, the one at (n − 1)·q |
+//! | [`ApproxQuantile`] | [`Real`] | the same | to within 1 % of its value, in a small state |
+//! | [`Frequencies`] | `Hash + Eq + Clone` | `HashMap<T, u64>` | how often each distinct element came |
+//! | [`TopK`] | `Hash + Eq + Clone` | `Vec<(T, u64)>` | the k that came most often, in a bounded state |
 //! | [`PopulationVariance`], [`PopulationStdDev`] | [`Real`] | `f64` | the same, over n |
 //!
 //! They combine. A tuple of two to six aggregates reads as a tuple and goes over the elements once;
@@ -30,27 +34,41 @@
 //! assert_eq!(several.fold(&readings), Some((3, 21.0, 24.0)));
 //! ```
 //!
-//! Nothing is ever subtracted: a window that slides merges the states of what it still holds. What
-//! has left it leaves no trace, be it a huge number, an infinity or a NaN.
+//! Nothing is ever subtracted: a window that slides merges the states of what it still holds, or
+//! keeps the elements themselves, sorted or counted. What has left it leaves no trace, be it a huge
+//! number, an infinity or a NaN.
 
+mod approx_quantile;
 mod count;
 mod extreme;
 mod first_last;
+mod frequencies;
+pub(crate) mod last_n;
 mod mean;
 mod number;
 mod of;
+mod quantile;
+mod slide;
+mod sorted;
 mod sum;
+mod top_k;
 mod tuple;
 pub(crate) mod two_stacks;
 mod variance;
 
+pub use approx_quantile::{ApproxQuantile, Sketch};
 pub use count::Count;
 pub use extreme::{Max, Min};
 pub use first_last::{First, Last};
+pub use frequencies::Frequencies;
 pub use mean::{Mean, MeanState};
 pub use number::{Real, Summand};
 pub use of::Of;
+pub use quantile::{Levels, Median, Quantile, Sample};
+pub use slide::Slide;
+use slide::{Either, Stacks};
 pub use sum::Sum;
+pub use top_k::{Counters, TopK};
 pub use variance::{Moments, PopulationStdDev, PopulationVariance, StdDev, Variance};
 
 /// What windows, partitions and the metrics pipeline fold with: a summary of elements that can be
@@ -125,6 +143,23 @@ pub trait Aggregate<T>: Send + 'static {
 
     /// Reads the summary. It may be read again after more elements.
     fn finish(&self, state: &Self::State) -> Self::Output;
+
+    /// Whether [`slide`](Aggregate::slide) has a window of its own: then
+    /// [`rolling`](crate::Flow::rolling) uses it, and otherwise merges states.
+    const SLIDES: bool = false;
+
+    /// Begins a window that slides: elements come in, and the oldest leave.
+    ///
+    /// Unless an aggregate says otherwise, the window keeps a state for each element and merges
+    /// them. It should say otherwise where states grow as they are merged, and an element can be
+    /// taken out again without a trace: the quantiles do. Such a window is written for
+    /// [`Slide`], and [`SLIDES`](Aggregate::SLIDES) is set.
+    fn slide(self) -> impl Slide<T, Output = Self::Output>
+    where
+        Self: Sized,
+    {
+        Stacks::new(self)
+    }
 
     /// The reading of a whole collection, or `None` if it is empty.
     ///

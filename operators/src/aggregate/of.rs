@@ -1,8 +1,8 @@
 use std::fmt;
 
 use super::{
-    Aggregate, Count, First, Last, Max, Mean, Min, PopulationStdDev, PopulationVariance, StdDev,
-    Sum, Variance,
+    Aggregate, Count, First, Frequencies, Last, Max, Mean, Median, Min, PopulationStdDev,
+    PopulationVariance, Slide, StdDev, Sum, Variance,
 };
 
 /// An aggregate of something computed from each element, such as a field of a record.
@@ -80,6 +80,39 @@ where
     fn finish(&self, state: &A::State) -> A::Output {
         self.aggregate.finish(state)
     }
+
+    const SLIDES: bool = A::SLIDES;
+
+    fn slide(self) -> impl Slide<T, Output = A::Output> {
+        Of {
+            aggregate: self.aggregate.slide(),
+            field: self.field,
+        }
+    }
+}
+
+/// A window of the fields.
+impl<T, V, W, F> Slide<T> for Of<W, F>
+where
+    W: Slide<V>,
+    F: Fn(&T) -> V + Send + 'static,
+{
+    type Output = W::Output;
+
+    #[inline]
+    fn push(&mut self, item: &T) {
+        self.aggregate.push(&(self.field)(item));
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.aggregate.pop();
+    }
+
+    #[inline]
+    fn read(&mut self) -> Option<W::Output> {
+        self.aggregate.read()
+    }
 }
 
 macro_rules! of {
@@ -99,4 +132,4 @@ macro_rules! of {
     )+};
 }
 
-of!(Count First Last Max Mean Min PopulationStdDev PopulationVariance StdDev Sum Variance);
+of!(Count First Frequencies Last Max Mean Median Min PopulationStdDev PopulationVariance StdDev Sum Variance);

@@ -1,4 +1,4 @@
-use super::Aggregate;
+use super::{Aggregate, Either, Slide, Stacks};
 
 macro_rules! tuple {
     ($($name:ident $index:tt)+) => {
@@ -25,6 +25,35 @@ macro_rules! tuple {
             #[inline]
             fn finish(&self, state: &Self::State) -> Self::Output {
                 ($(self.$index.finish(&state.$index),)+)
+            }
+
+            const SLIDES: bool = $($name::SLIDES)||+;
+
+            fn slide(self) -> impl Slide<T, Output = Self::Output> {
+                if Self::SLIDES {
+                    Either::Own(($(self.$index.slide(),)+))
+                } else {
+                    Either::Stacks(Stacks::new(self))
+                }
+            }
+        }
+
+        impl<T, $($name: Slide<T>),+> Slide<T> for ($($name,)+) {
+            type Output = ($($name::Output,)+);
+
+            #[inline]
+            fn push(&mut self, item: &T) {
+                $(self.$index.push(item);)+
+            }
+
+            #[inline]
+            fn pop(&mut self) {
+                $(self.$index.pop();)+
+            }
+
+            #[inline]
+            fn read(&mut self) -> Option<Self::Output> {
+                Some(($(self.$index.read()?,)+))
             }
         }
     };

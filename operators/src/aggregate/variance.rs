@@ -3,11 +3,14 @@ use super::{Aggregate, Real};
 /// What the variances keep: how many elements, their mean, and the sum of squared distances from
 /// it.
 ///
-/// Merged by the formula of Chan, Golub and LeVeque, so elements that are large and nearly equal
-/// lose no digits.
+/// Merged by the formula of Chan, Golub and LeVeque. The mean is kept as its distance from an
+/// element, so that elements that are large and nearly equal lose no digits.
 #[derive(Debug, Clone, Copy)]
 pub struct Moments {
     count: f64,
+    /// The first element.
+    origin: f64,
+    /// The mean, less the origin.
     mean: f64,
     squares: f64,
 }
@@ -18,7 +21,8 @@ impl Moments {
         // Zero, but NaN if the number is not finite.
         Self {
             count: 1.0,
-            mean: number,
+            origin: number,
+            mean: 0.0,
             squares: 0.0 * number.abs(),
         }
     }
@@ -26,7 +30,7 @@ impl Moments {
     #[inline]
     fn merge(&mut self, right: &Self) {
         let count = self.count + right.count;
-        let distance = right.mean - self.mean;
+        let distance = (right.origin - self.origin) + (right.mean - self.mean);
         let share = right.count / count;
         self.squares += right.squares + distance * distance * self.count * share;
         self.mean += distance * share;

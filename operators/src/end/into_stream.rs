@@ -244,9 +244,11 @@ impl<T: InGraph> FlowStream<T> {
     fn change(&self) -> impl FnOnce(&mut Cx) + Send + use<T> {
         let node = self.node.clone();
         move |cx| {
-            let mut inner = node.take(cx);
-            inner.look_again(cx);
-            node.put(cx, inner);
+            // None is left where the branch was discarded.
+            if let Some(mut inner) = node.try_take(cx) {
+                inner.look_again(cx);
+                node.put(cx, inner);
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Where a run ends.
 
 mod connect;
+mod dead_letter;
+mod feed;
 mod forward;
 mod into_stream;
 mod sink;
@@ -9,6 +11,7 @@ mod sink_to_list;
 mod try_sink;
 
 pub(crate) use connect::connect;
+pub use dead_letter::DeadLetter;
 pub(crate) use forward::forward;
 pub use forward::{FORWARD_CAPACITY, SinkBroken};
 pub use into_stream::FlowStream;

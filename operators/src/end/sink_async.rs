@@ -2,21 +2,21 @@
 
 use std::future::Future;
 
-use crate::engine::{BoxError, Branch, Done, Limits, Plan, Role, Site, Workers, in_flight};
+use crate::engine::{BoxError, Branch, Done, Flight, Plan, Role, Workers, in_flight};
 use crate::flow::{InGraph, Run};
 
 /// Ends `run` in the futures that `work` makes. An end of its own, and not a `map_async` with a
 /// sink behind it, so that the graph's picture shows what the user wrote.
 #[track_caller]
-fn end<R, F, J>(run: R, n: usize, kind: Site, work: F) -> Branch
+fn end<R, F, J>(run: R, n: usize, kind: &'static str, work: F) -> Branch
 where
     R: Run,
     F: FnMut(R::Item) -> J + InGraph,
     J: Future<Output = Result<(), BoxError>> + InGraph,
 {
     let mut plan = Plan::new(run.graph());
-    let how = (Limits::new(kind.kind, n).unordered(), kind, Role::End);
-    in_flight::build(run, how, |_| work, Done::end, &mut plan);
+    let how = (Flight::new(kind, n).unordered(), Role::End);
+    in_flight::build(run, how, work, Done::end, &mut plan);
     plan.install()
 }
 
@@ -27,7 +27,7 @@ where
     F: FnMut(R::Item) -> Fut + InGraph,
     Fut: Future<Output = ()> + InGraph,
 {
-    end(run, n, Site::new("sink_async"), move |item| {
+    end(run, n, "sink_async", move |item| {
         let write = f(item);
         async move {
             write.await;
@@ -43,7 +43,7 @@ where
     F: FnMut(R::Item) -> Fut + InGraph,
     Fut: Future<Output = Result<(), BoxError>> + InGraph,
 {
-    end(run, n, Site::new("try_sink_async"), f)
+    end(run, n, "try_sink_async", f)
 }
 
 #[track_caller]
@@ -56,9 +56,7 @@ where
         f(item);
         Ok(())
     });
-    end(run, n, Site::new("sink_blocking"), move |item| {
-        workers.run(item)
-    })
+    end(run, n, "sink_blocking", move |item| workers.run(item))
 }
 
 #[track_caller]
@@ -68,7 +66,5 @@ where
     F: Fn(R::Item) -> Result<(), BoxError> + InGraph + Sync,
 {
     let workers = Workers::new(n, f);
-    end(run, n, Site::new("try_sink_blocking"), move |item| {
-        workers.run(item)
-    })
+    end(run, n, "try_sink_blocking", move |item| workers.run(item))
 }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use qcell::{QCell, QCellOwnerID};
+use smallvec::SmallVec;
 use sync_wrapper::SyncWrapper;
 
+use super::clock::Time;
 use super::context::Cx;
+use super::pressure::Waits;
 use super::push::{Push, Signal};
 
 /// A node that is entered from several sides: by flows, by a timer, by the driver.
@@ -36,6 +39,16 @@ impl<N: Send> Cell<N> {
         debug_assert!(taken.is_none(), "a node is put back by who took it");
         // Nothing to drop, which the compiler can't know.
         std::mem::forget(taken);
+    }
+
+    /// The node, unless it is at work or was abandoned.
+    fn look<'a>(&'a self, cx: &'a mut Cx) -> Option<&'a N> {
+        self.0.rw(&mut cx.cells).get_mut().as_deref()
+    }
+
+    /// As [`take`](Cell::take), of a node that may have been abandoned.
+    pub(crate) fn try_take(&self, cx: &mut Cx) -> Option<Box<N>> {
+        self.0.rw(&mut cx.cells).get_mut().take()
     }
 
     /// Puts another node in its place; `None` where the old one was lost in a panic.
@@ -85,7 +98,25 @@ pub(crate) trait Node: Send + 'static {
 
     /// Nothing moves in the graph while an origin waits for this join: it looks whether that can end.
     fn starved(&mut self, _cx: &mut Cx) {}
+
+    /// What each input of a join holds, for those who ask why a graph is stuck.
+    fn inputs(&self) -> PortCounts {
+        PortCounts::new()
+    }
+
+    /// How many futures are under way, and since when none has finished.
+    fn in_flight(&self) -> Option<(usize, Time)> {
+        None
+    }
+
+    /// Whether origins wait at this join, and for which of its inputs.
+    fn waits(&self) -> Option<Waits> {
+        None
+    }
 }
+
+/// How many elements each input of a join holds.
+pub(crate) type PortCounts = SmallVec<[usize; 8]>;
 
 /// A node as the graph knows it.
 pub(crate) trait Station: Send + Sync {
@@ -94,6 +125,10 @@ pub(crate) trait Station: Send + Sync {
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
     fn starved(&self, cx: &mut Cx);
     fn let_go(&self, cx: &mut Cx) -> bool;
+    fn inputs(&self, cx: &mut Cx) -> PortCounts;
+    fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)>;
+    /// As [`Node::waits`]; `None` of a node that is at work.
+    fn waits(&self, cx: &mut Cx) -> Option<Waits>;
     /// Takes the node out for good, to be dropped outside of the lock: nothing enters it again.
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send>;
 }
@@ -130,6 +165,18 @@ impl<N: Node> Station for Cell<N> {
         self.put(cx, node);
     }
 
+    fn inputs(&self, cx: &mut Cx) -> PortCounts {
+        self.look(cx).map(Node::inputs).unwrap_or_default()
+    }
+
+    fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)> {
+        self.look(cx)?.in_flight()
+    }
+
+    fn waits(&self, cx: &mut Cx) -> Option<Waits> {
+        self.look(cx)?.waits()
+    }
+
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send> {
         Box::new(self.0.rw(&mut cx.cells).get_mut().take())
     }
@@ -139,16 +186,6 @@ impl<N: Node> Station for Cell<N> {
 /// nodes whose inputs differ in type.
 pub(crate) trait Entry<T, const P: usize = 0>: Send + 'static {
     fn enter(&mut self, item: T, cx: &mut Cx);
-
-    /// Whether [`keep`](Entry::keep) ever keeps anything.
-    const KEEPS: bool = false;
-
-    /// Takes an untracked element where all there is to do is to keep it: the node stays in its
-    /// cell. Hands it back where there is more to do.
-    #[inline]
-    fn keep(&mut self, item: T) -> Option<T> {
-        Some(item)
-    }
 
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         for item in items.drain(..) {
@@ -165,13 +202,6 @@ pub(crate) struct Port<N, const P: usize = 0>(pub(crate) Arc<Cell<N>>);
 impl<T: 'static, const P: usize, N: Entry<T, P>> Push<T> for Port<N, P> {
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
-        let mut item = item;
-        if N::KEEPS && !cx.token.is_some() {
-            match self.0.open(cx).keep(item) {
-                Some(back) => item = back,
-                None => return,
-            }
-        }
         let mut node = self.0.take(cx);
         node.enter(item, cx);
         self.0.put(cx, node);

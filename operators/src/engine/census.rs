@@ -1,11 +1,10 @@
 //! What a graph counts: per junction, holder and end, never per hop.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::clock::Time;
-use super::topology::{Label, NodeId, Role};
+use super::node::NodeState;
+use super::snapshot::Snapshot;
+use super::topology::Role;
 
 /// Why an operator discarded an element, other than by the user's own predicate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,13 +18,19 @@ pub enum Loss {
     Unpaired,
     /// Nobody was there to take it: no branch, a stream that was dropped, a join that had closed.
     Unheard,
+    /// The branch that held it was discarded.
+    Discarded,
+    /// More came than the rate allows.
+    Excess,
 }
 
-const LOSSES: [Loss; 4] = [
+pub(super) const LOSSES: [Loss; 6] = [
     Loss::Overflow,
     Loss::Superseded,
     Loss::Unpaired,
     Loss::Unheard,
+    Loss::Discarded,
+    Loss::Excess,
 ];
 
 /// The counts of one node.
@@ -43,7 +48,8 @@ pub struct Counts {
     pub early: u64,
     /// Ticks of a periodic operator that were missed and skipped.
     pub skipped: u64,
-    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted.
+    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted; keys whose
+    /// count went on as another's.
     pub expired: u64,
     losses: [u64; LOSSES.len()],
 }
@@ -64,132 +70,46 @@ impl Counts {
     pub(crate) fn lose(&mut self, loss: Loss, count: u64) {
         self.losses[loss as usize] += count;
     }
+}
 
-    /// Adds what a node counted that holds nothing any more.
-    pub(crate) fn add(&mut self, other: &Counts) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.early += other.early;
-        self.skipped += other.skipped;
-        self.expired += other.expired;
-        for (sum, count) in self.losses.iter_mut().zip(other.losses) {
+/// What the nodes that were disconnected, discarded or destroyed had counted: see
+/// [`Branch`](crate::Branch).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Gone {
+    /// How many nodes that is.
+    pub nodes: u64,
+    /// Elements that entered by sources, streams and iterators among them.
+    pub accepted: u64,
+    /// Elements that reached ends among them.
+    pub delivered: u64,
+    /// What failed and was lost there. Nothing is held.
+    pub counts: Counts,
+    /// Elements that went from one part of the graph to another by `connect`.
+    pub(super) inside: u64,
+}
+
+impl Gone {
+    pub(super) fn add(&mut self, node: &NodeState) {
+        let counts = &node.counts;
+        self.nodes += 1;
+        match node.role {
+            Role::Source => self.accepted += counts.passed,
+            // Neither the end of an element's way, nor the beginning of another's: what it passed
+            // counts once, at the source it came by first.
+            Role::End if node.label.kind() == "connect" => {
+                self.inside += counts.passed - counts.dropped();
+            }
+            Role::End => self.delivered += counts.passed,
+            _ => {}
+        }
+        let sum = &mut self.counts;
+        sum.failed += counts.failed;
+        sum.early += counts.early;
+        sum.skipped += counts.skipped;
+        sum.expired += counts.expired;
+        for (sum, count) in sum.losses.iter_mut().zip(counts.losses) {
             *sum += count;
         }
-    }
-}
-
-/// One node of a [`Snapshot`].
-#[derive(Clone, Debug)]
-pub struct NodeSnapshot {
-    pub(crate) label: Arc<Label>,
-    pub(crate) role: Role,
-    /// What it counted.
-    pub counts: Counts,
-    /// Since when an origin waits for this node, on the graph's clock.
-    pub blocked_since: Option<Time>,
-}
-
-impl NodeSnapshot {
-    /// Kind, name and place of the node.
-    #[must_use]
-    pub fn label(&self) -> &Label {
-        &self.label
-    }
-}
-
-/// What a graph held and had counted at one moment. Printed, it answers "why is it stuck?".
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The moment, on the graph's clock.
-    pub at: Time,
-    /// All nodes that count: sources, junctions, holders, ends. In the order in which elements come
-    /// to them: sources first, and each node behind all that it hangs from. Nodes that have gone come
-    /// last, those of one place in the user's source together.
-    pub nodes: Vec<NodeSnapshot>,
-    /// Age of the oldest tracked element that is not done.
-    pub oldest_unacknowledged: Option<Duration>,
-}
-
-impl Snapshot {
-    /// The node with this identity.
-    #[must_use]
-    pub fn node(&self, id: NodeId) -> Option<&NodeSnapshot> {
-        self.nodes.iter().find(|node| node.label.id() == id)
-    }
-
-    /// The first node whose name, or kind where it has none, is `title`.
-    #[must_use]
-    pub fn named(&self, title: &str) -> Option<&NodeSnapshot> {
-        self.nodes.iter().find(|node| node.label.title() == title)
-    }
-
-    /// Elements discarded anywhere, other than by the user's own predicates.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.nodes.iter().map(|node| node.counts.dropped()).sum()
-    }
-
-    /// Elements that failed anywhere.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        self.nodes.iter().map(|node| node.counts.failed).sum()
-    }
-
-    /// Elements held anywhere.
-    #[must_use]
-    pub fn held(&self) -> u64 {
-        self.nodes.iter().map(|node| node.counts.held).sum()
-    }
-}
-
-impl fmt::Display for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<24} {:>12} {:>15} {:>8} {:>8}  note",
-            "node", "passed", "held", "failed", "dropped"
-        )?;
-        for node in &self.nodes {
-            let counts = &node.counts;
-            let title = match node.label.name() {
-                Some(name) => format!("{name} ({})", node.label.kind()),
-                None => node.label.kind().to_owned(),
-            };
-            let held = match counts.capacity {
-                0 => counts.held.to_string(),
-                capacity => format!("{} of {capacity}", counts.held),
-            };
-            let mut notes = Vec::new();
-            for loss in LOSSES {
-                if counts.lost(loss) > 0 {
-                    notes.push(format!("{} {loss:?}", counts.lost(loss)).to_lowercase());
-                }
-            }
-            for (count, what) in [
-                (counts.early, "early"),
-                (counts.skipped, "skipped"),
-                (counts.expired, "expired"),
-            ] {
-                if count > 0 {
-                    notes.push(format!("{count} {what}"));
-                }
-            }
-            if let Some(since) = node.blocked_since {
-                notes.push(format!("full for {:.1?}", self.at - since));
-            }
-            let row = format!(
-                "{title:<24} {:>12} {held:>15} {:>8} {:>8}  {}",
-                counts.passed,
-                counts.failed,
-                counts.dropped(),
-                notes.join(", ")
-            );
-            writeln!(f, "{}", row.trim_end())?;
-        }
-        if let Some(age) = self.oldest_unacknowledged {
-            writeln!(f, "oldest unacknowledged element: {age:.1?}")?;
-        }
-        Ok(())
     }
 }
 

@@ -139,9 +139,10 @@ impl Timers {
         earliest
     }
 
-    /// Forgets the deadlines of nodes that have gone.
-    pub(crate) fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
-        self.heap.retain(|Reverse((_, _, node))| keep(*node));
+    /// These nodes are gone.
+    pub(super) fn forget(&mut self, nodes: &[NodeId]) {
+        self.heap
+            .retain(|Reverse((.., node))| !nodes.contains(node));
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

@@ -11,16 +11,17 @@ use std::task::Waker;
 
 use qcell::QCellOwner;
 
-use super::census::Report;
+use super::census::{Gone, Report};
 use super::clock::{Clock, Time, Timers};
 use super::ending::Upstream;
 use super::error::OnError;
 use super::fault::Faults;
 use super::fork::Mail;
+use super::ids::Ids;
 use super::inbox::Inbox;
 use super::inlet::Inlet;
 use super::lineage::{Token, Watch};
-use super::node::Nodes;
+use super::node::NodeState;
 use super::topology::{NodeId, Topology};
 use super::waking::Wakeups;
 
@@ -41,10 +42,12 @@ pub struct Cx {
     pub(crate) clock: Clock,
     /// The clock's last reading, valid for one push.
     pub(super) now: Option<Time>,
+    /// Where the data have led the clock to, while deadlines on the way there are fired.
+    pub(super) heading: Time,
     /// Whether anybody has read the clock yet: until then its zero may still move.
     pub(crate) clock_read: bool,
     pub(crate) timers: Timers,
-    pub(crate) nodes: Nodes,
+    pub(crate) nodes: Vec<Option<NodeState>>,
     pub(crate) mail: HashMap<NodeId, Vec<Mail>>,
     pub(crate) ready: VecDeque<NodeId>,
     /// Sources that need not wait any more, and may have elements parked.
@@ -53,8 +56,10 @@ pub struct Cx {
     pub(crate) wakes: Vec<Waker>,
     pub(crate) wake_driver: bool,
     pub(crate) driven: bool,
-    pub(crate) has_timers: bool,
-    pub(crate) has_futures: bool,
+    /// How many runs have timers.
+    pub(crate) timed_runs: usize,
+    /// How many runs have something to poll.
+    pub(crate) polled_runs: usize,
     pub(crate) open_sources: usize,
     /// Streams and iterators that have not ended.
     pub(crate) open_pumps: usize,
@@ -74,11 +79,15 @@ pub struct Cx {
     pub(super) finished: Vec<Upstream>,
     /// Pieces of them, to be dropped outside of the lock: elements held there are done.
     pub(crate) let_go: Vec<Box<dyn Any + Send>>,
-    /// Branches that were disconnected, or have had enough, and drain: their ends, and the nodes that go with them.
-    pub(crate) departing: Vec<(NodeId, Arc<[NodeId]>)>,
-    /// Joins at which an origin waits: they may starve.
+    /// Runs that go once their ends have closed.
+    pub(crate) departing: Vec<NodeId>,
+    /// Joins at which an origin waits, or did before: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
+    /// What nodes that are gone had counted.
+    pub(crate) gone: Gone,
     pub(super) query: u32,
+    pub(super) wait_keys: u64,
+    pub(crate) ids: Arc<Ids>,
     pub(crate) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) inbox: Arc<Inbox>,
@@ -90,7 +99,7 @@ impl Cx {
         Cx {
             todo: false,
             token: Token::NONE,
-            origin: NodeId(0),
+            origin: NodeId::NONE,
             epoch: 0,
             cells,
             faults: Faults {
@@ -101,17 +110,18 @@ impl Cx {
             },
             clock,
             now: None,
+            heading: Time::ZERO,
             clock_read: false,
             timers: Timers::default(),
-            nodes: Nodes::default(),
+            nodes: Vec::new(),
             mail: HashMap::new(),
             ready: VecDeque::new(),
             reopened: Vec::new(),
             wakes: Vec::new(),
             wake_driver: false,
             driven: false,
-            has_timers: false,
-            has_futures: false,
+            timed_runs: 0,
+            polled_runs: 0,
             open_sources: 0,
             open_pumps: 0,
             open_ends: 0,
@@ -125,7 +135,10 @@ impl Cx {
             let_go: Vec::new(),
             departing: Vec::new(),
             joins_full: Vec::new(),
+            gone: Gone::default(),
             query: 0,
+            wait_keys: 0,
+            ids: Arc::default(),
             topology: Arc::default(),
             wakeups: Arc::default(),
             inbox,

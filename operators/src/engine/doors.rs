@@ -5,26 +5,40 @@ use std::sync::atomic::Ordering;
 use super::clock::Clock;
 use super::context::Cx;
 use super::inlet::{Inlet, bits};
+use super::pressure::WaitKey;
 use super::topology::NodeId;
 
 impl Cx {
-    pub(crate) fn hold_back(&mut self, origin: NodeId) {
-        if let Some(node) = self.node(origin) {
-            node.waits_for += 1;
-            if let Some(inlet) = &node.inlet {
-                inlet.state().fetch_or(bits::FULL, Ordering::Relaxed);
-                // Who holds the lock for many elements must look at the state again.
-                self.todo = true;
-            }
-        }
+    pub(crate) fn fresh_wait_key(&mut self) -> WaitKey {
+        self.wait_keys += 1;
+        WaitKey(self.wait_keys)
     }
 
-    pub(crate) fn let_on(&mut self, origin: NodeId) {
+    /// Has the origin wait. Returns `false` where it waits for that holder already.
+    pub(crate) fn hold_back(&mut self, origin: NodeId, key: WaitKey) -> bool {
+        let Some(node) = self.node(origin) else {
+            return false;
+        };
+        if node.waits.contains(&key) {
+            return false;
+        }
+        node.waits.push(key);
+        if let Some(inlet) = &node.inlet {
+            inlet.state().fetch_or(bits::FULL, Ordering::Relaxed);
+            // Who holds the lock for many elements must look at the state again.
+            self.todo = true;
+        }
+        true
+    }
+
+    /// The origin need not wait for that holder any more.
+    pub(crate) fn let_on(&mut self, origin: NodeId, key: WaitKey) {
         let Some(node) = self.node(origin) else {
             return;
         };
-        node.waits_for = node.waits_for.saturating_sub(1);
-        if node.waits_for > 0 {
+        let before = node.waits.len();
+        node.waits.retain(|other| *other != key);
+        if node.waits.len() == before || !node.waits.is_empty() {
             return;
         }
         match node.inlet.clone() {
@@ -39,7 +53,7 @@ impl Cx {
     /// Whether a holder downstream makes this origin wait.
     #[inline]
     pub(crate) fn gated(&mut self, origin: NodeId) -> bool {
-        self.node(origin).is_some_and(|node| node.waits_for > 0)
+        self.node(origin).is_some_and(|node| !node.waits.is_empty())
     }
 
     /// Whether the graph needs a driver and has none.
@@ -56,7 +70,7 @@ impl Cx {
     pub(crate) fn inlet_bits(&self) -> [(u8, bool); 3] {
         let led = matches!(self.clock, Clock::Led(_));
         // Elements that lead the clock bring the time along; futures need somebody who polls.
-        let undriven = !self.driven && (self.has_futures || (self.has_timers && !led));
+        let undriven = !self.driven && (self.polled_runs > 0 || (self.timed_runs > 0 && !led));
         [
             (bits::UNDRIVEN, undriven),
             (bits::STOPPED, self.is_stopped()),

@@ -287,7 +287,7 @@ impl Core {
         let mut moved = false;
         if cx.ready.is_empty() && !self.inbox.is_flagged() {
             cx.free_starved();
-            moved = cx.end_cycles() || (cx.open_sources == 0 && cx.skip_ahead());
+            moved = cx.end_cycles() || cx.run_out();
         }
         cx.faults.emitting = true;
         if moved || !cx.ready.is_empty() || self.inbox.is_flagged() || !cx.reopened.is_empty() {
@@ -334,11 +334,17 @@ impl Cx {
         }
         // The joins ask what the holders in front of them hold.
         self.broadcast(Signal::Census);
-        for id in std::mem::take(&mut self.joins_full) {
+        for id in self.joins_full.clone() {
             if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
                 station.starved(self);
             }
         }
+        let mut joins = std::mem::take(&mut self.joins_full);
+        joins.retain(|id| {
+            let station = self.node(*id).and_then(|node| node.station.clone());
+            station.is_some_and(|station| station.waits(self).is_some())
+        });
+        self.joins_full = joins;
     }
 
     /// Whether nothing more can happen: an empty graph is not finished, but about to be built.
@@ -357,6 +363,11 @@ impl Cx {
             }
             _ => false,
         }
+    }
+
+    /// As [`skip_ahead`](Cx::skip_ahead), once no source is open any more either.
+    pub(crate) fn run_out(&mut self) -> bool {
+        self.open_sources == 0 && self.skip_ahead()
     }
 
     /// At a shutdown, a source that its own graph feeds stays open for what is on its way round. When

@@ -13,6 +13,22 @@ use crate::InGraph;
 /// How many elements are pushed at once: enough to amortise a junction, few enough to stay in cache.
 pub(crate) const BATCH: usize = 256;
 
+/// As [`BATCH`], for elements of this type: small ones may be more, 8 KiB of them, or what a batch
+/// costs shows beside them.
+const fn batch_of<T>() -> usize {
+    let fit = match size_of::<T>() {
+        0 => 4 * BATCH,
+        size => 8192 / size,
+    };
+    if fit < BATCH {
+        BATCH
+    } else if fit > 4 * BATCH {
+        4 * BATCH
+    } else {
+        fit
+    }
+}
+
 impl<T: InGraph> Way<T> {
     pub(super) fn emit_all(
         &self,
@@ -29,13 +45,13 @@ impl<T: InGraph> Way<T> {
             }
             return tally.finish();
         }
-        let mut batch = Vec::with_capacity(BATCH.min(items.size_hint().0.max(4)));
+        let mut batch = Vec::with_capacity(batch_of::<T>().min(items.size_hint().0.max(4)));
         let mut room = match self.with_batch(&mut batch, &mut tally) {
             Some(room) => room,
             None => return tally.poisoned(items.next()),
         };
         loop {
-            batch.extend(items.by_ref().take(room.clamp(1, BATCH)));
+            batch.extend(items.by_ref().take(room.clamp(1, batch_of::<T>())));
             if batch.is_empty() {
                 return tally.finish();
             }

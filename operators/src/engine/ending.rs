@@ -2,38 +2,47 @@
 
 use std::any::Any;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
 
 use super::clock::Timers;
 use super::context::Cx;
 use super::fork::{BranchId, Mail};
 use super::inbox::Entry;
 use super::push::Signal;
-use super::topology::NodeId;
+use super::topology::{NodeId, Role, Topology};
 
 /// What is in front of a node that may have had enough before it is closed from above: only that
 /// node hears of it, as it was all built for it.
 pub(crate) struct Upstream {
+    /// The run that all this is part of.
+    pub(super) run: NodeId,
     /// Where it hangs from.
     pub(super) heads: Vec<(NodeId, BranchId)>,
     pub(super) nodes: Vec<NodeId>,
-    pub(super) connected: Arc<Connected>,
 }
 
-/// What was connected by one end, with nodes in it that may have had enough.
-pub(crate) struct Connected {
-    pub(super) end: NodeId,
-    /// What goes when the end has closed and nothing begins any more.
-    pub(super) nodes: Arc<[NodeId]>,
-    /// Where elements still come in.
-    pub(super) beginnings: Mutex<HashSet<Beginning>>,
-}
-
-/// Where elements come into what was connected.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Beginning {
-    Branch(BranchId),
-    Pump(NodeId),
+impl Topology {
+    /// Takes out what was in front of a node that has had enough. Returns whether nothing comes to
+    /// its run any more, so that the run goes too, once it has closed.
+    fn let_go(&mut self, upstream: &Upstream) -> bool {
+        let branches: Vec<_> = upstream.heads.iter().map(|(_, branch)| *branch).collect();
+        self.take_off(upstream.run, |head| branches.contains(&head.branch));
+        let gone: HashSet<_> = upstream.nodes.iter().copied().collect();
+        let mut pumps = 0;
+        self.nodes.retain(|node| {
+            let goes = gone.contains(&node.label.id());
+            pumps += usize::from(goes && node.role == Role::Source);
+            !goes
+        });
+        let stays = |id: &NodeId| !gone.contains(id);
+        self.edges.retain(|e| stays(&e.from) && stays(&e.to));
+        let Some(run) = self.runs.get_mut(&upstream.run) else {
+            return false;
+        };
+        run.nodes.retain(stays);
+        run.pumps -= pumps;
+        let over = run.heads.is_empty() && run.pumps == 0;
+        over && !std::mem::replace(&mut run.departing, true)
+    }
 }
 
 impl Cx {
@@ -60,45 +69,13 @@ impl Cx {
         }
     }
 
-    /// Lets go of branches that were disconnected, or have had enough, and have drained: what their
-    /// closures captured must not stay for as long as the graph.
-    #[cold]
-    pub(crate) fn see_off(&mut self) {
-        let departing = std::mem::take(&mut self.departing);
-        let mut gone = HashSet::new();
-        for (end, nodes) in departing {
-            if self.node(end).is_some_and(|node| !node.has_ended()) {
-                self.departing.push((end, nodes));
-            } else {
-                gone.extend(nodes.iter().copied());
-            }
+    /// Tells those who wait for the end, if it has come.
+    pub(crate) fn wake_waiters(&mut self) {
+        if self.open_ends == 0 && self.open_sources == 0 {
+            self.wakes.append(&mut self.waiting_for_end);
+            self.wake_driver = true;
+            self.todo = true;
         }
-        self.new_query();
-        for id in &gone {
-            // No flow asks them any more what they counted.
-            if let Some(station) = self.node(*id).and_then(|node| node.station.clone()) {
-                station.signal(Signal::Census, self);
-            }
-        }
-        let dead = self.remove(&mut gone);
-        self.graves.extend(dead);
-    }
-
-    /// Takes nodes out of the graph, but for those that say when they go. Returns what they were made
-    /// of, to be dropped outside of the lock.
-    fn remove(&mut self, gone: &mut HashSet<NodeId>) -> Vec<Box<dyn Any + Send>> {
-        gone.retain(|id| self.nodes.get(*id).is_some_and(|node| !node.stays));
-        if gone.is_empty() {
-            return Vec::new();
-        }
-        self.timers.retain(|id| !gone.contains(&id));
-        if let Ok(mut topology) = self.topology.lock() {
-            topology.nodes.retain(|n| !gone.contains(&n.label.id()));
-            let stays = |id: &NodeId| !gone.contains(id);
-            topology.edges.retain(|e| stays(&e.from) && stays(&e.to));
-        }
-        let removed = gone.iter().filter_map(|id| self.nodes.remove(*id)?.station);
-        removed.map(|station| Box::new(station) as _).collect()
     }
 
     /// The node needs no more of what is in front of it: it has had enough, and has closed what is
@@ -116,10 +93,11 @@ impl Cx {
         let Some(upstream) = node.upstream.take() else {
             return;
         };
+        let key = self.fresh_wait_key();
         for id in &upstream.nodes {
             if let Some(node) = self.node(*id) {
                 node.leaving = true;
-                node.waits_for += 1;
+                self.hold_back(*id, key);
             }
         }
         if self.finished.is_empty() {
@@ -134,67 +112,82 @@ impl Cx {
         let finished = std::mem::take(&mut self.finished);
         // The last time that they can be asked what they counted.
         self.broadcast(Signal::Census);
-        for upstream in &finished {
-            for (fork, branch) in &upstream.heads {
-                self.mail
-                    .entry(*fork)
-                    .or_default()
-                    .push(Mail::LetGo(*branch));
+        let heads: Vec<_> = finished.iter().flat_map(|up| up.heads.clone()).collect();
+        for (fork, branch) in &heads {
+            let letters = self.mail.entry(*fork).or_default();
+            letters.push(Mail::LetGo(*branch));
+        }
+        self.deliver_mail();
+        for (fork, _) in &heads {
+            // The junction has gone before, and its branches with it.
+            if let Some(letters) = self.mail.get_mut(fork) {
+                letters.retain(|letter| !matches!(letter, Mail::LetGo(_)));
             }
         }
-        self.epoch = self.epoch.wrapping_add(1);
-        self.broadcast(Signal::Settle);
-        let mut gone = HashSet::new();
-        for upstream in finished {
-            for (fork, _) in &upstream.heads {
-                // The junction has gone before, and its branches with it.
-                if let Some(mail) = self.mail.get_mut(fork) {
-                    mail.retain(|mail| !matches!(mail, Mail::LetGo(_)));
-                }
+        let over: Vec<_> = match self.topology.lock() {
+            Ok(mut topology) => finished
+                .iter()
+                .filter(|upstream| topology.let_go(upstream))
+                .map(|upstream| upstream.run)
+                .collect(),
+            Err(_) => Vec::new(),
+        };
+        let nodes: Vec<_> = finished.into_iter().flat_map(|up| up.nodes).collect();
+        for id in &nodes {
+            let station = self.node(*id).and_then(|node| node.station.clone());
+            if station.is_some_and(|station| !station.let_go(self)) {
+                self.stay(*id);
             }
-            for id in &upstream.nodes {
-                let station = self.node(*id).and_then(|node| node.station.clone());
-                let goes = station.is_none_or(|station| station.let_go(self));
-                if let Some(node) = self.node(*id).filter(|_| !goes) {
-                    node.stays = true;
-                }
-            }
-            let connected = upstream.connected;
-            if let Ok(mut beginnings) = connected.beginnings.lock() {
-                for (_, branch) in upstream.heads {
-                    beginnings.remove(&Beginning::Branch(branch));
-                }
-                for id in &upstream.nodes {
-                    beginnings.remove(&Beginning::Pump(*id));
-                }
-                if beginnings.is_empty() {
-                    let nodes = connected.nodes.clone();
-                    self.departing.push((connected.end, nodes));
-                }
-            }
-            gone.extend(upstream.nodes);
+            let dead = self.bury_node(*id);
+            self.let_go.extend(dead);
         }
-        let dead = self.remove(&mut gone);
-        self.let_go.extend(dead);
+        self.timers.forget(&nodes);
+        self.watch(over);
+        self.let_go_who_waits_in_vain();
+        for (fork, _) in heads {
+            self.part_if_forsaken(fork);
+        }
         self.wake_driver = true;
+    }
+
+    /// The node stays in the table until it says that it [goes](Cx::go). It is in no snapshot.
+    fn stay(&mut self, id: NodeId) {
+        let Some(Some(node)) = self.nodes.get_mut(id.index()) else {
+            return;
+        };
+        if node.id == id && !std::mem::replace(&mut node.stays, true) {
+            self.gone.add(node);
+        }
     }
 
     /// A node that stayed when its run was let go is done.
     pub(crate) fn go(&mut self, id: NodeId) {
-        if let Some(node) = self.node(id).filter(|node| node.stays) {
-            node.stays = false;
-            let dead = self.remove(&mut HashSet::from([id]));
-            self.let_go.extend(dead);
+        if self.node(id).is_some_and(|node| node.stays) {
+            let node = self.nodes.get_mut(id.index()).and_then(Option::take);
+            let station = node.and_then(|mut node| node.station.take());
+            self.let_go.extend(station.map(|s| Box::new(s) as _));
+            self.ids.release(id);
         }
     }
 
-    /// Tells those who wait for the end, if it has come.
-    pub(crate) fn wake_waiters(&mut self) {
-        if self.open_ends == 0 && self.open_sources == 0 {
-            self.wakes.append(&mut self.waiting_for_end);
-            self.wake_driver = true;
-            self.todo = true;
+    /// A branch hangs from another junction: from there it is taken off when it has had enough.
+    pub(super) fn move_head(&mut self, run: NodeId, branch: BranchId, to: NodeId) {
+        let nodes = match self.topology.lock() {
+            Ok(topology) => topology.runs.get(&run).map(|run| run.nodes.clone()),
+            Err(_) => None,
+        };
+        let moved = |upstream: &mut Upstream| {
+            let mut heads = upstream.heads.iter_mut();
+            if let Some((fork, _)) = heads.find(|(_, other)| *other == branch) {
+                *fork = to;
+            }
+        };
+        for id in nodes.into_iter().flatten() {
+            if let Some(upstream) = self.node(id).and_then(|node| node.upstream.as_mut()) {
+                moved(upstream);
+            }
         }
+        self.finished.iter_mut().for_each(moved);
     }
 
     /// Takes apart what holds elements, so that they are lost and say so. Returns the pieces, to be
@@ -207,7 +200,7 @@ impl Cx {
             .flatten()
             .map(|node| {
                 node.open = false;
-                node.waits_for = 0;
+                node.waits.clear();
                 (node.inlet.clone(), node.station.take())
             })
             .collect();

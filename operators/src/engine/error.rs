@@ -70,6 +70,22 @@ impl Failure {
         &*self.0.error
     }
 
+    /// A copy of the element that failed, if the operator still had it and nobody took it.
+    ///
+    /// `None` for another type than the element's. Which operators still have the element: those that
+    /// look at it by reference (`try_filter`), that refuse it (a full buffer), or that keep it to
+    /// [`retry`](crate::TryMapAsync::retry).
+    #[must_use]
+    pub fn element<T: Clone + 'static>(&self) -> Option<T> {
+        self.0
+            .element
+            .lock()
+            .ok()?
+            .as_ref()?
+            .downcast_ref()
+            .cloned()
+    }
+
     /// The element that failed, if the operator still had it and nobody took it before.
     ///
     /// Returns `None` for another type than the element's, and leaves the element where it is.

@@ -24,10 +24,10 @@ pub(crate) enum Slot<T> {
 pub(crate) struct Fifo<T> {
     items: VecDeque<T>,
     marks: VecDeque<Mark>,
-    /// Position of the front place, counted over the queue's whole life.
+    /// Position of the front place, by which marks are found. It stands still while there are none.
     front: u64,
-    /// Places held, gaps among them.
-    len: usize,
+    /// Places held without an element: failures and holes.
+    gaps: usize,
 }
 
 struct Mark {
@@ -48,7 +48,7 @@ impl<T> Default for Fifo<T> {
             items: VecDeque::new(),
             marks: VecDeque::new(),
             front: 0,
-            len: 0,
+            gaps: 0,
         }
     }
 }
@@ -57,12 +57,18 @@ impl<T> Fifo<T> {
     /// Elements, failures and holes held.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.items.len() + self.gaps
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
+    }
+
+    /// Whether an element stands in front, and not a failure or a hole.
+    pub(crate) fn is_item_in_front(&self) -> bool {
+        let beside = self.marks.front().filter(|mark| mark.from <= self.front);
+        !self.is_empty() && beside.is_none_or(|mark| matches!(mark.kind, Beside::Token(_)))
     }
 
     /// Elements held, without failures and holes.
@@ -83,14 +89,17 @@ impl<T> Fifo<T> {
             self.mark(1, Beside::Token(cx.token.clone()));
         }
         self.items.push_back(item);
-        self.len += 1;
     }
 
-    /// Keeps an element that no token rides beside.
+    /// Keeps an element that no token rides beside, where that takes no allocation. Hands it back
+    /// otherwise.
     #[inline]
-    pub(crate) fn push_plain(&mut self, item: T) {
+    pub(crate) fn push_plain(&mut self, item: T) -> Result<(), T> {
+        if self.items.len() == self.items.capacity() {
+            return Err(item);
+        }
         self.items.push_back(item);
-        self.len += 1;
+        Ok(())
     }
 
     /// Whether an element stands in front, and nothing beside any.
@@ -102,15 +111,14 @@ impl<T> Fifo<T> {
     /// Takes the element in front. Only while [`is_ready`](Fifo::is_ready).
     #[inline]
     pub(crate) fn pop_plain(&mut self) -> Option<T> {
-        let item = self.items.pop_front()?;
-        self.took(1);
-        Some(item)
+        self.items.pop_front()
     }
 
     /// Takes the oldest element and leaves its place empty. Returns the token that rode beside it.
     pub(crate) fn hollow_oldest(&mut self) -> Option<Token> {
         let item = self.items.pop_front()?;
         drop(item);
+        self.gaps += 1;
         let mut at = self.front;
         let mut index = 0;
         let mut token = Token::NONE;
@@ -169,7 +177,6 @@ impl<T> Fifo<T> {
         if cx.token.is_some() {
             self.mark(items.len() as u64, Beside::Token(cx.token.clone()));
         }
-        self.len += items.len();
         if self.items.is_empty() {
             // The queue becomes the batch's buffer and the other way round: nothing is copied.
             let spare = Vec::from(std::mem::take(&mut self.items));
@@ -182,17 +189,17 @@ impl<T> Fifo<T> {
     /// Keeps the place of an element that failed and was reported.
     pub(crate) fn push_hole(&mut self) {
         self.mark(1, Beside::Hole);
-        self.len += 1;
+        self.gaps += 1;
     }
 
     /// Keeps a failure in the place of its element.
     pub(crate) fn push_failure(&mut self, failure: Failure, cx: &mut Cx) {
         self.mark(1, Beside::Failure(failure, cx.token.clone()));
-        self.len += 1;
+        self.gaps += 1;
     }
 
     fn mark(&mut self, count: u64, kind: Beside) {
-        let from = self.front + self.len as u64;
+        let from = self.front + self.len() as u64;
         if let Some(last) = self.marks.back_mut() {
             let next = last.from + last.count == from;
             if next && matches!((&last.kind, &kind), (Beside::Hole, Beside::Hole)) {
@@ -208,8 +215,6 @@ impl<T> Fifo<T> {
     pub(crate) fn pop(&mut self) -> Option<(Slot<T>, Token)> {
         if self.marks.is_empty() {
             let item = self.items.pop_front()?;
-            self.front += 1;
-            self.len -= 1;
             return Some((Slot::Item(item), Token::NONE));
         }
         self.pop_marked()
@@ -218,12 +223,11 @@ impl<T> Fifo<T> {
     #[cold]
     #[inline(never)]
     fn pop_marked(&mut self) -> Option<(Slot<T>, Token)> {
-        if self.len == 0 {
+        if self.is_empty() {
             return None;
         }
         let at = self.front;
         self.front += 1;
-        self.len -= 1;
         let Some(mark) = self.marks.front_mut().filter(|mark| mark.from <= at) else {
             return Some((Slot::Item(self.items.pop_front()?), Token::NONE));
         };
@@ -235,8 +239,14 @@ impl<T> Fifo<T> {
                 let token = token.clone();
                 (Slot::Item(self.items.pop_front()?), token)
             }
-            Beside::Hole => (Slot::Hole, Token::NONE),
-            Beside::Failure(failure, token) => (Slot::Failure(failure.clone()), token.clone()),
+            Beside::Hole => {
+                self.gaps -= 1;
+                (Slot::Hole, Token::NONE)
+            }
+            Beside::Failure(failure, token) => {
+                self.gaps -= 1;
+                (Slot::Failure(failure.clone()), token.clone())
+            }
         };
         if used_up {
             self.marks.pop_front();
@@ -244,11 +254,10 @@ impl<T> Fifo<T> {
         Some(slot)
     }
 
-    /// Takes the elements out, to drain `count` of them from the front. Only while
+    /// Takes all elements out, to drain some from the front. Only while
     /// [`is_plain`](Fifo::is_plain); the rest is to be [given back](Fifo::give_back).
     #[inline]
-    pub(crate) fn take_plain(&mut self, count: usize) -> Vec<T> {
-        self.took(count);
+    pub(crate) fn take_plain(&mut self) -> Vec<T> {
         Vec::from(std::mem::take(&mut self.items))
     }
 
@@ -256,12 +265,6 @@ impl<T> Fifo<T> {
     #[inline]
     pub(crate) fn give_back(&mut self, rest: Vec<T>) {
         self.items = VecDeque::from(rest);
-    }
-
-    #[inline]
-    fn took(&mut self, count: usize) {
-        self.front += count as u64;
-        self.len -= count;
     }
 
     /// Drops everything and marks the tokens as lost. Returns how many elements there were.
@@ -274,7 +277,7 @@ impl<T> Fifo<T> {
         }
         let count = self.items.len();
         self.items.clear();
-        self.took(self.len);
+        self.gaps = 0;
         count
     }
 }

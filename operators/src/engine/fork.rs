@@ -23,12 +23,37 @@ impl BranchId {
 
 /// What a fork finds in the context when the structure has changed.
 pub(crate) enum Mail {
-    /// A new branch: a boxed `Tail<T>` of the fork's element type.
-    Attach(BranchId, Box<dyn Any + Send>),
+    /// A new branch: a boxed `Tail<T>` of the fork's element type, and what closes it.
+    Attach(BranchId, Box<dyn Any + Send>, CloseTail),
     /// This branch is to close and go.
     Detach(BranchId),
+    /// As `Detach`, where nobody below wants any more: what comes after it is not missed.
+    Retire(BranchId),
     /// This branch has closed from below, and is to go.
     LetGo(BranchId),
+    /// This branch is to go as it is.
+    Discard(BranchId),
+    /// This branch is to hang from another fork.
+    Move(BranchId, NodeId),
+}
+
+/// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
+pub(crate) type CloseTail = fn(Box<dyn Any + Send>, &mut Cx);
+
+pub(super) fn close_tail<T: 'static>(tail: Box<dyn Any + Send>, cx: &mut Cx) {
+    if let Ok(mut tail) = tail.downcast::<Tail<T>>() {
+        tail.signal(Signal::Close, cx);
+        see_out(*tail, cx);
+    }
+}
+
+/// The last that is seen of a branch: what it counted is noted, and what its closures captured is
+/// dropped outside of the lock.
+fn see_out<T: 'static>(mut tail: Tail<T>, cx: &mut Cx) {
+    cx.new_query();
+    tail.signal(Signal::Census, cx);
+    cx.graves.push(Box::new(tail));
+    cx.todo = true;
 }
 
 /// How a fork copies elements: pointers, so that a run that never forks needs no `Clone`.
@@ -90,6 +115,14 @@ impl<T: Send + 'static> Fork<T> {
         !self.branches.is_empty()
     }
 
+    /// Whether a batch may take one way from here before the next sees it.
+    pub(crate) fn batches_may_cross(&mut self, cx: &mut Cx) -> bool {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        self.batches
+    }
+
     /// A fork that has closed already, and copies nothing.
     pub(crate) fn closed(id: NodeId) -> Fork<T> {
         Fork {
@@ -104,8 +137,9 @@ impl<T: Send + 'static> Fork<T> {
         self.epoch = cx.epoch;
         let mut let_go = HashSet::new();
         for mail in cx.mail.remove(&self.id).unwrap_or_default() {
+            let wanted_no_more = matches!(mail, Mail::Retire(_));
             match mail {
-                Mail::Attach(id, tail) => {
+                Mail::Attach(id, tail, _) => {
                     if let Ok(tail) = tail.downcast::<Tail<T>>() {
                         self.branches.push((id, *tail));
                         self.sated = false;
@@ -114,21 +148,33 @@ impl<T: Send + 'static> Fork<T> {
                         }
                     }
                 }
-                Mail::Detach(id) => {
-                    if let Some(at) = self.branches.iter().position(|(b, _)| *b == id) {
-                        let (_, mut tail) = self.branches.remove(at);
+                Mail::Detach(id) | Mail::Retire(id) => {
+                    if let Some(mut tail) = self.take_off(id) {
+                        self.sated |= wanted_no_more && self.branches.is_empty();
                         if !self.closed {
                             tail.signal(Signal::Close, cx);
                         }
-                        // Nobody asks it any more what it counted.
-                        cx.new_query();
-                        tail.signal(Signal::Census, cx);
-                        cx.graves.push(Box::new(tail));
+                        see_out(tail, cx);
                     }
                 }
                 Mail::LetGo(id) => {
                     let_go.insert(id);
                 }
+                Mail::Discard(id) => {
+                    if let Some(mut tail) = self.take_off(id) {
+                        // What stays has mail from the forks that go.
+                        tail.signal(Signal::Settle, cx);
+                        see_out(tail, cx);
+                    }
+                }
+                // What has closed stays where it is.
+                Mail::Move(id, to) if !self.closed => {
+                    if let Some(tail) = self.take_off(id) {
+                        let letter = Mail::Attach(id, Box::new(tail), close_tail::<T>);
+                        cx.mail.entry(to).or_default().push(letter);
+                    }
+                }
+                Mail::Move(..) => {}
             }
         }
         if !let_go.is_empty() {
@@ -142,10 +188,18 @@ impl<T: Send + 'static> Fork<T> {
             }
             self.sated |= self.branches.is_empty() && before > 0;
         }
+        if let Some(node) = cx.node(self.id) {
+            node.sated = self.sated;
+        }
         self.batches = cx
             .topology
             .lock()
             .is_ok_and(|topology| topology.batches_may_cross(self.id));
+    }
+
+    fn take_off(&mut self, id: BranchId) -> Option<Tail<T>> {
+        let at = self.branches.iter().position(|(b, _)| *b == id)?;
+        Some(self.branches.remove(at).1)
     }
 
     fn close_last(&mut self, cx: &mut Cx) {
@@ -162,6 +216,11 @@ impl<T: Send + 'static> Fork<T> {
             last.push(item, cx);
             return;
         }
+        self.push_each(item, cx);
+    }
+
+    #[inline(never)]
+    fn push_each(&mut self, item: T, cx: &mut Cx) {
         let (Some(copier), Some(((_, last), first))) =
             (&self.copier, self.branches.split_last_mut())
         else {

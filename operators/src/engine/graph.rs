@@ -1,22 +1,21 @@
 //! A graph: one lock, one clock, and everything that hangs together.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::task::Waker;
 use std::time::Instant;
 
 use qcell::{QCellOwner, QCellOwnerID};
 
-use super::census::Snapshot;
 use super::clock::Clock;
 use super::context::Cx;
 use super::error::{GraphError, OnError};
 use super::head::Pipe;
+use super::ids::Ids;
 use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
-use super::lineage::{self, Lost, Token};
-use super::push::Signal;
+use super::lineage::{self, Lost};
+use super::snapshot::Snapshot;
 use super::source::Source;
 use super::topology::{NodeId, Topology};
 use crate::InGraph;
@@ -48,10 +47,10 @@ pub struct Graph {
 pub(crate) struct Core {
     pub(crate) state: Mutex<Cx>,
     pub(crate) inbox: Arc<Inbox>,
-    topology: Arc<Mutex<Topology>>,
+    pub(super) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<super::waking::Wakeups>,
     cells: QCellOwnerID,
-    next_id: AtomicU32,
+    ids: Arc<Ids>,
 }
 
 /// A thread inside a graph, with its lock. The fields are in the order in which they are to be
@@ -83,7 +82,7 @@ impl Graph {
                 topology: cx.topology.clone(),
                 wakeups: cx.wakeups.clone(),
                 cells,
-                next_id: AtomicU32::new(0),
+                ids: cx.ids.clone(),
                 state: Mutex::new(cx),
             }),
         }
@@ -158,7 +157,7 @@ impl Graph {
     }
 
     pub(crate) fn fresh_id(&self) -> NodeId {
-        NodeId(self.core.next_id.fetch_add(1, Ordering::Relaxed))
+        self.core.ids.fresh()
     }
 
     pub(crate) fn cell_owner(&self) -> QCellOwnerID {
@@ -183,6 +182,12 @@ impl Graph {
     /// then would abort the program.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Cx) + Send + 'static) {
         self.core.inbox.leave(Entry::Task(Box::new(change)));
+        self.look_in();
+    }
+
+    /// Has what was left at the graph done: at once, or when the closure that is running has
+    /// finished.
+    pub(super) fn look_in(&self) {
         if std::thread::panicking() {
             self.core.wakeups.driver.wake();
             self.core.wakeups.wake_listeners();
@@ -319,7 +324,9 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
-            } else if !(cx.drives_itself() && cx.poll_next()) {
+            } else if !((cx.drives_itself() && cx.poll_next())
+                || (cx.is_led_alone() && cx.run_out()))
+            {
                 break;
             }
         }
@@ -376,13 +383,11 @@ impl Entered<'_> {
         inside.exit();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
         // Last, and without the lock: what closures captured may do anything when it is dropped.
-        lineage::strictly(move || drop(dead));
-        if !let_go.is_empty() {
+        if !dead.is_empty() || !let_go.is_empty() {
+            lineage::strictly(move || drop(dead));
             lineage::by_wish(move || drop(let_go));
-            // Whom it made wait goes on.
-            if core.inbox.is_flagged() {
-                core.try_visit();
-            }
+            // Holders among it left word for those who waited for them.
+            inbox::look_again(core);
         }
     }
 }
@@ -396,61 +401,5 @@ impl Drop for Core {
             let left = self.inbox.clear();
             lineage::strictly(move || drop((nodes, mail, left)));
         }
-    }
-}
-
-impl Cx {
-    pub(crate) fn snapshot(&mut self) -> Snapshot {
-        self.broadcast(Signal::Census);
-        let at = self.clock.read();
-        while self.tracked.front().is_some_and(|(w, _)| !w.is_alive()) {
-            self.tracked.pop_front();
-        }
-        let order = match self.topology.lock() {
-            Ok(topology) => topology.in_flow_order(),
-            Err(_) => Vec::new(),
-        };
-        Snapshot {
-            at,
-            nodes: order
-                .iter()
-                .filter_map(|id| self.nodes.get(*id))
-                .filter(|node| node.shows())
-                .map(|node| {
-                    let mut counts = node.counts;
-                    if let Some(inlet) = &node.inlet {
-                        // What was accepted and waits for the graph is held by its source.
-                        counts.held = inlet.waiting() as u64;
-                    }
-                    super::census::NodeSnapshot {
-                        label: node.label.clone(),
-                        role: node.role,
-                        counts,
-                        blocked_since: node.blocked_since,
-                    }
-                })
-                .chain(
-                    self.nodes
-                        .gone()
-                        .into_iter()
-                        .map(|gone| super::census::NodeSnapshot {
-                            label: gone.label.clone(),
-                            role: gone.role,
-                            counts: gone.counts,
-                            blocked_since: None,
-                        }),
-                )
-                .collect(),
-            oldest_unacknowledged: self.tracked.front().map(|(_, since)| at - *since),
-        }
-    }
-
-    /// Remembers when a tracked element came in.
-    pub(crate) fn track(&mut self, token: &Token) {
-        let now = self.now();
-        if self.tracked.len() == self.tracked.capacity() {
-            self.tracked.retain(|(watch, _)| watch.is_alive());
-        }
-        self.tracked.push_back((token.watch(), now));
     }
 }

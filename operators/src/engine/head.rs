@@ -1,5 +1,8 @@
 //! Where a run begins: at a source, a shared node, or a pipe.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use super::graph::Graph;
 use super::plan::Plan;
 use super::push::Push;
@@ -18,6 +21,8 @@ pub struct Pipe<T> {
 pub struct Head<T> {
     graph: Graph,
     fork: NodeId,
+    /// Keeps a shared node until the run hangs from it.
+    handle: Option<Arc<dyn Any + Send + Sync>>,
     _items: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -26,7 +31,20 @@ impl<T> Head<T> {
         Head {
             graph,
             fork,
+            handle: None,
             _items: std::marker::PhantomData,
+        }
+    }
+
+    /// As [`new`](Head::new), at a junction that goes when nobody can see it any more.
+    pub(crate) fn of_shared(
+        graph: Graph,
+        fork: NodeId,
+        handle: Arc<dyn Any + Send + Sync>,
+    ) -> Head<T> {
+        Head {
+            handle: Some(handle),
+            ..Head::new(graph, fork)
         }
     }
 }
@@ -40,6 +58,9 @@ impl<T: InGraph> Run for Head<T> {
 
     fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
         plan.hang(self.fork, next);
+        if let Some(handle) = self.handle {
+            plan.keep(handle);
+        }
     }
 }
 

@@ -8,113 +8,39 @@ use std::task::{Context, Poll, Waker};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::cell::{Entry, Node, Port};
+use super::clock::Time;
 use super::context::Cx;
 use super::error::{BoxError, Failure};
 use super::fifo::{Fifo, Slot};
-use super::lineage::{Lost, Token};
+use super::flight::{Flight, Limits};
+use super::holding::Holding;
+use super::lanes::Lanes;
+use super::lineage::{Pledge, Token};
+use super::naps::{Naps, Spare};
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
-use super::topology::{Label, Role, Site};
+use super::topology::{Label, Role};
 use crate::InGraph;
 use crate::flow::Run;
-
-/// How many finished results may wait for an earlier one by default.
-const REORDER: usize = 1_024;
 
 /// Results taken in one turn, so that other nodes get theirs.
 const TURN: usize = 256;
 
-/// How many at once, and in which order what comes of them goes on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) at_once: usize,
-    pub(crate) ordered: bool,
-    reorder: usize,
-}
-
-impl Limits {
-    #[track_caller]
-    pub(crate) fn new(operator: &str, at_once: usize) -> Limits {
-        assert!(
-            at_once > 0,
-            "`{operator}(0, …)` would never start: let at least 1 element be in flight"
-        );
-        Limits {
-            at_once,
-            ordered: true,
-            reorder: REORDER,
-        }
-    }
-
-    pub(crate) fn unordered(self) -> Limits {
-        Limits {
-            ordered: false,
-            ..self
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn reorder(self, results: usize) -> Limits {
-        assert!(
-            results > 0,
-            "`reorder(0)` would never start: let at least 1 finished result wait for an earlier one"
-        );
-        Limits {
-            reorder: results,
-            ..self
-        }
-    }
-}
-
-/// The two choices that all operators with futures in flight offer.
-macro_rules! limit_methods {
-    () => {
-        /// Lets each result go on as soon as it is there, instead of in the order of the elements.
-        pub fn unordered(mut self) -> Self {
-            self.limits = self.limits.unordered();
-            self
-        }
-
-        /// How many finished results may wait for an earlier one that has not finished, on top of
-        /// the `n` elements held besides (1 024 by default). Without effect on what is
-        /// [`unordered`](Self::unordered), where none waits for another.
-        ///
-        /// # Panics
-        /// If `results` is 0.
-        #[track_caller]
-        pub fn reorder(mut self, results: usize) -> Self {
-            self.limits = self.limits.reorder(results);
-            self
-        }
-    };
-}
-pub(crate) use limit_methods;
-
-/// An element's place in line and its token, which go with its future. Dropped before the future
-/// finished, or before its result went on, it tells the token.
-pub(crate) struct Ticket {
-    place: u64,
-    token: Token,
-}
-
-impl Ticket {
-    fn redeem(mut self) -> Token {
-        std::mem::take(&mut self.token)
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.token.fail(Lost::TornDown);
-    }
+/// What goes with an element in flight. It moves with each future, so it is kept small.
+pub(crate) struct Ticket<T> {
+    /// Its place in line; where each key has a lane, its lane.
+    pub(super) place: usize,
+    pledge: Pledge,
+    /// Where it may be tried again.
+    pub(super) spare: Option<Box<Spare<T>>>,
 }
 
 /// Builds a node that runs `work` on each element, and `next` behind it.
 pub(crate) fn build<R, F, J, U>(
     upstream: R,
-    (limits, site, role): (Limits, Site, Role),
-    work: impl FnOnce(&Arc<Label>) -> F,
+    (flight, role): (Flight<R::Item>, Role),
+    mut work: F,
     next: impl FnOnce(&Arc<Label>) -> Tail<U>,
     plan: &mut Plan,
 ) where
@@ -123,12 +49,17 @@ pub(crate) fn build<R, F, J, U>(
     J: Future<Output = Result<U, BoxError>> + InGraph,
     U: InGraph,
 {
-    let label = plan.node(site, role);
+    let label = plan.node(flight.site, role);
     plan.has_futures();
-    let mut work = work(&label);
+    if flight.again.is_some() {
+        plan.has_timers();
+    }
     let node = InFlight {
-        limits,
+        limits: flight.limits,
         waiting: Fifo::default(),
+        lanes: flight.lanes,
+        next_in_lane: VecDeque::new(),
+        naps: Naps::new(flight.again),
         start: move |item, ticket| {
             let job = work(item);
             async move { (ticket, job.await) }
@@ -140,6 +71,7 @@ pub(crate) fn build<R, F, J, U>(
         pressure: Pressure::default(),
         closing: false,
         passed: 0,
+        moved: Time::ZERO,
         next: next(&label),
         label: label.clone(),
     };
@@ -152,18 +84,26 @@ struct InFlight<T, U, F, J> {
     limits: Limits,
     /// Not started yet.
     waiting: Fifo<T>,
+    /// Where keys keep an order of their own. Whoever waits there has left `waiting`.
+    lanes: Option<Box<dyn Lanes<T>>>,
+    /// The one in front of them is through: they may start.
+    next_in_lane: VecDeque<(T, Ticket<T>)>,
+    /// Between two attempts. They keep their slots.
+    naps: Naps<T>,
     start: F,
     running: FuturesUnordered<J>,
     /// Results that have not gone on. Ordered, each element has its place from its start on, which
     /// is `None` until it has finished.
-    places: VecDeque<Option<(Ticket, Slot<U>)>>,
-    /// The number of the first place.
-    first: u64,
+    places: VecDeque<Option<(Ticket<T>, Slot<U>)>>,
+    /// The number of the first place. It wraps.
+    first: usize,
     /// How many places from the first one on have finished: only room downstream keeps them here.
     due: usize,
     pressure: Pressure,
     closing: bool,
     passed: u64,
+    /// When the last future finished, or one was started where none was under way.
+    moved: Time,
     next: Tail<U>,
 }
 
@@ -171,44 +111,50 @@ impl<T, U, F, J> InFlight<T, U, F, J>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket) -> J + InGraph,
-    J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
+    F: FnMut(T, Ticket<T>) -> J + InGraph,
+    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
-    /// What counts against the limit. Results that wait for an earlier one do not, as far as they
-    /// are allowed to, unless they would have to wait for room as well.
+    /// What counts against the limit. Who waits for an earlier one does not, as far as that is
+    /// allowed, unless it would have to wait for room as well.
     fn load(&self, cx: &mut Cx) -> usize {
         let allowed = match cx.gated(self.label.id()) {
             true => 0,
             false => self.limits.reorder,
         };
-        self.waiting.len() + self.running.len() + self.due + self.early().saturating_sub(allowed)
+        self.waiting.len() + self.started() + self.early().saturating_sub(allowed)
     }
 
-    /// Results that wait for an earlier one, which has not finished.
+    /// Those that have a slot: under way, between two attempts, or about to go on.
+    fn started(&self) -> usize {
+        self.running.len() + self.naps.len() + self.due
+    }
+
+    /// Those that wait for an earlier one: in order, results; by key, elements.
     fn early(&self) -> usize {
-        match self.limits.ordered {
-            true => self.places.len() - self.running.len() - self.due,
-            false => 0,
+        match &self.lanes {
+            Some(lanes) => lanes.waiting() + self.next_in_lane.len(),
+            None if self.limits.ordered => self.places.len() - self.started(),
+            None => 0,
         }
     }
 
     fn held(&self) -> usize {
-        self.waiting.len() + self.running.len() + self.due + self.early()
+        self.waiting.len() + self.started() + self.early()
     }
 
     /// The most that `held` can be.
     fn capacity(&self) -> usize {
-        match self.limits.ordered {
+        match self.limits.ordered || self.lanes.is_some() {
             true => self.limits.at_once.saturating_add(self.limits.reorder),
             false => self.limits.at_once,
         }
     }
 
     fn may_start(&self, cx: &mut Cx) -> bool {
-        !self.waiting.is_empty()
-            && self.running.len() + self.due < self.limits.at_once
-            && self.early() < self.limits.reorder
-            // Whoever is full downstream would only have us keep the results.
+        let some = !self.next_in_lane.is_empty()
+            || (!self.waiting.is_empty() && self.early() < self.limits.reorder);
+        // Whoever is full downstream would only have us keep the results.
+        (some && self.started() < self.limits.at_once || self.naps.is_rested(cx))
             && !cx.gated(self.label.id())
     }
 
@@ -221,43 +167,79 @@ where
 
     fn start(&mut self, cx: &mut Cx) {
         while self.may_start(cx) {
-            let Some((slot, token)) = self.waiting.pop() else {
-                return;
+            let next = match self.naps.wake(cx) {
+                None => self.next_in_lane.pop_front(),
+                rested => rested,
             };
-            let place = self.first + self.places.len() as u64;
-            let ticket = Ticket { place, token };
-            match slot {
-                Slot::Item(item) => {
-                    self.running.push((self.start)(item, ticket));
-                    if self.limits.ordered {
-                        self.places.push_back(None);
-                    }
-                }
-                Slot::Failure(failure) => {
-                    self.places
-                        .push_back(Some((ticket, Slot::Failure(failure))));
-                    self.count_due();
-                }
-                Slot::Hole => {
-                    self.places.push_back(Some((ticket, Slot::Hole)));
-                    self.count_due();
-                }
+            match next {
+                Some((item, ticket)) => self.attempt(item, ticket),
+                None => self.start_next(),
             }
         }
     }
 
+    fn start_next(&mut self) {
+        let Some((slot, token)) = self.waiting.pop() else {
+            return;
+        };
+        let mut ticket = Ticket {
+            place: self.first.wrapping_add(self.places.len()),
+            pledge: Pledge::new(token),
+            spare: None,
+        };
+        match slot {
+            Slot::Item(mut item) => {
+                if self.limits.ordered {
+                    self.places.push_back(None);
+                }
+                if let Some(lanes) = &mut self.lanes {
+                    match lanes.enter(item, ticket) {
+                        Some(free) => (item, ticket) = free,
+                        None => return,
+                    }
+                }
+                self.attempt(item, ticket);
+            }
+            Slot::Failure(failure) => {
+                let slot = Slot::Failure(failure);
+                self.places.push_back(Some((ticket, slot)));
+            }
+            Slot::Hole => self.places.push_back(Some((ticket, Slot::Hole))),
+        }
+        self.count_due();
+    }
+
+    fn attempt(&mut self, item: T, mut ticket: Ticket<T>) {
+        self.naps.attempt(&item, &mut ticket.spare);
+        self.running.push((self.start)(item, ticket));
+    }
+
     /// Takes the next result of a future, if there is any.
-    fn finish(&mut self, waker: &Waker) -> bool {
+    fn finish(&mut self, cx: &mut Cx, waker: &Waker) -> bool {
         let mut task = Context::from_waker(waker);
-        let Poll::Ready(Some((ticket, result))) = self.running.poll_next_unpin(&mut task) else {
+        let Poll::Ready(Some((mut ticket, result))) = self.running.poll_next_unpin(&mut task)
+        else {
             return false;
         };
         let slot = match result {
             Ok(item) => Slot::Item(item),
-            Err(error) => Slot::Failure(Failure::new(&self.label, error)),
+            Err(error) => {
+                match self.naps.keep(ticket, &error, cx) {
+                    Some(given_up) => ticket = given_up,
+                    None => return true,
+                }
+                Slot::Failure(match ticket.spare.take() {
+                    Some(spare) => Failure::with_element(&self.label, error, spare.element),
+                    None => Failure::new(&self.label, error),
+                })
+            }
         };
+        ticket.spare = None;
+        if let Some(lanes) = &mut self.lanes {
+            self.next_in_lane.extend(lanes.leave(ticket.place));
+        }
         if self.limits.ordered {
-            let at = (ticket.place - self.first) as usize;
+            let at = ticket.place.wrapping_sub(self.first);
             if let Some(place) = self.places.get_mut(at) {
                 *place = Some((ticket, slot));
             }
@@ -274,9 +256,9 @@ where
             let Some(Some((ticket, slot))) = self.places.pop_front() else {
                 return;
             };
-            self.first += 1;
+            self.first = self.first.wrapping_add(1);
             self.due -= 1;
-            cx.token = ticket.redeem();
+            cx.token = ticket.pledge.redeem();
             match slot {
                 Slot::Item(item) => self.next.push(item, cx),
                 Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
@@ -287,18 +269,13 @@ where
     }
 
     fn census(&mut self, cx: &mut Cx) {
-        if !cx.first_visit(self.label.id()) {
-            return;
-        }
-        let (passed, held, capacity) = (self.passed, self.held(), self.capacity());
-        let since = self.pressure.since();
-        cx.take_census(self.label.id(), |node| {
-            node.counts.passed = passed;
-            node.counts.held = held as u64;
-            node.counts.capacity = capacity as u64;
-            node.blocked_since = since;
-        });
-        self.next.signal(Signal::Census, cx);
+        let holding = Holding {
+            passed: self.passed,
+            held: self.held(),
+            capacity: self.capacity(),
+            blocked_since: self.pressure.since(),
+        };
+        holding.tell(self.label.id(), &mut self.next, cx);
     }
 
     fn kept(&mut self, cx: &mut Cx) {
@@ -313,8 +290,8 @@ impl<T, U, F, J> Entry<T> for InFlight<T, U, F, J>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket) -> J + InGraph,
-    J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
+    F: FnMut(T, Ticket<T>) -> J + InGraph,
+    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
@@ -355,13 +332,23 @@ impl<T, U, F, J> Node for InFlight<T, U, F, J>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket) -> J + InGraph,
-    J: Future<Output = (Ticket, Result<U, BoxError>)> + InGraph,
+    F: FnMut(T, Ticket<T>) -> J + InGraph,
+    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
 {
+    fn tick(&mut self, cx: &mut Cx) {
+        self.naps.rang(cx);
+        // The futures want the waker that only a poll has.
+        cx.wake(self.label.id());
+    }
+
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         for turn in 1.. {
+            let idle = self.running.is_empty();
             self.start(cx);
-            let finished = self.finish(waker);
+            let finished = self.finish(cx, waker);
+            if idle || finished {
+                self.moved = cx.now();
+            }
             self.deliver(cx);
             if self.load(cx) < self.limits.at_once {
                 self.pressure.release(cx);
@@ -374,10 +361,16 @@ where
                 return;
             }
         }
+        self.naps.set_alarm(self.label.id(), cx);
         if self.closing && self.held() == 0 {
             self.closing = false;
             self.next.signal(Signal::Close, cx);
         }
+    }
+
+    fn in_flight(&self) -> Option<(usize, Time)> {
+        let count = self.running.len();
+        (count > 0).then_some((count, self.moved))
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {

@@ -139,7 +139,7 @@ fn write_before_read() {
 /// Visits the graph until nothing lies there, or somebody else holds it, who looks too.
 #[cold]
 #[inline(never)]
-fn look_again(core: &Core) {
+pub(super) fn look_again(core: &Core) {
     struct Looking(usize);
     impl Drop for Looking {
         fn drop(&mut self) {

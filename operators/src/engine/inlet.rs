@@ -15,7 +15,7 @@ use super::fork::Fork;
 use super::inbox::{Entry, Inbox};
 use super::line::Line;
 use super::lineage::{Lost, Token};
-use super::pressure::Pressure;
+use super::pressure::{Blocked, Pressure};
 use super::push::{Push, Signal};
 use super::topology::NodeId;
 use crate::InGraph;
@@ -75,11 +75,22 @@ pub(crate) trait Inlet: Send + Sync {
     fn shut(self: Arc<Self>, inbox: &Inbox);
     /// Elements that were accepted and wait for the graph.
     fn waiting(&self) -> usize;
+    /// Who waits for room in the queue.
+    fn crowd(&self) -> Option<Blocked>;
+    /// How many wait for room.
+    fn senders(&self) -> usize;
     /// Gathers the wakers of those who wait for room.
     fn take_senders(&self, wakes: &mut Vec<Waker>);
     /// The graph is given up, as it is poisoned or out of time: what waits is lost and nobody waits
     /// any more. Returns the run that hung from here, to be dropped outside of the lock.
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send>;
+}
+
+impl<T> SourceCell<T> {
+    /// An end that emitted into this source is gone without a close.
+    pub(crate) fn lose_feed(&self) {
+        self.feeds.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<T: InGraph> SourceCell<T> {
@@ -293,6 +304,14 @@ impl<T: InGraph> Inlet for SourceCell<T> {
 
     fn waiting(&self) -> usize {
         self.waiting.lock().map_or(0, |waiting| waiting.len())
+    }
+
+    fn senders(&self) -> usize {
+        self.senders.lock().map_or(0, |line| line.len())
+    }
+
+    fn crowd(&self) -> Option<Blocked> {
+        self.crowd.lock().ok()?.since()
     }
 
     fn take_senders(&self, wakes: &mut Vec<Waker>) {

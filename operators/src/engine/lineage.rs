@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use smallvec::SmallVec;
 
 use super::error::Failure;
+use super::metadata::Metadata;
 
 thread_local! {
     /// Whether what is dropped on this thread was let go by the user's own wish: then the elements
@@ -82,6 +83,7 @@ struct Line {
     lost: AtomicU8,
     /// The failure that lost it, where one did.
     cause: OnceLock<Failure>,
+    metadata: Option<Metadata>,
     end: End,
 }
 
@@ -116,12 +118,46 @@ impl Token {
         Token::new(End::Hook(Box::new(hook)))
     }
 
+    /// A fresh token that nobody waits for, and which brings metadata along.
+    pub(super) fn with_metadata(metadata: Metadata) -> Token {
+        Token::made(End::Nothing, Some(metadata))
+    }
+
+    /// A fresh token that brings metadata along, and the receipt that resolves with it.
+    pub(super) fn with_both(metadata: Metadata) -> (Token, Receipt) {
+        let slot = Arc::new(Mutex::new(Slot::default()));
+        let token = Token::made(End::Receipt(slot.clone()), Some(metadata));
+        (token, Receipt(slot))
+    }
+
     fn new(end: End) -> Token {
+        Token::made(end, None)
+    }
+
+    fn made(end: End, metadata: Option<Metadata>) -> Token {
         Token(Some(Arc::new(Line {
             lost: AtomicU8::new(0),
             cause: OnceLock::new(),
+            metadata,
             end,
         })))
+    }
+
+    pub(super) fn metadata(&self) -> Option<&Metadata> {
+        self.0.as_ref()?.metadata.as_ref()
+    }
+
+    /// What it was merged of.
+    pub(super) fn parents(&self) -> &[Token] {
+        match self.0.as_ref().map(|line| &line.end) {
+            Some(End::Merge(parents)) => parents,
+            _ => &[],
+        }
+    }
+
+    /// Tells clones of one token from others.
+    pub(super) fn address(&self) -> usize {
+        self.0.as_ref().map_or(0, |line| Arc::as_ptr(line).addr())
     }
 
     /// The token of something made of all of `tokens`: empty where none of them is in use.
@@ -175,6 +211,30 @@ impl Token {
         if let Some(line) = &self.0 {
             line.fail_by(failure);
         }
+    }
+}
+
+/// The token of something under way. Dropped before it came to its end, it tells the token.
+pub(crate) struct Pledge(Token);
+
+impl Pledge {
+    pub(crate) fn new(token: Token) -> Pledge {
+        Pledge(token)
+    }
+
+    pub(crate) fn token(&self) -> &Token {
+        &self.0
+    }
+
+    /// It came to its end.
+    pub(crate) fn redeem(mut self) -> Token {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Pledge {
+    fn drop(&mut self) {
+        self.0.fail(Lost::TornDown);
     }
 }
 

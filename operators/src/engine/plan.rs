@@ -1,23 +1,22 @@
 //! Building, in two phases: a plan is made without the lock, then installed in one hold of it.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use super::branch::Branch;
 use super::cell::{Cell, Node, Station};
 use super::context::Cx;
-use super::ending::{Beginning, Connected, Upstream};
-use super::fork::{BranchId, Mail};
+use super::ending::Upstream;
+use super::fork::{BranchId, Mail, close_tail};
 use super::graph::Graph;
+use super::inbox::Entry;
 use super::inlet::Inlet;
 use super::lineage::Token;
 use super::node::NodeState;
 use super::push::{Push, Signal, Tail};
+use super::runs::{Hanging, ItemType, RunRecord};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
-
-/// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
-type CloseTail = fn(Box<dyn Any + Send>, &mut Cx);
 
 /// What a run adds to its graph: nodes, edges, branches. Filled from the run's end backwards.
 pub struct Plan {
@@ -29,7 +28,9 @@ pub struct Plan {
     edges: Vec<Edge>,
     stations: Vec<(NodeId, Arc<dyn Station>)>,
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
-    branches: Vec<(NodeId, BranchId, Box<dyn Any + Send>, CloseTail)>,
+    branches: Vec<(Hanging, Mail)>,
+    /// Handles of what it hangs from, which are to live until it does.
+    kept: Vec<Arc<dyn Any + Send + Sync>>,
     starts: Vec<NodeId>,
     /// Nodes that may have had enough early, with what was built in front of each.
     fronts: Vec<Front>,
@@ -61,6 +62,7 @@ impl Plan {
             stations: Vec::new(),
             inlets: Vec::new(),
             branches: Vec::new(),
+            kept: Vec::new(),
             starts: Vec::new(),
             fronts: Vec::new(),
             at_once: Vec::new(),
@@ -184,26 +186,16 @@ impl Plan {
         let Some(end) = self.nodes.first().map(|node| node.label.id()) else {
             return Vec::new();
         };
-        let branches = self.branches.iter().map(|(_, b, ..)| Beginning::Branch(*b));
-        let sources = self.nodes.iter().filter(|node| node.role == Role::Source);
-        let pumps = sources.map(|node| Beginning::Pump(node.label.id()));
-        // Others may hang from a shared node at any time, and have to hear that it is closed.
-        let goes = self.nodes.iter().filter(|node| node.role != Role::Shared);
-        let connected = Arc::new(Connected {
-            end,
-            nodes: goes.map(|node| node.label.id()).collect(),
-            beginnings: Mutex::new(branches.chain(pumps).collect()),
-        });
         let upstream = |front: &Front| Upstream {
+            run: end,
             heads: self.branches[front.branches.clone()]
                 .iter()
-                .map(|(fork, branch, ..)| (*fork, *branch))
+                .map(|(head, _)| (head.fork, head.branch))
                 .collect(),
             nodes: self.nodes[front.nodes.clone()]
                 .iter()
                 .map(|node| node.label.id())
                 .collect(),
-            connected: connected.clone(),
         };
         let fronts = self.fronts.iter();
         fronts.map(|front| (front.node, upstream(front))).collect()
@@ -211,38 +203,76 @@ impl Plan {
 
     /// Ends the building: the run hangs from this fork.
     pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
-        self.edge_from(fork);
+        let (to, port) = self.below.unwrap_or((fork, 0));
+        let hanging = Hanging {
+            fork,
+            branch: BranchId::fresh(),
+            edge: Edge {
+                from: fork,
+                to,
+                port,
+                feedback: false,
+            },
+            item: ItemType::of::<T>(),
+        };
         let tail: Tail<T> = Box::new(run);
-        self.branches
-            .push((fork, BranchId::fresh(), Box::new(tail), close_tail::<T>));
+        let letter = Mail::Attach(hanging.branch, Box::new(tail), close_tail::<T>);
+        self.branches.push((hanging, letter));
+    }
+
+    /// Keeps a handle of what the run hangs from until it does.
+    pub(crate) fn keep(&mut self, handle: Arc<dyn Any + Send + Sync>) {
+        self.kept.push(handle);
     }
 
     /// Makes it part of the graph. From inside a closure of the graph it is left in the inbox.
-    pub(crate) fn install(self) -> Branch {
+    pub(crate) fn install(mut self) -> Branch {
         let graph = self.graph.clone();
-        let branch = Branch {
-            heads: self.branches.iter().map(|(f, b, ..)| (*f, *b)).collect(),
-            end: self.nodes.first().map(|node| node.label.clone()),
-            nodes: match self.pumps {
-                0 => self.nodes.iter().map(|node| node.label.id()).collect(),
-                // A pump has an end of its own to come to.
-                _ => Arc::default(),
-            },
-            graph: graph.clone(),
-        };
-        graph.change(move |cx| self.apply(cx));
-        branch
+        let label = self.nodes.first().map(|node| node.label.clone());
+        let kept = std::mem::take(&mut self.kept);
+        if let (Ok(mut topology), Some(end)) = (graph.core().topology.lock(), &label) {
+            let nodes = std::mem::take(&mut self.nodes);
+            let record = RunRecord {
+                end: end.id(),
+                forks: nodes
+                    .iter()
+                    .map(|node| (node.label.id(), node.role))
+                    .filter(|(id, role)| {
+                        *role == Role::Shared || self.inlets.iter().any(|(inlet, _)| inlet == id)
+                    })
+                    .map(|(id, _)| id)
+                    .collect(),
+                heads: self.branches.iter().map(|(head, _)| head.clone()).collect(),
+                nodes: nodes.iter().map(|node| node.label.id()).collect(),
+                pumps: self.pumps,
+                has_timers: self.has_timers,
+                has_futures: self.has_futures,
+                hanging: 0,
+                reachable: true,
+                departing: false,
+            };
+            self.nodes.clone_from(&nodes);
+            topology.take_in(nodes, std::mem::take(&mut self.edges), record);
+            // Before anybody else changes the topology: what happens is in the order it shows.
+            graph
+                .core()
+                .inbox
+                .leave(Entry::Task(Box::new(move |cx| self.apply(cx))));
+        }
+        graph.look_in();
+        drop(kept);
+        Branch::new(graph, label)
     }
 
     fn apply(self, cx: &mut Cx) {
         let inlet_bits = cx.inlet_bits();
+        let end = self.nodes.first().map(|node| node.label.id());
         let upstreams = match self.fronts[..] {
             [] => Vec::new(),
             _ => self.upstreams(),
         };
         for node in &self.nodes {
-            cx.nodes
-                .insert(NodeState::new(node.label.clone(), node.role));
+            cx.add_node(NodeState::new(node.label.clone(), node.role));
             if node.role == Role::End {
                 cx.ends += 1;
                 cx.open_ends += 1;
@@ -264,27 +294,13 @@ impl Plan {
                 node.inlet = Some(inlet.clone());
             }
         }
-        if let Ok(mut topology) = cx.topology.lock() {
-            topology.nodes.extend(self.nodes);
-            topology.edges.extend(self.edges);
-        }
-        let mut forks: HashMap<NodeId, Vec<Mail>> = HashMap::new();
-        let mut closers = HashMap::new();
-        for (fork, branch, tail, close) in self.branches {
-            closers.insert(fork, close);
-            forks
-                .entry(fork)
-                .or_default()
-                .push(Mail::Attach(branch, tail));
-        }
-        let mut settle = false;
-        for (fork, mail) in forks {
-            settle |= cx.node(fork).is_some_and(|node| node.closed);
-            cx.mail.entry(fork).or_default().extend(mail);
+        let forks: Vec<NodeId> = self.branches.iter().map(|(head, _)| head.fork).collect();
+        for (head, letter) in self.branches {
+            cx.mail.entry(head.fork).or_default().push(letter);
         }
         cx.epoch = cx.epoch.wrapping_add(1);
-        cx.has_timers |= self.has_timers;
-        cx.has_futures |= self.has_futures;
+        cx.timed_runs += usize::from(self.has_timers);
+        cx.polled_runs += usize::from(self.has_futures);
         cx.open_pumps += self.pumps;
         if self.led {
             cx.lead();
@@ -300,23 +316,13 @@ impl Plan {
         for id in self.starts {
             cx.wake(id);
         }
-        if settle {
-            // A branch of a fork that is closed already has to hear of it.
-            cx.broadcast(Signal::Settle);
-            for (fork, close) in closers {
-                // The fork is gone, with the branch it was the end of: nobody else tells them.
-                if cx.node(fork).is_some_and(|node| node.closed) {
-                    for mail in cx.mail.remove(&fork).unwrap_or_default() {
-                        if let Mail::Attach(_, tail) = mail {
-                            close(tail, cx);
-                        }
-                    }
-                }
-            }
-        }
+        cx.close_unheard(&forks);
         for work in self.at_once {
             work(cx);
             cx.token = Token::NONE;
+        }
+        if let (Some(end), false) = (end, forks.is_empty()) {
+            cx.part_if_cut(end);
         }
         if cx.shut {
             cx.close_all();
@@ -327,61 +333,5 @@ impl Plan {
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Plan(..)")
-    }
-}
-
-fn close_tail<T: 'static>(tail: Box<dyn Any + Send>, cx: &mut Cx) {
-    if let Ok(mut tail) = tail.downcast::<Tail<T>>() {
-        tail.signal(Signal::Close, cx);
-    }
-}
-
-/// A run that was connected: from the junctions it hangs from down to its end.
-///
-/// Dropping the handle changes nothing.
-#[derive(Clone)]
-pub struct Branch {
-    graph: Graph,
-    heads: Vec<(NodeId, BranchId)>,
-    end: Option<Arc<Label>>,
-    /// What goes with the branch, once it has closed.
-    nodes: Arc<[NodeId]>,
-}
-
-impl Branch {
-    /// Names the run's end, unless it has a name.
-    pub fn named(self, name: impl Into<String>) -> Branch {
-        if let Some(end) = &self.end {
-            end.set_name(name.into());
-        }
-        self
-    }
-
-    /// Takes the run off its junctions. What it held is emitted as at a close, and then its nodes go;
-    /// other branches go on. Its counts stay in snapshots, with those of others that were made at the
-    /// same place and have gone.
-    pub fn disconnect(self) {
-        let Branch {
-            heads, end, nodes, ..
-        } = self;
-        self.graph.change(move |cx| {
-            for (fork, branch) in heads {
-                cx.mail.entry(fork).or_default().push(Mail::Detach(branch));
-            }
-            cx.epoch = cx.epoch.wrapping_add(1);
-            cx.broadcast(Signal::Settle);
-            if let Some(end) = end {
-                cx.departing.push((end.id(), nodes));
-                cx.todo = true;
-            }
-        });
-    }
-}
-
-impl std::fmt::Debug for Branch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Branch")
-            .field("end", &self.end.as_ref().map(|end| end.title()))
-            .finish_non_exhaustive()
     }
 }

@@ -37,6 +37,12 @@ impl Cx {
         self.now = None;
     }
 
+    /// The time that this turn ends at: later than [`now`](Cx::now) while the deadlines between two
+    /// elements that lead the clock are fired one by one.
+    pub(crate) fn heading(&mut self) -> Time {
+        self.now().max(self.heading)
+    }
+
     pub(crate) fn set_now(&mut self, now: Time) {
         match &mut self.clock {
             Clock::Virtual(at) | Clock::Led(at) => *at = now,
@@ -61,15 +67,22 @@ impl Cx {
         }
     }
 
-    /// Whether nobody drives and nobody has to, as there is neither a future nor a deadline, or the
-    /// elements bring the time along: then they also bring those along who waited for room downstream.
+    /// Whether nobody drives, since the elements bring the time along: then they also bring those
+    /// along who waited for room downstream.
+    pub(crate) fn is_led_alone(&self) -> bool {
+        !self.driven && self.polled_runs == 0 && matches!(self.clock, Clock::Led(_))
+    }
+
+    /// As [`is_led_alone`](Cx::is_led_alone), or nobody has to drive, as there is neither a future
+    /// nor a deadline.
     pub(crate) fn drives_itself(&self) -> bool {
-        let led = matches!(self.clock, Clock::Led(_));
-        !self.driven && !self.has_futures && (led || !self.has_timers)
+        let idle = !self.driven && self.polled_runs == 0 && self.timed_runs == 0;
+        idle || self.is_led_alone()
     }
 
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
+        self.heading = now;
         while let Some((at, node)) = self.timers.pop_due(now) {
             self.set_now(at.max(self.clock.read()));
             self.tick(node);

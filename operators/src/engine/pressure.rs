@@ -1,6 +1,6 @@
 //! Pressure: who is full, and who waits for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use smallvec::SmallVec;
 
@@ -9,16 +9,38 @@ use super::context::Cx;
 use super::inbox::{Entry, Inbox};
 use super::topology::NodeId;
 
+/// What an origin waits for: one holder that is full. Never used twice in a graph.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct WaitKey(pub(super) u64);
+
+/// Origins, and since when each of them waits.
+type Origins = SmallVec<[(NodeId, Time); 2]>;
+
 /// The origins that wait until this holder has room: sources, and holders that were draining into it.
 ///
 /// A holder calls [`hold`](Pressure::hold) when a push fills it and [`release`](Pressure::release)
-/// when it has room again. Elements that are in the graph already are never refused.
+/// when it has room again. Elements that are in the graph already are never refused. A holder that
+/// is discarded lets them go on too.
 #[derive(Default)]
 pub(crate) struct Pressure {
-    blocked: SmallVec<[NodeId; 2]>,
-    since: Option<Time>,
-    /// Where word is left for the graph if the holder is dropped while somebody waits.
-    inbox: Option<Arc<Inbox>>,
+    blocked: Origins,
+    key: WaitKey,
+    /// Where the holder leaves word when it is dropped. Set once somebody waits. Weak, as what lies in
+    /// the inbox may own the holder.
+    inbox: Option<Weak<Inbox>>,
+}
+
+/// Who waits for a holder, as its census writes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocked {
+    pub(super) key: WaitKey,
+    pub(super) origins: Origins,
+}
+
+impl Blocked {
+    pub(super) fn each_origin(&self) -> impl Iterator<Item = (NodeId, Time)> + '_ {
+        self.origins.iter().copied()
+    }
 }
 
 impl Pressure {
@@ -27,12 +49,16 @@ impl Pressure {
     #[inline(never)]
     pub(crate) fn hold(&mut self, cx: &mut Cx) {
         let origin = cx.origin;
-        if !self.blocked.contains(&origin) {
-            self.blocked.push(origin);
-            self.since.get_or_insert_with(|| cx.now());
-            self.inbox.get_or_insert_with(|| cx.inbox.clone());
-            cx.hold_back(origin);
+        if self.inbox.is_none() {
+            self.inbox = Some(Arc::downgrade(&cx.inbox));
+            self.key = cx.fresh_wait_key();
         }
+        if !cx.hold_back(origin, self.key) {
+            return;
+        }
+        // One that was let go on when its flow was taken off may have come back.
+        self.blocked.retain(|(other, _)| *other != origin);
+        self.blocked.push((origin, cx.now()));
     }
 
     /// Lets all who waited for this holder go on.
@@ -46,9 +72,8 @@ impl Pressure {
     #[cold]
     #[inline(never)]
     fn release_all(&mut self, cx: &mut Cx) {
-        self.since = None;
-        for origin in self.blocked.drain(..) {
-            cx.let_on(origin);
+        for (origin, _) in self.blocked.drain(..) {
+            cx.let_on(origin, self.key);
         }
     }
 
@@ -57,24 +82,34 @@ impl Pressure {
         self.blocked.is_empty()
     }
 
-    /// Since when somebody waits.
-    pub(crate) fn since(&self) -> Option<Time> {
-        self.since
+    /// Who waits, and since when.
+    pub(crate) fn since(&self) -> Option<Blocked> {
+        match self.blocked.is_empty() {
+            true => None,
+            false => Some(Blocked {
+                key: self.key,
+                origins: self.blocked.clone(),
+            }),
+        }
     }
 
-    /// Whether `origin` waits for this holder.
-    pub(crate) fn blocks(&self, origin: NodeId) -> bool {
-        self.blocked.contains(&origin)
+    /// Who waits for this holder.
+    pub(crate) fn origins(&self) -> impl Iterator<Item = NodeId> {
+        self.blocked.iter().map(|(origin, _)| *origin)
     }
 }
 
 impl Drop for Pressure {
-    /// A holder that is let go makes nobody wait any more.
     fn drop(&mut self) {
-        if let (Some(inbox), false) = (self.inbox.take(), self.blocked.is_empty()) {
-            let blocked = std::mem::take(&mut self.blocked);
+        if self.blocked.is_empty() {
+            return;
+        }
+        if let Some(inbox) = self.inbox.as_ref().and_then(Weak::upgrade) {
+            let (origins, key) = (std::mem::take(&mut self.blocked), self.key);
             inbox.leave(Entry::Task(Box::new(move |cx| {
-                blocked.into_iter().for_each(|origin| cx.let_on(origin));
+                for (origin, _) in origins {
+                    cx.let_on(origin, key);
+                }
             })));
         }
     }
@@ -84,7 +119,16 @@ impl std::fmt::Debug for Pressure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pressure")
             .field("blocked", &self.blocked)
-            .field("since", &self.since)
             .finish_non_exhaustive()
     }
+}
+
+/// What a join at which origins wait, waits for itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Waits {
+    pub(crate) join: NodeId,
+    /// The origins that wait there.
+    pub(crate) origins: SmallVec<[NodeId; 2]>,
+    /// The inputs that hold nothing: all of them have to be fed.
+    pub(crate) empty: SmallVec<[u32; 2]>,
 }

@@ -1,10 +1,15 @@
 //! A fork in the middle of a graph: what `share` returns.
 
+use std::sync::Arc;
+
+use super::branch::Branch;
+use super::context::Cx;
 use super::fork::{Copier, Fork};
 use super::graph::Graph;
 use super::head::Head;
+use super::inbox::Entry;
 use super::plan::Plan;
-use super::topology::{NodeId, Role, Site};
+use super::topology::{NodeId, Role, Site, TopologyNode};
 use crate::InGraph;
 use crate::flow::{Flow, Forkable, Run};
 
@@ -20,7 +25,8 @@ use crate::flow::{Flow, Forkable, Run};
 ///   reported here, and only its empty place goes on into the branches.
 /// - **Panics** where the element's `Clone` does; that poisons the graph.
 ///
-/// A handle: flows hang from `&shared`, also while the graph runs; clones mean the same node.
+/// A handle: flows hang from `&shared`, also while the graph runs; clones mean the same node. When
+/// nothing hangs from the node and the last handle is dropped, the node goes.
 ///
 /// ```
 /// use headwater_operators::prelude::*;
@@ -36,9 +42,49 @@ use crate::flow::{Flow, Forkable, Run};
 /// ```
 #[derive(Clone)]
 pub struct Shared<T> {
-    graph: Graph,
-    fork: NodeId,
+    handle: Arc<Handle>,
     _items: std::marker::PhantomData<fn() -> T>,
+}
+
+/// Keeps a run that ends in junctions. Dropped with the last that could hang something there: where
+/// nothing hangs from them either, nobody can see any more what comes, and the run goes.
+pub(crate) struct Handle {
+    graph: Graph,
+    branch: Branch,
+    fork: NodeId,
+}
+
+impl Handle {
+    /// Of the run that ends in `fork`, and perhaps in others.
+    pub(crate) fn new(graph: Graph, branch: Branch, fork: NodeId) -> Arc<Handle> {
+        Arc::new(Handle {
+            graph,
+            branch,
+            fork,
+        })
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let fork = self.fork;
+        let core = self.graph.core();
+        let Ok(mut topology) = core.topology.lock() else {
+            return;
+        };
+        let run = topology.junctions.get(&fork).copied();
+        if let Some(run) = run.and_then(|run| topology.runs.get_mut(&run)) {
+            run.reachable = false;
+            if topology.forsaken_at(fork).is_some() {
+                // Closures run in the driver, or in the next call on the graph: not in a destructor.
+                let go = Box::new(move |cx: &mut Cx| cx.part_if_forsaken(fork));
+                core.inbox.leave(Entry::Task(go));
+                drop(topology);
+                core.wakeups.driver.wake();
+                core.wakeups.wake_listeners();
+            }
+        }
+    }
 }
 
 impl<T: Forkable + InGraph> Shared<T> {
@@ -47,10 +93,9 @@ impl<T: Forkable + InGraph> Shared<T> {
         let mut plan = Plan::new(&graph);
         let fork = plan.node(site, Role::Shared).id();
         run.build(Fork::new(fork, Some(Copier::new())), &mut plan);
-        let _ = plan.install();
+        let branch = plan.install();
         Shared {
-            graph,
-            fork,
+            handle: Handle::new(graph, branch, fork),
             _items: std::marker::PhantomData,
         }
     }
@@ -58,13 +103,78 @@ impl<T: Forkable + InGraph> Shared<T> {
     /// Names the node, for errors, pictures and snapshots.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
-        let (id, name) = (self.fork, name.into());
-        self.graph.change(move |cx| {
-            if let Some(node) = cx.node(id) {
-                node.label.set_name(name);
-            }
-        });
+        let _ = self.handle.branch.clone().named(name);
         self
+    }
+}
+
+impl<T> Shared<T> {
+    /// The graph that the node belongs to.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.handle.graph
+    }
+
+    /// The node's identity.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.handle.fork
+    }
+
+    /// The run that ends here, to be moved or taken off: its end is the shared node.
+    ///
+    /// Taking it off takes everything with it that hangs from the node and from nothing else, as
+    /// [`destroy`](Shared::destroy) does.
+    #[must_use]
+    pub fn branch(&self) -> &Branch {
+        &self.handle.branch
+    }
+
+    /// Takes the node off what it hangs from, with all that hangs from it: what is held is emitted as
+    /// at a close, and as they drain the nodes go. A join that other flows lead to as well loses one
+    /// input, as if it had closed. For what is held to be lost instead, there is
+    /// [`discard`](Shared::discard).
+    ///
+    /// What is hung from the node later closes at once.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    ///
+    /// let source = Source::<u32>::new();
+    /// let squares = source.map(|x| x * x).share();
+    /// let pairs = squares.partition(2).sink_to_list();
+    /// let all = squares.sink_to_list();
+    /// source.emit_all([1, 2, 3])?;
+    /// squares.destroy();
+    /// source.emit(4)?;
+    /// assert_eq!(pairs.take(), [vec![1, 4], vec![9]]);
+    /// assert_eq!(all.take(), [1, 4, 9]);
+    /// assert_eq!(source.graph().topology().nodes().len(), 1, "the source");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn destroy(&self) {
+        self.handle.branch.clone().disconnect();
+    }
+
+    /// As [`destroy`](Shared::destroy), at once: what the node's run and all that hangs from it alone
+    /// hold is lost, as by [`Branch::discard`].
+    pub fn discard(&self) {
+        self.handle.branch.clone().discard();
+    }
+
+    /// The nodes that elements come to this one from, without others between.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<TopologyNode> {
+        let topology = self.handle.graph.topology();
+        topology.upstreams(self.handle.fork).cloned().collect()
+    }
+
+    /// The first node of each flow that hangs from this one.
+    #[must_use]
+    pub fn downstreams(&self) -> Vec<TopologyNode> {
+        let topology = self.handle.graph.topology();
+        topology.downstreams(self.handle.fork).cloned().collect()
     }
 }
 
@@ -73,14 +183,14 @@ impl<T: Forkable + InGraph> Flow for &Shared<T> {
     type Run = Head<T>;
 
     fn into_run(self) -> Head<T> {
-        Head::new(self.graph.clone(), self.fork)
+        Head::of_shared(self.graph().clone(), self.handle.fork, self.handle.clone())
     }
 }
 
 impl<T> std::fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared")
-            .field("fork", &self.fork)
+            .field("fork", &self.handle.fork)
             .finish_non_exhaustive()
     }
 }

@@ -156,7 +156,7 @@ impl Graph {
             let mut entered = self.core().enter()?;
             let cx = &mut *entered.guard;
             self.core().settle(cx);
-            let needs = cx.has_futures || cx.has_timers;
+            let needs = cx.polled_runs + cx.timed_runs > 0;
             // Nobody else turns a graph that is driven by hand, or by nobody: what was started
             // inside is to come to an end here.
             let turn = if matches!(cx.clock, Clock::Virtual(_)) || !(cx.driven || needs) {
@@ -224,7 +224,7 @@ impl Cx {
         let id: NodeId = label.id();
         let mut node = NodeState::new(label, Role::Operator);
         node.station = Some(Arc::new(cell));
-        self.nodes.insert(node);
+        self.add_node(node);
         self.set_timer(id, at);
     }
 
@@ -259,16 +259,19 @@ impl Cx {
             return report.clone();
         }
         let snapshot = self.snapshot();
-        let (mut accepted, mut delivered, mut inside) = (0, 0, 0);
+        let gone = snapshot.gone;
+        let (mut accepted, mut delivered, mut inside) =
+            (gone.accepted, gone.delivered, gone.inside);
         for node in &snapshot.nodes {
-            match node.role {
+            let role = self.node(node.label().id()).map(|node| node.role);
+            match role {
                 // What a source still holds was accepted, and has not passed it.
-                Role::Source => accepted += node.counts.passed + node.counts.held,
+                Some(Role::Source) => accepted += node.counts.passed + node.counts.held,
                 // Neither the end of an element's way, nor the beginning of another's.
-                Role::End if node.label().kind() == "connect" => {
+                Some(Role::End) if node.label().kind() == "connect" => {
                     inside += node.counts.passed - node.counts.dropped();
                 }
-                Role::End => delivered += node.counts.passed,
+                Some(Role::End) => delivered += node.counts.passed,
                 _ => {}
             }
         }

@@ -20,7 +20,7 @@ use super::line::InLine;
 use super::lineage::{Receipt, Token};
 use super::park;
 use super::plan::Plan;
-use super::topology::{Role, Site};
+use super::topology::{NodeId, Role, Site, TopologyNode};
 use super::way::Way;
 use crate::InGraph;
 use crate::flow::{Flow, Forkable};
@@ -233,6 +233,41 @@ impl<T: InGraph> Source<T> {
     #[must_use]
     pub fn graph(&self) -> Graph {
         Graph::from_core(self.way.core.clone())
+    }
+
+    /// The source's identity.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.way.cell.id
+    }
+
+    /// Closes the source for all its handles, and has it go once what was accepted has drained, with
+    /// all that hangs from it and from nothing else: for graphs whose sources come and go. A source
+    /// that was only [closed](Source::close) stays in snapshots until the graph goes.
+    pub fn destroy(&self) {
+        let run = self.way.cell.id;
+        self.way.cell.clone().shut(&self.way.core.inbox);
+        self.graph().restructure(|topology| {
+            let heads = topology.part(run)?;
+            Some(move |cx: &mut Cx| cx.depart(run, &heads))
+        });
+    }
+
+    /// The ends that feed this source by [`connect`](crate::Flow::connect).
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<TopologyNode> {
+        self.graph()
+            .topology()
+            .upstreams(self.id())
+            .cloned()
+            .collect()
+    }
+
+    /// The first node of each flow that hangs from the source.
+    #[must_use]
+    pub fn downstreams(&self) -> Vec<TopologyNode> {
+        let topology = self.graph().topology();
+        topology.downstreams(self.id()).cloned().collect()
     }
 
     fn head(&self) -> Head<T> {

@@ -6,13 +6,26 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
+use super::runs::RunRecord;
+
 /// Identifies a node within its graph.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct NodeId(pub(crate) u32);
+pub struct NodeId {
+    /// Counts the nodes of a graph, so that identities sort by age and none comes twice.
+    pub(super) serial: u32,
+    /// The place in the node table, which a later node may have again.
+    pub(super) slot: u32,
+}
 
 impl NodeId {
+    /// Stands for nobody.
+    pub(super) const NONE: NodeId = NodeId {
+        serial: u32::MAX,
+        slot: u32::MAX,
+    };
+
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        self.slot as usize
     }
 }
 
@@ -93,10 +106,31 @@ impl Label {
 }
 
 /// The graph's nodes and edges, as they were when it was asked for.
-#[derive(Clone, Debug, Default)]
+///
+/// A change shows here as soon as the call that makes it returns, also where the graph comes to it
+/// later.
+#[derive(Debug, Default)]
 pub struct Topology {
     pub(crate) nodes: Vec<TopologyNode>,
     pub(crate) edges: Vec<Edge>,
+    /// What pictures tell of the nodes beside their names.
+    pub(crate) figures: HashMap<NodeId, Vec<String>>,
+    /// By their ends. Only the graph's own copy has them.
+    pub(super) runs: HashMap<NodeId, RunRecord>,
+    /// Which run ends in a junction.
+    pub(super) junctions: HashMap<NodeId, NodeId>,
+}
+
+impl Clone for Topology {
+    fn clone(&self) -> Self {
+        Topology {
+            nodes: self.nodes.clone(),
+            edges: self.edges.clone(),
+            figures: self.figures.clone(),
+            runs: HashMap::new(),
+            junctions: HashMap::new(),
+        }
+    }
 }
 
 /// One node of a [`Topology`].
@@ -163,45 +197,22 @@ impl Topology {
         &self.edges
     }
 
-    /// The graph in the DOT language of Graphviz.
-    ///
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// let graph = Graph::new();
-    /// let numbers = graph.source::<u32>();
-    /// numbers.map(|x| x + 1).named("next").sink(drop);
-    /// let dot = graph.topology().to_dot();
-    /// assert!(dot.starts_with("digraph headwater {"));
-    /// assert!(dot.contains("next"));
-    /// ```
-    #[must_use]
-    pub fn to_dot(&self) -> String {
-        let mut dot = String::from("digraph headwater {\n  rankdir=LR;\n");
-        for node in &self.nodes {
-            let shape = match node.role {
-                Role::Source => "invhouse",
-                Role::Operator => "box",
-                Role::Shared => "circle",
-                Role::Join | Role::OrderedJoin => "triangle",
-                Role::End => "house",
-            };
-            let label = match node.label.name() {
-                Some(name) => format!("{name}\n{}", node.label.kind()),
-                None => node.label.kind().to_owned(),
-            };
-            dot.push_str(&format!(
-                "  n{} [shape={shape}, label={label:?}];\n",
-                node.label.id().0
-            ));
-        }
-        for edge in &self.edges {
-            let style = if edge.feedback { " [style=dashed]" } else { "" };
-            dot.push_str(&format!("  n{} -> n{}{style};\n", edge.from.0, edge.to.0));
-        }
-        dot.push_str("}\n");
-        dot
+    /// The nodes that elements come to `node` from, without others between.
+    pub fn upstreams(&self, node: NodeId) -> impl Iterator<Item = &TopologyNode> {
+        let from = move |other: &TopologyNode| {
+            let edge = |e: &Edge| e.to == node && e.from == other.label.id();
+            self.edges.iter().any(edge)
+        };
+        self.nodes.iter().filter(move |other| from(other))
+    }
+
+    /// The nodes that elements go to from `node`, without others between.
+    pub fn downstreams(&self, node: NodeId) -> impl Iterator<Item = &TopologyNode> {
+        let to = move |other: &TopologyNode| {
+            let edge = |e: &Edge| e.from == node && e.to == other.label.id();
+            self.edges.iter().any(edge)
+        };
+        self.nodes.iter().filter(move |other| to(other))
     }
 
     /// Whether whole batches may cross a fork one branch after the other: not if two branches meet
@@ -289,6 +300,11 @@ impl Topology {
 
     /// Whether elements that pass `from` can come to `to`.
     pub(crate) fn reaches(&self, from: NodeId, to: NodeId) -> bool {
+        self.search(from, to, |_| true)
+    }
+
+    /// Whether edges that `crosses` lets pass lead from one to the other.
+    pub(super) fn search(&self, from: NodeId, to: NodeId, crosses: impl Fn(&Edge) -> bool) -> bool {
         let mut seen = HashSet::new();
         let mut open = vec![from];
         while let Some(node) = open.pop() {
@@ -296,10 +312,27 @@ impl Topology {
                 return true;
             }
             if seen.insert(node) {
-                open.extend(self.outgoing(node).map(|edge| edge.to));
+                let on = self.outgoing(node).filter(|edge| crosses(edge));
+                open.extend(on.map(|edge| edge.to));
             }
         }
         false
+    }
+
+    /// Where the elements of input `port` of `node` come from: the nearest node above that has a name,
+    /// or is not just an operator in a run.
+    pub(super) fn named_above(&self, node: NodeId, port: u32) -> Option<Arc<Label>> {
+        let mut edge = self.edges.iter().find(|e| e.to == node && e.port == port)?;
+        loop {
+            let above = self.nodes.iter().find(|n| n.label.id() == edge.from)?;
+            let on = self.edges.iter().find(|e| e.to == edge.from && !e.feedback);
+            match on {
+                Some(on) if above.label.name().is_none() && above.role == Role::Operator => {
+                    edge = on;
+                }
+                _ => return Some(above.label.clone()),
+            }
+        }
     }
 
     /// All nodes from which elements can reach input `port` of `node`.

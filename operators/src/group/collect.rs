@@ -359,7 +359,9 @@ trait Flushed: Send + Sync {
 
 impl<T: InGraph, N: Push<Vec<T>>> Flushed for Cell<CollectNode<T, N>> {
     fn flush(&self, cx: &mut Cx) {
-        let mut node = self.take(cx);
+        let Some(mut node) = self.try_take(cx) else {
+            return;
+        };
         cx.begin(node.label.id());
         node.flush(cx);
         self.put(cx, node);

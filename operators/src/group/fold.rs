@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::fold_partition::Folded;
+use super::gather::{Folded, Gather};
 use super::tokens::{Tokens, push_with};
 use crate::aggregate::Aggregate;
-use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site};
+use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site, Token};
 use crate::flow::{InGraph, Run};
 
 /// Folds all elements by a closure: see [`Flow::fold`](crate::Flow::fold).
@@ -102,6 +102,7 @@ where
         let value = ByClosure {
             state: Some(self.init),
             f: self.f,
+            tokens: Tokens::default(),
         };
         build(self.upstream, self.site, value, next, plan);
     }
@@ -134,7 +135,6 @@ fn build<R: Run, V: Value<R::Item>>(
     let push = FoldPush {
         label: plan.node(site, Role::Operator),
         value,
-        tokens: Tokens::default(),
         passed: 0,
         next,
     };
@@ -145,16 +145,17 @@ fn build<R: Run, V: Value<R::Item>>(
 trait Value<T>: Send + 'static {
     type Output: InGraph;
 
-    fn add(&mut self, items: impl Iterator<Item = T>);
+    fn add(&mut self, items: impl Iterator<Item = T>, cx: &Cx);
 
-    /// The value, once.
-    fn finish(&mut self) -> Option<Self::Output>;
+    /// The value, once, with the token of all elements.
+    fn finish(&mut self) -> Option<(Self::Output, Token)>;
 }
 
 struct ByClosure<S, F> {
     /// `None` once it was emitted, and while the closure has it.
     state: Option<S>,
     f: F,
+    tokens: Tokens,
 }
 
 impl<T, S, F> Value<T> for ByClosure<S, F>
@@ -165,14 +166,15 @@ where
     type Output = S;
 
     #[inline]
-    fn add(&mut self, items: impl Iterator<Item = T>) {
+    fn add(&mut self, items: impl Iterator<Item = T>, cx: &Cx) {
+        self.tokens.note(cx);
         if let Some(state) = self.state.take() {
             self.state = Some(items.fold(state, &mut self.f));
         }
     }
 
-    fn finish(&mut self) -> Option<S> {
-        self.state.take()
+    fn finish(&mut self) -> Option<(S, Token)> {
+        Some((self.state.take()?, self.tokens.take()))
     }
 }
 
@@ -180,19 +182,18 @@ impl<T: InGraph, A: Aggregate<T>> Value<T> for Folded<T, A> {
     type Output = A::Output;
 
     #[inline]
-    fn add(&mut self, items: impl Iterator<Item = T>) {
-        self.fold(items);
+    fn add(&mut self, items: impl Iterator<Item = T>, cx: &Cx) {
+        Gather::add(self, items, cx);
     }
 
-    fn finish(&mut self) -> Option<A::Output> {
-        Folded::finish(self)
+    fn finish(&mut self) -> Option<(A::Output, Token)> {
+        self.take()
     }
 }
 
 struct FoldPush<V, N> {
     label: Arc<Label>,
     value: V,
-    tokens: Tokens,
     passed: u64,
     next: N,
 }
@@ -201,15 +202,13 @@ impl<T: InGraph, V: Value<T>, N: Push<V::Output>> Push<T> for FoldPush<V, N> {
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
-        self.tokens.note(cx);
-        self.value.add(std::iter::once(item));
+        self.value.add(std::iter::once(item), cx);
     }
 
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         self.passed += items.len() as u64;
-        self.tokens.note(cx);
-        self.value.add(items.drain(..));
+        self.value.add(items.drain(..), cx);
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
@@ -217,8 +216,7 @@ impl<T: InGraph, V: Value<T>, N: Push<V::Output>> Push<T> for FoldPush<V, N> {
             // The value is no element: its place can't be empty. And no element fills anybody.
             Signal::Hole | Signal::Room(_) => return,
             Signal::Close => {
-                if let Some(value) = self.value.finish() {
-                    let token = self.tokens.take();
+                if let Some((value, token)) = self.value.finish() {
                     push_with(&mut self.next, value, token, cx);
                 }
             }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::fold_partition::Folded;
-use super::window::{Collect, WindowNode, Windows};
+use super::gather::Folded;
+use super::window::{WindowNode, Windows};
 use crate::aggregate::Aggregate;
 use crate::engine::{Graph, Plan, Port, Push, Role, Site};
-use crate::flow::{InGraph, Run};
+use crate::flow::Run;
 
 /// Folds the elements of each stretch of time: see [`Flow::fold_window`](crate::Flow::fold_window).
 ///
@@ -40,7 +40,7 @@ use crate::flow::{InGraph, Run};
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct FoldWindow<R, A> {
     upstream: R,
-    every: Duration,
+    windows: Windows,
     aggregate: A,
     site: Site,
 }
@@ -54,7 +54,7 @@ impl<R, A> FoldWindow<R, A> {
         );
         FoldWindow {
             upstream,
-            every,
+            windows: Windows::of_states(every),
             aggregate,
             site: Site::new("fold_window"),
         }
@@ -74,45 +74,17 @@ where
 
     fn build<N: Push<A::Output>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
-        let windows = Windows {
-            every: self.every,
-            // The one under way, and one that is over.
-            capacity: 2,
-            grows: false,
-            keep_empty: false,
-        };
-        let node = WindowNode::new(&label, windows, Folded::new(self.aggregate), next, plan);
+        let content = Folded::new(self.aggregate);
+        let node = WindowNode::new(&label, self.windows, content, next, plan);
         let cell = plan.cell(&label, node);
         self.upstream.build(Port::<_>(cell), plan);
-    }
-}
-
-impl<T: InGraph, A: Aggregate<T>> Collect<T> for Folded<T, A> {
-    type Window = A::Output;
-
-    #[inline]
-    fn add(&mut self, items: impl Iterator<Item = T>) {
-        self.fold(items);
-    }
-
-    #[inline]
-    fn held(&self) -> usize {
-        usize::from(!self.is_empty())
-    }
-
-    fn take(&mut self) -> Option<A::Output> {
-        self.finish()
-    }
-
-    fn empty(&self) -> Option<A::Output> {
-        None
     }
 }
 
 impl<R, A> std::fmt::Debug for FoldWindow<R, A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FoldWindow")
-            .field("every", &self.every)
+            .field("windows", &self.windows)
             .finish_non_exhaustive()
     }
 }

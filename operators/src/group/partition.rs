@@ -1,12 +1,12 @@
 //! `partition`: every n elements become one `Vec`.
 
 use std::hash::Hash;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::tokens::{Tokens, push_with};
+use super::counted::CountedPush;
+use super::gather::Elements;
 use super::{PartitionAged, PartitionBy};
-use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site};
+use crate::engine::{Graph, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
 /// Makes a `Vec` of every n elements: see [`Flow::partition`](crate::Flow::partition).
@@ -89,120 +89,9 @@ impl<R: Run> Run for Partition<R> {
 
     fn build<N: Push<Vec<R::Item>>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
-        let push = PartitionPush {
-            label,
-            group: Group::new(self.n),
-            passed: 0,
-            next,
-        };
+        let group = Elements::about(self.n);
+        let push = CountedPush::new(label, self.n, self.n, group, next);
         self.upstream.build(push, plan);
-    }
-}
-
-/// The group that is open.
-pub(super) struct Group<T> {
-    n: usize,
-    items: Vec<T>,
-    tokens: Tokens,
-}
-
-/// Room that a group gets at once, at the most: a group "of everything" must not ask for it all.
-const EAGER: usize = 1 << 12;
-
-impl<T> Group<T> {
-    pub(super) fn new(n: usize) -> Self {
-        Group {
-            n,
-            items: Vec::new(),
-            tokens: Tokens::default(),
-        }
-    }
-
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Takes one element in; returns whether the group is full.
-    #[inline]
-    pub(super) fn add(&mut self, item: T, cx: &Cx) -> bool {
-        self.tokens.note(cx);
-        if self.items.capacity() == 0 {
-            self.items = Vec::with_capacity(self.n.min(EAGER));
-        }
-        self.items.push(item);
-        self.items.len() >= self.n
-    }
-
-    /// Takes in as many as there is room for; returns whether the group is full.
-    #[inline]
-    pub(super) fn fill(&mut self, items: &mut std::vec::Drain<'_, T>, cx: &Cx) -> bool {
-        self.tokens.note(cx);
-        if self.items.capacity() == 0 {
-            self.items = Vec::with_capacity(self.n.min(EAGER));
-        }
-        let room = self.n - self.items.len();
-        self.items.extend(items.take(room));
-        self.items.len() >= self.n
-    }
-
-    #[inline]
-    pub(super) fn emit(&mut self, next: &mut impl Push<Vec<T>>, cx: &mut Cx) {
-        let (group, token) = (std::mem::take(&mut self.items), self.tokens.take());
-        push_with(next, group, token, cx);
-    }
-}
-
-struct PartitionPush<T, N> {
-    label: Arc<Label>,
-    group: Group<T>,
-    passed: u64,
-    next: N,
-}
-
-impl<T: InGraph, N: Push<Vec<T>>> Push<T> for PartitionPush<T, N> {
-    #[inline]
-    fn push(&mut self, item: T, cx: &mut Cx) {
-        self.passed += 1;
-        if self.group.add(item, cx) {
-            self.group.emit(&mut self.next, cx);
-        }
-    }
-
-    #[inline]
-    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        self.passed += items.len() as u64;
-        let mut rest = items.drain(..);
-        while rest.len() > 0 {
-            if self.group.fill(&mut rest, cx) {
-                self.group.emit(&mut self.next, cx);
-            }
-        }
-    }
-
-    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        match signal {
-            // A group is no element: its place can't be empty.
-            Signal::Hole => return,
-            Signal::Close if self.group.len() > 0 => self.group.emit(&mut self.next, cx),
-            Signal::Census => {
-                let (passed, held) = (self.passed, self.group.len() as u64);
-                let capacity = self.group.n as u64;
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held;
-                    node.counts.capacity = capacity;
-                    node.rests = true;
-                });
-            }
-            _ => {}
-        }
-        self.next.signal(signal, cx);
-    }
-
-    #[inline]
-    fn batches(&self) -> bool {
-        true
     }
 }
 

@@ -6,7 +6,9 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::PartitionBy;
-use super::partition::Group;
+use super::census::take_census;
+use super::gather::{Elements, Gather};
+use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -89,7 +91,7 @@ impl<R: Run> Run for PartitionAged<R> {
             label: label.clone(),
             n: self.n,
             age: self.age,
-            group: Group::new(self.n),
+            group: Elements::about(self.n),
             deadline: None,
             alarm: Alarm::default(),
             passed: 0,
@@ -104,7 +106,7 @@ struct AgedNode<T> {
     label: Arc<Label>,
     n: usize,
     age: Duration,
-    group: Group<T>,
+    group: Elements<T>,
     /// When the group that is open has grown old.
     deadline: Option<Time>,
     alarm: Alarm,
@@ -115,13 +117,15 @@ struct AgedNode<T> {
 impl<T: InGraph> AgedNode<T> {
     fn emit(&mut self, cx: &mut Cx) {
         self.deadline = None;
-        self.group.emit(&mut self.next, cx);
+        if let Some((group, token)) = self.group.take() {
+            push_with(&mut self.next, group, token, cx);
+        }
     }
 
     /// After elements came in: a full group goes, a new one gets its deadline.
     #[inline]
-    fn took(&mut self, full: bool, cx: &mut Cx) {
-        if full {
+    fn took(&mut self, cx: &mut Cx) {
+        if self.group.count() >= self.n {
             self.emit(cx);
         } else if self.deadline.is_none() {
             let deadline = cx.now() + self.age;
@@ -142,16 +146,17 @@ impl<T: InGraph> AgedNode<T> {
 impl<T: InGraph> Entry<T> for AgedNode<T> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
-        let full = self.group.add(item, cx);
-        self.took(full, cx);
+        self.group.add(std::iter::once(item), cx);
+        self.took(cx);
     }
 
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         self.passed += items.len() as u64;
         let mut rest = items.drain(..);
         while rest.len() > 0 {
-            let full = self.group.fill(&mut rest, cx);
-            self.took(full, cx);
+            let missing = self.n - self.group.count();
+            self.group.add(rest.by_ref().take(missing), cx);
+            self.took(cx);
         }
     }
 
@@ -159,15 +164,10 @@ impl<T: InGraph> Entry<T> for AgedNode<T> {
         match signal {
             // A group is no element: its place can't be empty.
             Signal::Hole => return,
-            Signal::Close if self.group.len() > 0 => self.emit(cx),
+            Signal::Close => self.emit(cx),
             Signal::Census => {
-                let (passed, held) = (self.passed, self.group.len() as u64);
-                let capacity = self.n as u64;
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held;
-                    node.counts.capacity = capacity;
-                });
+                let held = self.group.held();
+                take_census(&self.label, self.passed, held, self.n, false, cx);
             }
             _ => {}
         }

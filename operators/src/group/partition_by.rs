@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
-use super::tokens::{Tokens, push_with};
+use super::gather::{Elements, Gather};
+use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -180,8 +181,7 @@ where
 struct Group<T> {
     /// Its place in the order of first elements.
     place: u64,
-    items: Vec<T>,
-    tokens: Tokens,
+    content: Elements<T>,
 }
 
 struct KeyedNode<T, F, K> {
@@ -221,24 +221,18 @@ where
             None => Time::ZERO,
         };
         self.order.insert(place, (key.clone(), deadline));
-        let mut tokens = Tokens::default();
-        tokens.note(cx);
+        let mut content = Elements::new();
+        content.add(std::iter::once(item), cx);
         self.held += 1;
-        self.groups.insert(
-            key,
-            Group {
-                place,
-                items: vec![item],
-                tokens,
-            },
-        );
+        self.groups.insert(key, Group { place, content });
         self.arm(cx);
     }
 
     fn emit(&mut self, mut group: Group<T>, cx: &mut Cx) {
-        self.held -= group.items.len();
-        let token = group.tokens.take();
-        push_with(&mut self.next, group.items, token, cx);
+        self.held -= group.content.held();
+        if let Some((group, token)) = group.content.take() {
+            push_with(&mut self.next, group, token, cx);
+        }
     }
 
     fn emit_oldest(&mut self, cx: &mut Cx) {
@@ -292,10 +286,9 @@ where
         let Some(group) = self.groups.get_mut(&key) else {
             return self.open(key, item, cx);
         };
-        group.tokens.note(cx);
-        group.items.push(item);
+        group.content.add(std::iter::once(item), cx);
         self.held += 1;
-        if group.items.len() >= self.n {
+        if group.content.count() >= self.n {
             let place = group.place;
             self.order.remove(&place);
             if let Some(group) = self.groups.remove(&key) {

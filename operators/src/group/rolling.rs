@@ -2,19 +2,21 @@
 
 use std::num::NonZeroUsize;
 
-use crate::aggregate::Aggregate;
-use crate::aggregate::two_stacks::TwoStacks;
+use crate::aggregate::last_n::{LastN, last_n};
+use crate::aggregate::{Aggregate, Slide};
 use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// Folds the last n elements, with each element: see [`Flow::rolling`](crate::Flow::rolling).
 ///
 /// Nothing is ever subtracted, so what has left the window leaves no trace: no rounding error that
-/// grows, no NaN that stays. It costs 3.5 merges an element, whatever n is.
+/// grows, no NaN that stays. It costs 3.5 merges an element, whatever n is. Quantiles and counts of
+/// distinct elements, whose states grow as they are merged, have windows of their own
+/// ([`Aggregate::slide`]).
 ///
 /// - **Emits** the aggregate with each element, from the first one on; with
 ///   [`full`](Rolling::full), from the n-th one on.
-/// - **Holds** n states and no elements. It keeps state and not lineage: an element is done when
+/// - **Holds** n states and no elements, or what a window of the aggregate's own holds. It keeps state and not lineage: an element is done when
 ///   its own output is done, though later ones are still computed from it.
 /// - **Waits** never.
 /// - **On close** it passes it on.
@@ -78,7 +80,7 @@ where
     fn build<N: Push<A::Output>>(self, next: N, plan: &mut Plan) {
         plan.node(self.site, Role::Operator);
         let push = RollingPush {
-            window: TwoStacks::new(self.aggregate, self.n),
+            window: last_n(self.aggregate, self.n),
             least: if self.full { self.n.get() } else { 1 },
             batch: Vec::new(),
             next,
@@ -87,8 +89,8 @@ where
     }
 }
 
-struct RollingPush<T, A: Aggregate<T>, N> {
-    window: TwoStacks<T, A>,
+struct RollingPush<T, A: Aggregate<T>, W, N> {
+    window: LastN<T, A, W>,
     /// The aggregate of fewer elements is not emitted.
     least: usize,
     /// What a run that ends at a junction fills and passes on as a whole.
@@ -96,11 +98,17 @@ struct RollingPush<T, A: Aggregate<T>, N> {
     next: N,
 }
 
-impl<T: InGraph, A: Aggregate<T>, N: Push<A::Output>> Push<T> for RollingPush<T, A, N> {
+impl<T, A, W, N> Push<T> for RollingPush<T, A, W, N>
+where
+    T: InGraph,
+    A: Aggregate<T>,
+    W: Slide<T, Output = A::Output>,
+    N: Push<A::Output>,
+{
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
         let reading = self.window.push(&item);
-        if self.window.len() >= self.least {
+        if let Some(reading) = reading.filter(|_| self.window.len() >= self.least) {
             self.next.push(reading, cx);
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::census::take_census;
 use super::tokens::push_with;
 use crate::engine::{Cx, Graph, Label, Lost, Plan, Push, Role, Signal, Site, Token};
 use crate::flow::{InGraph, Run};
@@ -150,14 +151,8 @@ impl<T: InGraph + Clone, N: Push<Vec<T>>> Push<T> for SlidingPush<T, N> {
                 self.tokens.clear();
             }
             Signal::Census => {
-                let (passed, held) = (self.passed, self.held.len() as u64);
-                let capacity = self.n as u64;
-                cx.take_census(self.label.id(), |node| {
-                    node.counts.passed = passed;
-                    node.counts.held = held;
-                    node.counts.capacity = capacity;
-                    node.rests = true;
-                });
+                let held = self.held.len();
+                take_census(&self.label, self.passed, held, self.n, true, cx);
             }
             _ => {}
         }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::window::{Collect, WindowNode, Windows};
+use super::gather::Elements;
+use super::window::{WindowNode, Windows};
 use crate::engine::{Graph, Plan, Port, Push, Role, Site};
-use crate::flow::{InGraph, Run};
-
-/// How many elements may be held by default.
-const MAX_LEN: usize = 65_536;
+use crate::flow::Run;
 
 /// Makes a `Vec` of the elements of each stretch of time: see
 /// [`Flow::timed_window`](crate::Flow::timed_window).
@@ -60,18 +58,18 @@ impl<R> TimedWindow<R> {
         );
         TimedWindow {
             upstream,
-            windows: Windows {
-                every,
-                capacity: MAX_LEN,
-                grows: true,
-                keep_empty: false,
-            },
+            windows: Windows::of_elements(every),
             site: Site::new("timed_window"),
         }
     }
 
-    /// Emits windows in which nothing came, too. Then it ticks always: with the first tick of a
-    /// driver, or where the data lead the clock with the first element.
+    /// Emits windows in which nothing came, too. Then it ticks always: from the first turn of a
+    /// driver on, or where the data lead the clock from the first element on.
+    ///
+    /// Ticks that were missed are skipped and counted: of all windows that ended while the driver was
+    /// away one is emitted, the one that was under way. Where the data lead the clock, a pause in them
+    /// is filled with empty windows, each at its own moment; but a leap over more than 100 windows emits
+    /// only the one that was under way, and the rest is skipped and counted.
     pub fn keep_empty(mut self) -> Self {
         self.windows.keep_empty = true;
         self
@@ -83,11 +81,7 @@ impl<R> TimedWindow<R> {
     /// If `max` is 0.
     #[track_caller]
     pub fn max_len(mut self, max: usize) -> Self {
-        assert!(
-            max > 0,
-            "`max_len(0)` could hold nothing: let a window have at least 1 element"
-        );
-        self.windows.capacity = max;
+        self.windows.limit(max);
         self
     }
 }
@@ -101,43 +95,16 @@ impl<R: Run> Run for TimedWindow<R> {
 
     fn build<N: Push<Vec<R::Item>>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
-        let node = WindowNode::new(&label, self.windows, Elements(Vec::new()), next, plan);
+        let node = WindowNode::new(&label, self.windows, Elements::new(), next, plan);
         let cell = plan.cell(&label, node);
         self.upstream.build(Port::<_>(cell), plan);
-    }
-}
-
-/// Keeps the elements themselves.
-struct Elements<T>(Vec<T>);
-
-impl<T: InGraph> Collect<T> for Elements<T> {
-    type Window = Vec<T>;
-
-    #[inline]
-    fn add(&mut self, items: impl Iterator<Item = T>) {
-        self.0.extend(items);
-    }
-
-    #[inline]
-    fn held(&self) -> usize {
-        self.0.len()
-    }
-
-    fn take(&mut self) -> Option<Vec<T>> {
-        (!self.0.is_empty()).then(|| std::mem::take(&mut self.0))
-    }
-
-    fn empty(&self) -> Option<Vec<T>> {
-        Some(Vec::new())
     }
 }
 
 impl<R> std::fmt::Debug for TimedWindow<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TimedWindow")
-            .field("every", &self.windows.every)
-            .field("max_len", &self.windows.capacity)
-            .field("keep_empty", &self.windows.keep_empty)
+            .field("windows", &self.windows)
             .finish_non_exhaustive()
     }
 }

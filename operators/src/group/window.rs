@@ -5,40 +5,74 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::gather::Gather;
 use super::tokens::{Tokens, push_with};
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time,
 };
 use crate::flow::InGraph;
 
-/// What a window makes of its elements: a `Vec`, or an aggregate's state.
-pub(super) trait Collect<T>: Send + 'static {
-    /// What it emits.
-    type Window: Send + 'static;
+/// How many elements may be held by default.
+pub(super) const MAX_LEN: usize = 65_536;
 
-    /// Takes elements in; there is at least one.
-    fn add(&mut self, items: impl Iterator<Item = T>);
-
-    /// What is kept of the window under way: elements, or one state.
-    fn held(&self) -> usize;
-
-    /// Ends the window, unless nothing came in.
-    fn take(&mut self) -> Option<Self::Window>;
-
-    /// The window in which nothing came.
-    fn empty(&self) -> Option<Self::Window>;
-}
+/// How many empty windows a clock that the data lead may leave behind in one step: a longer step is
+/// a leap, through which nobody kept time.
+const LEAP: u64 = 100;
 
 /// What users choose about windows of time.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
-    pub(super) every: Duration,
+    length: Duration,
+    /// Whether a window ends when `length` has passed since its last element, and not at the next
+    /// multiple of `length`.
+    after_a_gap: bool,
     /// How much may be held: where it is elements, a window alone can reach it.
-    pub(super) capacity: usize,
+    capacity: usize,
     /// Whether what is held grows with each element. A state does not, so that only windows that
     /// wait downstream fill the capacity.
-    pub(super) grows: bool,
+    grows: bool,
     pub(super) keep_empty: bool,
+}
+
+impl Windows {
+    /// Windows that keep their elements.
+    pub(super) fn of_elements(length: Duration) -> Windows {
+        Windows {
+            length,
+            after_a_gap: false,
+            capacity: MAX_LEN,
+            grows: true,
+            keep_empty: false,
+        }
+    }
+
+    /// Windows that keep one state each.
+    pub(super) fn of_states(length: Duration) -> Windows {
+        Windows {
+            // The one under way, and one that is over.
+            capacity: 2,
+            grows: false,
+            ..Windows::of_elements(length)
+        }
+    }
+
+    /// Sessions: see the field.
+    pub(super) fn after_a_gap(self) -> Windows {
+        Windows {
+            after_a_gap: true,
+            ..self
+        }
+    }
+
+    /// How many elements may be held.
+    #[track_caller]
+    pub(super) fn limit(&mut self, max: usize) {
+        assert!(
+            max > 0,
+            "`max_len(0)` could hold nothing: let a window have at least 1 element"
+        );
+        self.capacity = max;
+    }
 }
 
 /// A window that is over, and waits until somebody downstream has room.
@@ -48,17 +82,16 @@ struct Over<W> {
     held: usize,
 }
 
-/// Windows `[k·d, (k+1)·d)` of the graph's clock. Whoever notices first that one is over, an element
-/// or the alarm, ends it; the alarm is armed only while something is held.
-pub(super) struct WindowNode<T, C: Collect<T>> {
+/// Windows `[k·d, (k+1)·d)` of the graph's clock, or sessions. Whoever notices first that one is over,
+/// an element or the alarm, ends it; the alarm is armed only while something is held.
+pub(super) struct WindowNode<T, C: Gather<T>> {
     label: Arc<Label>,
     windows: Windows,
     content: C,
-    tokens: Tokens,
     /// The end of the window under way.
     end: Time,
     started: bool,
-    over: VecDeque<Over<C::Window>>,
+    over: VecDeque<Over<C::Whole>>,
     /// What the windows in `over` hold together.
     waiting: usize,
     alarm: Alarm,
@@ -67,16 +100,16 @@ pub(super) struct WindowNode<T, C: Collect<T>> {
     passed: u64,
     early: u64,
     skipped: u64,
-    next: Tail<C::Window>,
+    next: Tail<C::Whole>,
     _items: std::marker::PhantomData<fn(T)>,
 }
 
-impl<T, C: Collect<T>> WindowNode<T, C> {
+impl<T, C: Gather<T>> WindowNode<T, C> {
     pub(super) fn new(
         label: &Arc<Label>,
         windows: Windows,
         content: C,
-        next: impl Push<C::Window>,
+        next: impl Push<C::Whole>,
         plan: &mut Plan,
     ) -> Self {
         plan.has_timers();
@@ -87,7 +120,6 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
             label: label.clone(),
             windows,
             content,
-            tokens: Tokens::default(),
             end: Time::ZERO,
             started: false,
             over: VecDeque::new(),
@@ -126,7 +158,7 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
 
     #[inline(never)]
     fn begin_window(&mut self, now: Time, cx: &mut Cx) {
-        let every = self.windows.every;
+        let every = self.windows.length;
         if self.content.held() > 0 {
             self.end_window();
         } else if self.windows.keep_empty && self.started {
@@ -138,20 +170,27 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
                 _ => self.skipped += 1,
             }
         }
+        let before = std::mem::replace(&mut self.end, now.next_boundary(Time::ZERO, every));
+        // Where the data lead the clock, deadlines come one by one, though the data have gone on to
+        // `to` already.
+        let to = cx.heading();
+        if self.windows.keep_empty && windows_between(now, to, every) > LEAP {
+            self.end = to.next_boundary(Time::ZERO, every);
+        }
         if self.windows.keep_empty && self.started {
-            let missed = (now - self.end).as_nanos() / every.as_nanos().max(1);
-            self.skipped += u64::try_from(missed).unwrap_or(u64::MAX);
+            // All that ended but for the one that was emitted.
+            let ended = windows_between(before, self.end, every);
+            self.skipped += ended.saturating_sub(1);
         }
         self.started = true;
-        self.end = now.next_boundary(Time::ZERO, every);
         self.drain(cx);
     }
 
     /// The window under way is complete, and waits for its turn.
     fn end_window(&mut self) {
         let held = self.content.held();
-        if let Some(window) = self.content.take() {
-            let tokens = std::mem::take(&mut self.tokens);
+        if let Some((window, token)) = self.content.take() {
+            let tokens = Tokens::of(token);
             self.waiting += held;
             self.over.push_back(Over {
                 window,
@@ -164,8 +203,7 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
     fn emit_next(&mut self, cx: &mut Cx) {
         if let Some(mut over) = self.over.pop_front() {
             self.waiting -= over.held;
-            let token = over.tokens.take();
-            push_with(&mut self.next, over.window, token, cx);
+            push_with(&mut self.next, over.window, over.tokens.take(), cx);
         }
     }
 
@@ -199,6 +237,9 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
     /// downstream, and then the origin waits here.
     #[inline]
     fn took(&mut self, cx: &mut Cx) {
+        if self.windows.after_a_gap {
+            self.end = cx.now() + self.windows.length;
+        }
         self.arm(cx);
         if self.room() == 0 {
             self.drain(cx);
@@ -209,12 +250,11 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
     }
 }
 
-impl<T: InGraph, C: Collect<T>> Entry<T> for WindowNode<T, C> {
+impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
         self.roll(cx);
-        self.tokens.note(cx);
-        self.content.add(std::iter::once(item));
+        self.content.add(std::iter::once(item), cx);
         self.took(cx);
     }
 
@@ -224,8 +264,7 @@ impl<T: InGraph, C: Collect<T>> Entry<T> for WindowNode<T, C> {
         let mut rest = items.drain(..);
         while rest.len() > 0 {
             let room = self.room().max(1);
-            self.tokens.note(cx);
-            self.content.add(rest.by_ref().take(room));
+            self.content.add(rest.by_ref().take(room), cx);
             self.took(cx);
         }
     }
@@ -265,7 +304,7 @@ impl<T: InGraph, C: Collect<T>> Entry<T> for WindowNode<T, C> {
     }
 }
 
-impl<T: InGraph, C: Collect<T>> Node for WindowNode<T, C> {
+impl<T: InGraph, C: Gather<T>> Node for WindowNode<T, C> {
     fn tick(&mut self, cx: &mut Cx) {
         let now = cx.now();
         self.alarm.rang(now);
@@ -281,9 +320,15 @@ impl<T: InGraph, C: Collect<T>> Node for WindowNode<T, C> {
         let led = matches!(cx.clock, Clock::Led(_));
         if self.windows.keep_empty && !self.started && !led && !self.closed {
             self.started = true;
-            self.end = cx.now().next_boundary(Time::ZERO, self.windows.every);
+            self.end = cx.now().next_boundary(Time::ZERO, self.windows.length);
             self.arm(cx);
         }
         self.drain(cx);
     }
+}
+
+/// How many windows end from one moment to another, where the one or the other is an end itself.
+fn windows_between(from: Time, to: Time, length: Duration) -> u64 {
+    let count = (to - from).as_nanos() / length.as_nanos().max(1);
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::engine::{
-    Cx, Entry, Failure, Fifo, Graph, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role,
-    Signal, Site, Slot, Tail, Token,
+    Cx, Entry, Failure, Fifo, Graph, Holding, Label, Loss, Lost, Node, Plan, Port, Pressure, Push,
+    Role, Signal, Site, Slot, Tail, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -140,18 +140,13 @@ const TURN: usize = 256;
 
 impl<T: InGraph> BufferNode<T> {
     fn census(&mut self, cx: &mut Cx) {
-        if !cx.first_visit(self.label.id()) {
-            return;
-        }
-        let (passed, capacity) = (self.passed, self.capacity);
-        let (held, since) = (self.queue.items(), self.pressure.since());
-        cx.take_census(self.label.id(), |node| {
-            node.counts.passed = passed;
-            node.counts.held = held as u64;
-            node.counts.capacity = capacity as u64;
-            node.blocked_since = since;
-        });
-        self.next.signal(Signal::Census, cx);
+        let holding = Holding {
+            passed: self.passed,
+            held: self.queue.items(),
+            capacity: self.capacity,
+            blocked_since: self.pressure.since(),
+        };
+        holding.tell(self.label.id(), &mut self.next, cx);
     }
 }
 

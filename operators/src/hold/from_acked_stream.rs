@@ -1,6 +1,5 @@
 //! `from_acked_stream`: a stream whose items come with a handle to acknowledge.
 
-use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -8,9 +7,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use hashbrown::HashMap;
 
-use crate::engine::{
-    BATCH, Cx, Graph, Label, Node, Outcome, Plan, Push, Role, Signal, Site, Token,
-};
+use super::pump::{self, Pump};
+use crate::engine::{BATCH, Cx, Graph, Node, NodeId, Outcome, Plan, Push, Signal, Site, Token};
 use crate::flow::{InGraph, Run};
 
 /// A flow of a stream's elements, each of which is acknowledged once all that was made of it has
@@ -73,10 +71,7 @@ impl Graph {
             graph: self.clone(),
             stream,
             on_done,
-            site: Site {
-                kind: "from_acked_stream",
-                at: Location::caller(),
-            },
+            site: Site::new("from_acked_stream"),
         }
     }
 }
@@ -95,38 +90,30 @@ where
     }
 
     fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
-        let label = plan.node(self.site, Role::Source);
-        plan.has_futures();
-        plan.pump();
-        let pump = AckedPump {
-            label: label.clone(),
-            stream: Some(Box::pin(self.stream)),
+        let what = (Box::pin(self.stream), None, self.site);
+        let node = |pump: Pump<_, _, _>| AckedPump {
+            id: pump.id(),
+            pump: Some(pump),
             on_done: self.on_done,
             handles: HashMap::new(),
             done: Arc::default(),
-            passed: 0,
-            next: Some(next),
         };
-        let _ = plan.cell(&label, pump);
-        plan.start(&label);
+        pump::build(what, next, node, plan);
     }
 }
 
-struct AckedPump<S, D, H, N> {
-    label: Arc<Label>,
-    /// `None` once it has ended.
-    stream: Option<Pin<Box<S>>>,
+struct AckedPump<S, D, T, H, N> {
+    id: NodeId,
+    /// `None` once it was let go.
+    pump: Option<Pump<Pin<Box<S>>, T, N>>,
     on_done: D,
     /// Of the elements under way, by their number.
     handles: HashMap<u64, H>,
     /// Where tokens leave what became of their elements: they may be dropped anywhere.
     done: Arc<Mutex<Vec<(u64, Outcome)>>>,
-    passed: u64,
-    /// `None` once it was let go.
-    next: Option<N>,
 }
 
-impl<S, D, T, H, N> AckedPump<S, D, H, N>
+impl<S, D, T, H, N> AckedPump<S, D, T, H, N>
 where
     S: Stream<Item = (T, H)> + InGraph,
     T: InGraph,
@@ -134,25 +121,6 @@ where
     D: FnMut(H, Outcome) + InGraph,
     N: Push<T>,
 {
-    fn end(&mut self, cx: &mut Cx) {
-        if self.stream.take().is_some() {
-            cx.open_pumps -= 1;
-            self.signal(Signal::Close, cx);
-            self.count(cx);
-        }
-    }
-
-    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        if let Some(next) = &mut self.next {
-            next.signal(signal, cx);
-        }
-    }
-
-    fn count(&mut self, cx: &mut Cx) {
-        let passed = self.passed;
-        cx.take_census(self.label.id(), |node| node.counts.passed = passed);
-    }
-
     fn acknowledge(&mut self) {
         let done = match self.done.lock() {
             Ok(mut done) => std::mem::take(&mut *done),
@@ -167,8 +135,9 @@ where
 
     /// Each element gets a token of its own, so they are not batched.
     fn push(&mut self, (item, handle): (T, H), waker: &Waker, cx: &mut Cx) {
-        let number = self.passed;
-        self.passed += 1;
+        let Some(pump) = &mut self.pump else { return };
+        let number = pump.passed;
+        pump.passed += 1;
         self.handles.insert(number, handle);
         let (done, waker) = (self.done.clone(), waker.clone());
         cx.token = Token::with_hook(move |outcome| {
@@ -180,14 +149,12 @@ where
         let token = cx.token.clone();
         cx.track(&token);
         drop(token);
-        if let Some(next) = &mut self.next {
-            next.push(item, cx);
-        }
+        pump.next.push(item, cx);
         cx.token = Token::NONE;
     }
 }
 
-impl<S, D, T, H, N> Node for AckedPump<S, D, H, N>
+impl<S, D, T, H, N> Node for AckedPump<S, D, T, H, N>
 where
     S: Stream<Item = (T, H)> + InGraph,
     T: InGraph,
@@ -196,54 +163,46 @@ where
     N: Push<T>,
 {
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
-        let id = self.label.id();
         for _ in 0..BATCH {
             self.acknowledge();
-            if self.next.is_none() {
+            let Some(pump) = &mut self.pump else {
                 if self.handles.is_empty() {
-                    cx.go(id);
+                    cx.go(self.id);
                 }
                 return;
-            }
-            if cx.gated(id) || cx.is_stopped() {
+            };
+            if pump.rests(cx) {
                 return;
             }
-            let Some(stream) = &mut self.stream else {
+            let Some(stream) = &mut pump.input else {
                 return;
             };
             match stream.as_mut().poll_next(&mut Context::from_waker(waker)) {
                 Poll::Ready(Some(item)) => self.push(item, waker, cx),
                 Poll::Ready(None) => {
-                    self.end(cx);
+                    pump.end(cx);
                     break;
                 }
                 Poll::Pending => return,
             }
         }
         // More to pump, or to acknowledge: what the close has flushed.
-        cx.wake(id);
+        cx.wake(self.id);
     }
 
     fn let_go(&mut self, cx: &mut Cx) -> bool {
-        if let Some(stream) = self.stream.take() {
-            cx.open_pumps -= 1;
-            cx.let_go.push(Box::new(stream));
+        if let Some(mut pump) = self.pump.take() {
+            pump.let_go(cx);
+            cx.let_go.push(Box::new(pump));
         }
-        cx.let_go.push(Box::new(self.next.take()));
         // Elements that went by are still to be acknowledged.
         self.acknowledge();
         self.handles.is_empty()
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        cx.begin(self.label.id());
-        match signal {
-            Signal::Close => self.end(cx),
-            Signal::Census => {
-                self.count(cx);
-                self.signal(Signal::Census, cx);
-            }
-            other => self.signal(other, cx),
+        if let Some(pump) = &mut self.pump {
+            pump.root(signal, cx);
         }
     }
 }

@@ -1,13 +1,12 @@
 //! `from_stream`: a `futures::Stream` is pumped through the graph by the driver.
 
-use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use crate::engine::{BATCH, Cx, Graph, Label, Node, Plan, Push, Role, Signal, Site, Time};
+use super::pump::{self, Lead, Pump};
+use crate::engine::{BATCH, Cx, Graph, Node, Plan, Push, Signal, Site, Time};
 use crate::flow::{InGraph, Run};
 
 /// A flow of a stream's elements: see [`Graph::from_stream`].
@@ -38,8 +37,6 @@ pub struct FromStream<S: Stream> {
     site: Site,
 }
 
-type Lead<T> = Box<dyn Fn(&T) -> Time + Send>;
-
 impl Graph {
     /// A flow of the elements of `stream`, pumped by the graph's driver or by
     /// [`run`](Graph::run), and paused while an operator downstream is full. The stream is polled
@@ -54,10 +51,7 @@ impl Graph {
             graph: self.clone(),
             stream,
             lead: None,
-            site: Site {
-                kind: "from_stream",
-                at: Location::caller(),
-            },
+            site: Site::new("from_stream"),
         }
     }
 }
@@ -81,59 +75,31 @@ where
     }
 
     fn build<N: Push<S::Item>>(self, next: N, plan: &mut Plan) {
-        let label = plan.node(self.site, Role::Source);
-        plan.has_futures();
-        plan.pump();
-        if self.lead.is_some() {
-            plan.led();
-        }
-        let pump = Pump {
-            label: label.clone(),
-            stream: Some(Box::pin(self.stream)),
-            lead: self.lead,
-            passed: 0,
+        let what = (Box::pin(self.stream), self.lead, self.site);
+        let node = |pump| StreamPump {
+            pump,
             batch: Vec::new(),
-            next,
         };
-        let _ = plan.cell(&label, pump);
-        plan.start(&label);
+        pump::build(what, next, node, plan);
     }
 }
 
-struct Pump<S: Stream, N> {
-    label: Arc<Label>,
-    /// `None` once it has ended.
-    stream: Option<Pin<Box<S>>>,
-    lead: Option<Lead<S::Item>>,
-    passed: u64,
+struct StreamPump<S: Stream, N> {
+    pump: Pump<Pin<Box<S>>, S::Item, N>,
     batch: Vec<S::Item>,
-    next: N,
 }
 
 /// Batches pumped in one turn, so that other nodes get theirs.
 const TURN: usize = 64;
 
-impl<S, N> Pump<S, N>
+impl<S, N> StreamPump<S, N>
 where
     S: Stream<Item: InGraph> + InGraph,
     N: Push<S::Item>,
 {
-    fn end(&mut self, cx: &mut Cx) {
-        if self.stream.take().is_some() {
-            cx.open_pumps -= 1;
-            self.next.signal(Signal::Close, cx);
-            self.count(cx);
-        }
-    }
-
-    fn count(&mut self, cx: &mut Cx) {
-        let passed = self.passed;
-        cx.take_census(self.label.id(), |node| node.counts.passed = passed);
-    }
-
     /// Fills the batch with what is ready. Returns `Ready` where the stream has more or has ended.
     fn fill(&mut self, room: usize, task: &mut Context<'_>) -> Poll<bool> {
-        let Some(stream) = &mut self.stream else {
+        let Some(stream) = &mut self.pump.input else {
             return Poll::Ready(true);
         };
         while self.batch.len() < room {
@@ -147,69 +113,51 @@ where
     }
 
     fn push(&mut self, cx: &mut Cx) {
-        self.passed += self.batch.len() as u64;
-        if let Some(lead) = &self.lead {
+        self.pump.passed += self.batch.len() as u64;
+        if self.pump.lead.is_some() {
             for item in self.batch.drain(..) {
-                let time = lead(&item);
-                if time > cx.now() {
-                    cx.advance_led(time);
-                    cx.begin(self.label.id());
-                }
-                self.next.push(item, cx);
+                self.pump.push_led(item, cx);
             }
         } else if !self.batch.is_empty() {
-            self.next.push_batch(&mut self.batch, cx);
+            self.pump.next.push_batch(&mut self.batch, cx);
         }
     }
 }
 
-impl<S, N> Node for Pump<S, N>
+impl<S, N> Node for StreamPump<S, N>
 where
     S: Stream<Item: InGraph> + InGraph,
     N: Push<S::Item>,
 {
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
-        let id = self.label.id();
         let mut task = Context::from_waker(waker);
         for _ in 0..TURN {
-            if self.stream.is_none() || cx.gated(id) || cx.is_stopped() {
+            if self.pump.rests(cx) {
                 return;
             }
             // Without room, whoever is full has somebody else wait: one element makes it know us
             // too. Elements that lead the clock may have others fill what is downstream.
-            let room = match self.lead {
+            let room = match self.pump.lead {
                 Some(_) => 1,
-                None => cx.room(&mut self.next).clamp(1, BATCH),
+                None => cx.room(&mut self.pump.next).clamp(1, BATCH),
             };
             let filled = self.fill(room, &mut task);
             self.push(cx);
             match filled {
                 Poll::Ready(false) => {}
-                Poll::Ready(true) => return self.end(cx),
+                Poll::Ready(true) => return self.pump.end(cx),
                 Poll::Pending => return,
             }
         }
-        cx.wake(id);
+        cx.wake(self.pump.id());
     }
 
     fn let_go(&mut self, cx: &mut Cx) -> bool {
-        if let Some(stream) = self.stream.take() {
-            cx.open_pumps -= 1;
-            cx.let_go.push(Box::new(stream));
-        }
-        true
+        self.pump.let_go(cx)
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        cx.begin(self.label.id());
-        match signal {
-            Signal::Close => self.end(cx),
-            Signal::Census => {
-                self.count(cx);
-                self.next.signal(Signal::Census, cx);
-            }
-            other => self.next.signal(other, cx),
-        }
+        self.pump.root(signal, cx);
     }
 }
 

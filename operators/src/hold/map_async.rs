@@ -2,18 +2,21 @@
 
 use std::future::Future;
 
-use crate::engine::{BoxError, Graph, Limits, Plan, Push, Role, Site, in_flight};
+use crate::engine::flight::flight_adaptor;
+use crate::engine::{BoxError, Flight, Graph, Plan, Push, Retriable, Retry, Role, in_flight};
 use crate::flow::{InGraph, Run};
 
 /// Awaits a future for each element: see [`Flow::map_async`](crate::Flow::map_async).
 ///
 /// - **Emits** the result of each element's future, in the order of the elements;
-///   [`unordered`](MapAsync::unordered), as soon as it is there.
+///   [`unordered`](MapAsync::unordered), as soon as it is there; [`by_key`](MapAsync::by_key), in the
+///   order of the elements of each key.
 /// - **Holds** up to `n` elements: waiting to start, in flight, or finished and waiting for room
 ///   downstream. Never more than `n` of them are in flight, and `n` are whenever as many wait and
 ///   nobody downstream is full. Besides, in order, up to 1 024 finished results
 ///   ([`reorder`](MapAsync::reorder)) for which an earlier one had not finished. So it is `n + 1 024`
-///   at most, the capacity in a snapshot; [`unordered`](MapAsync::unordered), `n`.
+///   at most, the capacity in a snapshot; [`unordered`](MapAsync::unordered), `n`. By key it is
+///   `n + 1 024` too, with elements that wait for their key instead of results.
 /// - **Waits**: the origin of the element that makes it `n` waits until one has gone on, or has
 ///   finished before an earlier one. While somebody downstream is full nothing is started, and
 ///   every result counts, early or not.
@@ -24,6 +27,28 @@ use crate::flow::{InGraph, Run};
 ///   future that works for long should be spawned on a runtime and its handle awaited here.
 ///
 /// An element is done when its result is; a receipt resolves no earlier.
+///
+/// In the order of each key, where nobody waits for another key:
+///
+/// ```
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+///
+/// let graph = Graph::new();
+/// let time = graph.drive_manually();
+/// let orders = graph.source::<(&str, u32)>();
+/// let written = orders
+///     .map_async(8, |order| async move { order })
+///     .by_key(|(customer, _)| *customer)
+///     .sink_to_list();
+/// orders.emit_all([("ann", 1), ("bob", 1), ("ann", 2)])?;
+/// time.settle();
+/// let ann: Vec<_> = written.take().into_iter().filter(|(who, _)| *who == "ann").collect();
+/// assert_eq!(ann, [("ann", 1), ("ann", 2)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// In the order of all:
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -39,11 +64,10 @@ use crate::flow::{InGraph, Run};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
-pub struct MapAsync<R, F> {
+pub struct MapAsync<R: Run, F> {
     upstream: R,
     f: F,
-    limits: Limits,
-    site: Site,
+    flight: Flight<R::Item>,
 }
 
 /// Awaits a future that may fail for each element: see
@@ -51,7 +75,8 @@ pub struct MapAsync<R, F> {
 ///
 /// - **Emits** what the future returns as `Ok`; where it returns an error, a failure in the element's
 ///   place, which goes on down to the nearest operator that catches, else to the graph's handler.
-/// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapAsync`].
+/// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapAsync`]. The element went into
+///   the closure; under [`retry`](TryMapAsync::retry) its failure brings it along.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -70,25 +95,24 @@ pub struct MapAsync<R, F> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
-pub struct TryMapAsync<R, F> {
+pub struct TryMapAsync<R: Run, F> {
     upstream: R,
     f: F,
-    limits: Limits,
-    site: Site,
+    flight: Flight<R::Item>,
 }
 
-impl<R, F> MapAsync<R, F> {
-    #[track_caller]
-    pub(crate) fn new(upstream: R, n: usize, f: F) -> Self {
-        MapAsync {
-            upstream,
-            f,
-            limits: Limits::new("map_async", n),
-            site: Site::new("map_async"),
-        }
-    }
+flight_adaptor!(MapAsync, "map_async");
+flight_adaptor!(TryMapAsync, "try_map_async");
 
-    in_flight::limit_methods!();
+impl<R: Run, F> TryMapAsync<R, F> {
+    #[doc = include_str!("retry.md")]
+    pub fn retry(mut self, policy: Retry) -> Self
+    where
+        R::Item: Retriable,
+    {
+        self.flight = self.flight.retry(policy);
+        self
+    }
 }
 
 impl<R, F, Fut, U> Run for MapAsync<R, F>
@@ -105,36 +129,14 @@ where
     }
 
     fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
-        let how = (self.limits, self.site, Role::Operator);
         let mut f = self.f;
         let work = move |item| {
             let result = f(item);
             async move { Ok(result.await) }
         };
-        in_flight::build(self.upstream, how, |_| work, |_| Box::new(next), plan);
+        let how = (self.flight, Role::Operator);
+        in_flight::build(self.upstream, how, work, |_| Box::new(next), plan);
     }
-}
-
-impl<R, F> std::fmt::Debug for MapAsync<R, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MapAsync")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<R, F> TryMapAsync<R, F> {
-    #[track_caller]
-    pub(crate) fn new(upstream: R, n: usize, f: F) -> Self {
-        TryMapAsync {
-            upstream,
-            f,
-            limits: Limits::new("try_map_async", n),
-            site: Site::new("try_map_async"),
-        }
-    }
-
-    in_flight::limit_methods!();
 }
 
 impl<R, F, Fut, U> Run for TryMapAsync<R, F>
@@ -151,15 +153,7 @@ where
     }
 
     fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
-        let how = (self.limits, self.site, Role::Operator);
-        in_flight::build(self.upstream, how, |_| self.f, |_| Box::new(next), plan);
-    }
-}
-
-impl<R, F> std::fmt::Debug for TryMapAsync<R, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TryMapAsync")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        let how = (self.flight, Role::Operator);
+        in_flight::build(self.upstream, how, self.f, |_| Box::new(next), plan);
     }
 }

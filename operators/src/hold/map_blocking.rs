@@ -1,18 +1,23 @@
 //! `map_blocking`: each element becomes another, on a thread that may block.
 
-use crate::engine::{BoxError, Graph, Limits, Plan, Push, Role, Site, Workers, in_flight};
+use crate::engine::flight::flight_adaptor;
+use crate::engine::{
+    BoxError, Flight, Graph, Plan, Push, Retriable, Retry, Role, Workers, in_flight,
+};
 use crate::flow::{InGraph, Run};
 
 /// Applies a closure that blocks, on threads of its own: see
 /// [`Flow::map_blocking`](crate::Flow::map_blocking).
 ///
 /// - **Emits** the result of each element, in the order of the elements;
-///   [`unordered`](MapBlocking::unordered), as soon as it is there.
+///   [`unordered`](MapBlocking::unordered), as soon as it is there; [`by_key`](MapBlocking::by_key),
+///   in the order of the elements of each key.
 /// - **Holds** up to `n` elements: waiting for work, at work, or finished and waiting for room
 ///   downstream; `n` are at work whenever as many wait and nobody downstream is full. Besides, in
 ///   order, up to 1 024 finished results ([`reorder`](MapBlocking::reorder)) for which an earlier one
 ///   had not finished. So it is `n + 1 024` at most, the capacity in a snapshot;
-///   [`unordered`](MapBlocking::unordered), `n`.
+///   [`unordered`](MapBlocking::unordered), `n`. By key it is `n + 1 024` too, with elements that wait
+///   for their key instead of results.
 /// - **Waits**: the origin of the element that makes it `n` waits until one has gone on, or has
 ///   finished before an earlier one. While somebody downstream is full nothing is started, and
 ///   every result counts, early or not.
@@ -38,11 +43,10 @@ use crate::flow::{InGraph, Run};
 /// # Ok::<(), GraphError>(())
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
-pub struct MapBlocking<R, F> {
+pub struct MapBlocking<R: Run, F> {
     upstream: R,
     f: F,
-    limits: Limits,
-    site: Site,
+    flight: Flight<R::Item>,
 }
 
 /// Applies a closure that blocks and may fail, on threads of its own: see
@@ -66,25 +70,27 @@ pub struct MapBlocking<R, F> {
 /// # Ok::<(), GraphError>(())
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
-pub struct TryMapBlocking<R, F> {
+pub struct TryMapBlocking<R: Run, F> {
     upstream: R,
     f: F,
-    limits: Limits,
-    site: Site,
+    flight: Flight<R::Item>,
 }
 
-impl<R, F> MapBlocking<R, F> {
-    #[track_caller]
-    pub(crate) fn new(upstream: R, n: usize, f: F) -> Self {
-        MapBlocking {
-            upstream,
-            f,
-            limits: Limits::new("map_blocking", n),
-            site: Site::new("map_blocking"),
-        }
-    }
+flight_adaptor!(MapBlocking, "map_blocking");
+flight_adaptor!(TryMapBlocking, "try_map_blocking");
 
-    in_flight::limit_methods!();
+impl<R: Run, F> TryMapBlocking<R, F> {
+    /// Tries an element again whose attempt failed, as `policy` says: all as
+    /// [`TryMapAsync::retry`](crate::TryMapAsync::retry). A panic of the closure is a failure of the
+    /// attempt too; [`Retry::when`] can tell it by
+    /// [`WorkerPanicked`](crate::WorkerPanicked).
+    pub fn retry(mut self, policy: Retry) -> Self
+    where
+        R::Item: Retriable,
+    {
+        self.flight = self.flight.retry(policy);
+        self
+    }
 }
 
 impl<R, F, U> Run for MapBlocking<R, F>
@@ -100,34 +106,12 @@ where
     }
 
     fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
-        let how = (self.limits, self.site, Role::Operator);
         let f = self.f;
-        let workers = Workers::new(self.limits.at_once, move |item| Ok(f(item)));
+        let workers = Workers::new(self.flight.at_once(), move |item| Ok(f(item)));
+        let how = (self.flight, Role::Operator);
         let work = move |item| workers.run(item);
-        in_flight::build(self.upstream, how, |_| work, |_| Box::new(next), plan);
+        in_flight::build(self.upstream, how, work, |_| Box::new(next), plan);
     }
-}
-
-impl<R, F> std::fmt::Debug for MapBlocking<R, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MapBlocking")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<R, F> TryMapBlocking<R, F> {
-    #[track_caller]
-    pub(crate) fn new(upstream: R, n: usize, f: F) -> Self {
-        TryMapBlocking {
-            upstream,
-            f,
-            limits: Limits::new("try_map_blocking", n),
-            site: Site::new("try_map_blocking"),
-        }
-    }
-
-    in_flight::limit_methods!();
 }
 
 impl<R, F, U> Run for TryMapBlocking<R, F>
@@ -143,17 +127,9 @@ where
     }
 
     fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
-        let how = (self.limits, self.site, Role::Operator);
-        let workers = Workers::new(self.limits.at_once, self.f);
+        let workers = Workers::new(self.flight.at_once(), self.f);
+        let how = (self.flight, Role::Operator);
         let work = move |item| workers.run(item);
-        in_flight::build(self.upstream, how, |_| work, |_| Box::new(next), plan);
-    }
-}
-
-impl<R, F> std::fmt::Debug for TryMapBlocking<R, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TryMapBlocking")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        in_flight::build(self.upstream, how, work, |_| Box::new(next), plan);
     }
 }

@@ -1,15 +1,44 @@
 //! An element waits: for room, for time, for a future.
 
+mod aside;
 mod buffer;
+mod conflate;
+mod debounce;
+mod delay;
+mod flat_map_stream;
 mod from_acked_stream;
+mod from_iter;
 mod from_stream;
+mod inner_streams;
+mod latest;
 mod map_async;
 mod map_blocking;
+mod newest;
+mod on_idle;
+mod pace;
 mod pump;
+mod rate_limit;
+mod sample;
+mod speed;
+mod switch_map;
+mod throttle;
+mod timetable;
 
 pub use buffer::{Buffer, OnFull, Overflow};
+pub use conflate::Conflate;
+pub use debounce::Debounce;
+pub use delay::Delay;
+pub use flat_map_stream::FlatMapStream;
 pub use from_acked_stream::FromAckedStream;
+pub use from_iter::FromIter;
 pub use from_stream::FromStream;
+pub use latest::Latest;
 pub use map_async::{MapAsync, TryMapAsync};
 pub use map_blocking::{MapBlocking, TryMapBlocking};
-pub use pump::FromIter;
+pub use on_idle::OnIdle;
+pub use pace::Pace;
+pub use rate_limit::RateLimit;
+pub use sample::Sample;
+pub use speed::{InvalidSpeed, Speed};
+pub use switch_map::SwitchMap;
+pub use throttle::Throttle;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::row::{Gate, Limit, beside};
+use super::gate::{Gate, Limit};
+use super::relay::{beside, pass_once};
 use crate::engine::{
-    Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Slot, Tail,
+    Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Slot,
+    Tail, Waits,
 };
 use crate::flow::{InGraph, Run};
 use crate::hold::OnFull;
@@ -172,20 +174,14 @@ impl<T: InGraph> ChainNode<T> {
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        if !cx.first_visit(self.label.id()) {
-            return;
-        }
-        if matches!(signal, Signal::Census) {
-            let (passed, capacity) = (self.passed, self.capacity);
-            let (held, since) = (self.queue.items(), self.gate.since());
-            cx.take_census(self.label.id(), |node| {
-                node.counts.passed = passed;
-                node.counts.held = held as u64;
-                node.counts.capacity = capacity as u64;
-                node.blocked_since = since;
-            });
-        }
-        self.next.signal(signal, cx);
+        let (passed, capacity) = (self.passed, self.capacity);
+        let (held, since) = (self.queue.items(), self.gate.since());
+        pass_once(self.label.id(), signal, &mut self.next, cx, |node| {
+            node.counts.passed = passed;
+            node.counts.held = held as u64;
+            node.counts.capacity = capacity as u64;
+            node.blocked_since = since;
+        });
     }
 }
 
@@ -267,6 +263,14 @@ impl<T: InGraph> Node for ChainNode<T> {
     fn starved(&mut self, cx: &mut Cx) {
         let held = self.held();
         self.gate.look_again(&held, cx);
+    }
+
+    fn waits(&self) -> Option<Waits> {
+        self.gate.waits(&self.held())
+    }
+
+    fn inputs(&self) -> PortCounts {
+        [0, self.queue.len()].into_iter().collect()
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {

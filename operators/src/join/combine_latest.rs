@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::latest::{Desk, Latest};
+use super::desk::Desk;
+use super::inputs::{Inputs, into_runs};
+use super::latest::{Keeper, Latest, NthPort, Slots, TuplePort};
 use crate::engine::{
-    Cell, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Token,
+    Cell, Cx, Graph, Label, Loss, Node, Plan, PortCounts, Push, Role, Signal, Site, Tail,
 };
-use crate::flow::{Flow, Forkable, InGraph, Run};
+use crate::flow::{Flow, Forkable, Run};
 
-/// Joins the latest elements of two to eight flows: see [`Flow::combine_latest`] and
-/// [`combine_latest`].
+/// Joins the latest elements of several flows: see [`Flow::combine_latest`], [`combine_latest`] and
+/// [`combine_latest_all`].
 ///
 /// - **Emits** a tuple for each element, once every input has had one. With
 ///   [`emit_on`](CombineLatest::emit_on) only for elements of the chosen inputs; the others update.
@@ -21,8 +23,9 @@ use crate::flow::{Flow, Forkable, InGraph, Run};
 ///   no tuple had when it closes, as unpaired; what comes after that, as unheard.
 /// - **Panics** at construction if the flows belong to two graphs.
 ///
-/// An input whose element failed keeps the latest one before. The failure goes on; the empty place of
-/// one that was reported above goes on where the element would have made a tuple.
+/// An input whose element failed keeps the latest one before. The failure, or the empty place of one
+/// that was reported above, goes on where the element would have made a tuple; where it would have
+/// made none the failure has no place further down, and is reported.
 ///
 /// Over two branches of one source it emits mixed tuples in between (the new element of one branch
 /// with the old one of the other): [`zip`](crate::zip) does not.
@@ -47,8 +50,8 @@ use crate::flow::{Flow, Forkable, InGraph, Run};
 pub struct CombineLatest<Runs> {
     runs: Runs,
     inputs: usize,
-    /// One bit an input.
-    triggers: u8,
+    /// The inputs that it emits on; `None`: all.
+    triggers: Option<Vec<usize>>,
     site: Site,
 }
 
@@ -56,14 +59,30 @@ pub struct CombineLatest<Runs> {
 ///
 /// # Panics
 /// If the flows belong to two graphs.
-#[doc(alias = "with_latest_from")]
 #[track_caller]
 pub fn combine_latest<F: Combinable>(flows: F) -> CombineLatest<F::Runs> {
     CombineLatest {
         runs: flows.into_runs(),
         inputs: F::INPUTS,
-        triggers: u8::MAX,
+        triggers: None,
         site: Site::new("combine_latest"),
+    }
+}
+
+/// Joins the latest elements of any number of like flows: a `Vec` for each; see [`CombineLatest`].
+///
+/// # Panics
+/// If there is no flow, or if the flows belong to two graphs.
+#[track_caller]
+pub fn combine_latest_all<F: Flow<Item: Forkable>>(
+    flows: impl IntoIterator<Item = F>,
+) -> CombineLatest<Vec<F::Run>> {
+    let runs = into_runs(flows, "combine_latest_all");
+    CombineLatest {
+        inputs: runs.len(),
+        runs,
+        triggers: None,
+        site: Site::new("combine_latest_all"),
     }
 }
 
@@ -73,7 +92,6 @@ impl<Runs> CombineLatest<Runs> {
     ///
     /// # Panics
     /// If there is no such input, or if none is chosen.
-    #[doc(alias = "with_latest_from")]
     #[track_caller]
     pub fn emit_on(mut self, inputs: impl Into<Inputs>) -> Self {
         let Inputs(chosen) = inputs.into();
@@ -81,44 +99,16 @@ impl<Runs> CombineLatest<Runs> {
             !chosen.is_empty(),
             "`emit_on` of no input would never emit: choose at least 1"
         );
-        self.triggers = 0;
-        for input in chosen {
+        for input in &chosen {
             assert!(
-                input < self.inputs,
-                "`emit_on({input})` names no input: this `combine_latest` has inputs 0 to {}",
+                *input < self.inputs,
+                "`emit_on({input})` names no input: this `{}` has inputs 0 to {}",
+                self.site.kind,
                 self.inputs - 1
             );
-            self.triggers |= 1 << input;
         }
+        self.triggers = Some(chosen);
         self
-    }
-}
-
-/// Some inputs of a join, counted from 0: a number, or a list of numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inputs(Vec<usize>);
-
-impl From<usize> for Inputs {
-    fn from(input: usize) -> Self {
-        Inputs(vec![input])
-    }
-}
-
-impl<const N: usize> From<[usize; N]> for Inputs {
-    fn from(inputs: [usize; N]) -> Self {
-        Inputs(inputs.to_vec())
-    }
-}
-
-impl From<Vec<usize>> for Inputs {
-    fn from(inputs: Vec<usize>) -> Self {
-        Inputs(inputs)
-    }
-}
-
-impl From<&[usize]> for Inputs {
-    fn from(inputs: &[usize]) -> Self {
-        Inputs(inputs.to_vec())
     }
 }
 
@@ -137,18 +127,139 @@ pub trait Combinable {
     fn into_runs(self) -> Self::Runs;
 }
 
-struct CombineNode<Slots, O> {
+struct CombineNode<S: Slots> {
     desk: Desk,
-    slots: Slots,
-    batch: Vec<O>,
-    next: Tail<O>,
+    slots: S,
+    batch: Vec<S::Row>,
+    next: Tail<S::Row>,
 }
 
-impl<Slots: InGraph, O: InGraph> Node for CombineNode<Slots, O> {}
+impl<S: Slots> Node for CombineNode<S> {
+    fn inputs(&self) -> PortCounts {
+        self.slots.filled()
+    }
+}
 
-/// For each arity: the number of inputs, then `flow letter, element letter, position`.
+impl<S: Slots> CombineNode<S> {
+    /// Adds the node to the graph; its inputs are built by the caller.
+    fn build<Runs>(
+        join: &CombineLatest<Runs>,
+        slots: S,
+        next: impl Push<S::Row>,
+        plan: &mut Plan,
+    ) -> (Arc<Label>, Arc<Cell<Self>>) {
+        let label = plan.node(join.site, Role::OrderedJoin);
+        let triggers = join.triggers.as_deref();
+        let node = CombineNode {
+            desk: Desk::new(label.clone(), join.inputs, triggers),
+            slots,
+            batch: Vec::new(),
+            next: Box::new(next),
+        };
+        let cell = plan.cell(&label, node);
+        (label, cell)
+    }
+}
+
+impl<S: Slots> Keeper for CombineNode<S> {
+    type Slots = S;
+
+    fn slots(&mut self) -> &mut S {
+        &mut self.slots
+    }
+
+    #[inline]
+    fn arrive<T>(
+        &mut self,
+        port: usize,
+        slot: impl Fn(&mut S) -> &mut Latest<T>,
+        item: T,
+        cx: &mut Cx,
+    ) {
+        if self.desk.is_finished() {
+            return cx.lose_current(self.desk.label.id(), Loss::Unheard);
+        }
+        slot(&mut self.slots).replace(item, &self.desk.label, cx);
+        if self.desk.is_trigger(port)
+            && let Some(row) = self.slots.row()
+        {
+            let token = self.slots.token();
+            self.desk.emit(token, row, &mut self.next, cx);
+        }
+    }
+
+    fn arrive_all<T>(
+        &mut self,
+        port: usize,
+        slot: impl Fn(&mut S) -> &mut Latest<T>,
+        items: &mut Vec<T>,
+        cx: &mut Cx,
+    ) {
+        if self.desk.is_finished() || !self.desk.is_trigger(port) {
+            for item in items.drain(..) {
+                self.arrive(port, &slot, item, cx);
+            }
+            return;
+        }
+        for item in items.drain(..) {
+            slot(&mut self.slots).replace(item, &self.desk.label, cx);
+            let row = self.slots.row();
+            self.batch.extend(row);
+        }
+        if !self.batch.is_empty() {
+            // The token of all rows is the same: the batch's, and those of the other inputs.
+            let token = self.slots.token();
+            self.desk
+                .emit_batch(token, &mut self.batch, &mut self.next, cx);
+        }
+    }
+
+    fn hear(&mut self, port: usize, has_element: bool, signal: Signal<'_>, cx: &mut Cx) {
+        let makes_row = || {
+            let others_missing = self.slots.missing() - usize::from(!has_element);
+            !self.desk.is_finished() && self.desk.is_trigger(port) && others_missing == 0
+        };
+        match signal {
+            Signal::Close => {
+                if self.desk.close(port, has_element) {
+                    let lost = self.slots.discard();
+                    self.desk.unpaired(lost, cx);
+                    self.next.signal(Signal::Close, cx);
+                }
+            }
+            Signal::Hole | Signal::Fail(_) if makes_row() => self.next.signal(signal, cx),
+            // It would take the place of a row that there never was, and shift what comes after it.
+            Signal::Fail(failure) => cx.report(failure),
+            Signal::Hole => {}
+            other => {
+                let held = self.slots.held();
+                self.desk.signal(other, held, &mut self.next, cx);
+            }
+        }
+    }
+}
+
+impl<R: Run<Item: Forkable>> Run for CombineLatest<Vec<R>> {
+    type Item = Vec<R::Item>;
+
+    fn graph(&self) -> &Graph {
+        self.runs[0].graph()
+    }
+
+    fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
+        let slots: Vec<Latest<R::Item>> = self.runs.iter().map(|_| Latest::default()).collect();
+        let (label, cell) = CombineNode::build(&self, slots, next, plan);
+        for (port, run) in self.runs.into_iter().enumerate() {
+            plan.at_port(&label, port as u32);
+            let cell = cell.clone();
+            run.build(NthPort { cell, port }, plan);
+        }
+    }
+}
+
+/// For each arity: the number of inputs, then `flow letter, position`.
 macro_rules! combine_arity {
-    ($count:literal: $($F:ident $T:ident $P:tt),+) => {
+    ($count:literal: $($F:ident $P:tt),+) => {
         impl<$($F: Flow<Item: Forkable>),+> Combinable for ($($F,)+) {
             type Runs = ($($F::Run,)+);
             const INPUTS: usize = $count;
@@ -169,119 +280,24 @@ macro_rules! combine_arity {
             }
 
             fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
-                let label = plan.node(self.site, Role::OrderedJoin);
-                let node: CombineNode<($(Latest<$F::Item>,)+), Self::Item> = CombineNode {
-                    desk: Desk::new(label.clone(), $count, self.triggers),
-                    slots: Default::default(),
-                    batch: Vec::new(),
-                    next: Box::new(next),
-                };
-                let cell: Arc<Cell<_>> = plan.cell(&label, node);
+                let slots: ($(Latest<$F::Item>,)+) = Default::default();
+                let (label, cell) = CombineNode::build(&self, slots, next, plan);
                 $(
-                    let label: &Label = &label;
-                    plan.at_port(label, $P);
-                    self.runs.$P.build(Port::<_, $P>(cell.clone()), plan);
+                    plan.at_port(&label, $P);
+                    self.runs.$P.build(TuplePort::<_, $P>(cell.clone()), plan);
                 )+
-            }
-        }
-
-        impl<$($T: Forkable + InGraph),+> CombineNode<($(Latest<$T>,)+), ($($T,)+)> {
-            /// The latest elements, if every input has one.
-            #[inline]
-            #[expect(non_snake_case, reason = "a variable for each type, named alike")]
-            fn row(&mut self) -> Option<($($T,)+)> {
-                if $(self.slots.$P.get().is_none())||+ {
-                    return None;
-                }
-                match ($(self.slots.$P.use_it(),)+) {
-                    ($(Some($T),)+) => Some(($($T.clone(),)+)),
-                    _ => None,
-                }
-            }
-
-            /// The token of a row: of all that it is made of.
-            fn token(&self) -> Token {
-                Token::merge([$(self.slots.$P.token()),+])
-            }
-
-            fn has_all_but(&self, port: usize) -> bool {
-                $((port == $P || self.slots.$P.get().is_some()))&&+
-            }
-
-            fn held(&self) -> usize {
-                let held = [$(self.slots.$P.get().is_some()),+];
-                held.into_iter().filter(|held| *held).count()
-            }
-
-            fn finish(&mut self, cx: &mut Cx) {
-                let lost = [$(self.slots.$P.discard()),+].into_iter().filter(|lost| *lost);
-                self.desk.unpaired(lost.count(), cx);
-                self.next.signal(Signal::Close, cx);
-            }
-        }
-
-        combine_arity!(@entries [$($T)+] $($T $P),+);
-    };
-    (@entries $all:tt $($T:ident $P:tt),+) => {
-        $(combine_arity!(@entry $all $T $P);)+
-    };
-    (@entry [$($All:ident)+] $T:ident $P:tt) => {
-        impl<$($All: Forkable + InGraph),+> Entry<$T, $P>
-            for CombineNode<($(Latest<$All>,)+), ($($All,)+)>
-        {
-            #[inline]
-            fn enter(&mut self, item: $T, cx: &mut Cx) {
-                if self.desk.take(&mut self.slots.$P, item, cx) && self.desk.is_trigger($P) {
-                    if let Some(row) = self.row() {
-                        let token = self.token();
-                        self.desk.emit(token, row, &mut self.next, cx);
-                    }
-                }
-            }
-
-            fn enter_batch(&mut self, items: &mut Vec<$T>, cx: &mut Cx) {
-                // The token of all rows is the same: the batch's, and those of the other inputs.
-                for item in items.drain(..) {
-                    if self.desk.take(&mut self.slots.$P, item, cx) && self.desk.is_trigger($P) {
-                        let row = self.row();
-                        self.batch.extend(row);
-                    }
-                }
-                if !self.batch.is_empty() {
-                    let token = self.token();
-                    self.desk.emit_batch(token, &mut self.batch, &mut self.next, cx);
-                }
-            }
-
-            fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-                match signal {
-                    Signal::Close => {
-                        if self.desk.close($P, self.slots.$P.get().is_some()) {
-                            self.finish(cx);
-                        }
-                    }
-                    Signal::Hole => {
-                        if self.desk.is_trigger($P) && self.has_all_but($P) {
-                            self.next.signal(Signal::Hole, cx);
-                        }
-                    }
-                    other => {
-                        let held = self.held();
-                        self.desk.signal(other, held, &mut self.next, cx);
-                    }
-                }
             }
         }
     };
 }
 
-combine_arity!(2: A0 T0 0, A1 T1 1);
-combine_arity!(3: A0 T0 0, A1 T1 1, A2 T2 2);
-combine_arity!(4: A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3);
-combine_arity!(5: A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4);
-combine_arity!(6: A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5);
-combine_arity!(7: A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5, A6 T6 6);
-combine_arity!(8: A0 T0 0, A1 T1 1, A2 T2 2, A3 T3 3, A4 T4 4, A5 T5 5, A6 T6 6, A7 T7 7);
+combine_arity!(2: A0 0, A1 1);
+combine_arity!(3: A0 0, A1 1, A2 2);
+combine_arity!(4: A0 0, A1 1, A2 2, A3 3);
+combine_arity!(5: A0 0, A1 1, A2 2, A3 3, A4 4);
+combine_arity!(6: A0 0, A1 1, A2 2, A3 3, A4 4, A5 5);
+combine_arity!(7: A0 0, A1 1, A2 2, A3 3, A4 4, A5 5, A6 6);
+combine_arity!(8: A0 0, A1 1, A2 2, A3 3, A4 4, A5 5, A6 6, A7 7);
 
 impl<Runs> std::fmt::Debug for CombineLatest<Runs> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

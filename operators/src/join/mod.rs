@@ -2,17 +2,28 @@
 
 mod chain;
 mod combine_latest;
+mod desk;
+mod gate;
+mod inputs;
 mod latest;
+mod relay;
 mod row;
+mod starving;
 mod take_until;
 mod union;
+mod with_latest;
 mod zip;
 mod zip_all;
+mod zip_latest;
 
 pub use chain::Chain;
-pub use combine_latest::{Combinable, CombineLatest, Inputs, combine_latest};
-pub use row::{Starved, ZIP_CAPACITY};
+pub use combine_latest::{Combinable, CombineLatest, combine_latest, combine_latest_all};
+pub use gate::ZIP_CAPACITY;
+pub use inputs::{Inputs, LatestOf, Lossless};
+pub use starving::Starved;
 pub use take_until::TakeUntil;
 pub use union::{Mergeable, Union, union, union_all};
+pub use with_latest::WithLatest;
 pub use zip::{Zip, Zippable, zip};
 pub use zip_all::{ZipAll, zip_all};
+pub use zip_latest::{ZipLatest, zip_latest, zip_latest_all};

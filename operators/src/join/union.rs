@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::inputs::into_runs;
+use super::relay::{Below, pass_once};
 use crate::engine::{Cell, Cx, Graph, Label, Node, Plan, Push, Role, Signal, Site};
 use crate::flow::{Flow, InGraph, Run};
 
@@ -59,14 +61,7 @@ pub fn union<F: Mergeable>(flows: F) -> Union<F::Runs> {
 #[doc(alias = "merge")]
 #[track_caller]
 pub fn union_all<F: Flow>(flows: impl IntoIterator<Item = F>) -> Union<Vec<F::Run>> {
-    let runs: Vec<_> = flows.into_iter().map(Flow::into_run).collect();
-    assert!(
-        !runs.is_empty(),
-        "`union_all` of no flows would never emit nor close: give it at least 1 flow"
-    );
-    for run in &runs {
-        runs[0].graph().assert_same(run.graph(), "union_all");
-    }
+    let runs = into_runs(flows, "union_all");
     Union {
         runs,
         site: Site::new("union_all"),
@@ -91,8 +86,7 @@ struct UnionNode<N> {
     /// Inputs that have not closed.
     open: usize,
     passed: u64,
-    /// The room downstream, as the query under way found it.
-    below: usize,
+    below: Below,
     next: N,
 }
 
@@ -106,7 +100,7 @@ impl<N: Send + 'static> UnionNode<N> {
             label: label.clone(),
             open: inputs,
             passed: 0,
-            below: usize::MAX,
+            below: Below::default(),
             next,
         };
         let cell = plan.cell(&label, node);
@@ -116,7 +110,9 @@ impl<N: Send + 'static> UnionNode<N> {
     fn signal<T>(&mut self, signal: Signal<'_>, cx: &mut Cx)
     where
         N: Push<T>,
+        T: 'static,
     {
+        let id = self.label.id();
         match signal {
             Signal::Close => {
                 self.open -= 1;
@@ -125,24 +121,12 @@ impl<N: Send + 'static> UnionNode<N> {
                 }
             }
             Signal::Fail(_) | Signal::Hole => self.next.signal(signal, cx),
-            Signal::Room(room) => {
-                if cx.first_visit(self.label.id()) {
-                    self.below = usize::MAX;
-                    self.next.signal(Signal::Room(&mut self.below), cx);
-                    *room = (*room).min(self.below);
-                } else if self.below < usize::MAX {
-                    // An element comes by several inputs: how much room it takes can't be told.
-                    *room = (*room).min(self.below.min(1));
-                }
-            }
+            Signal::Room(room) => self.below.lower(id, room, &mut self.next, cx),
             Signal::Settle | Signal::Census => {
-                if cx.first_visit(self.label.id()) {
-                    if matches!(signal, Signal::Census) {
-                        let passed = self.passed;
-                        cx.take_census(self.label.id(), |node| node.counts.passed = passed);
-                    }
-                    self.next.signal(signal, cx);
-                }
+                let passed = self.passed;
+                pass_once(id, signal, &mut self.next, cx, |node| {
+                    node.counts.passed = passed
+                });
             }
         }
     }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::row::{Gate, Limit, RowCheck};
+use super::gate::{Gate, Heard, Limit};
+use super::row::RowCheck;
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, Push, Role, Signal, Site, Tail,
+    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Tail,
+    Waits,
 };
 use crate::flow::{Flow, InGraph, Run};
 use crate::hold::OnFull;
@@ -15,13 +17,18 @@ use crate::hold::OnFull;
 /// - **Holds** up to 1 024 elements per input ([`capacity`](Zip::capacity)) that wait for their mates.
 /// - **Waits**: under [`OnFull::Wait`](crate::OnFull), the default, the origin of the element that
 ///   fills an input waits until a row is emitted. Where the empty input could be fed by that very
-///   origin only, waiting would be for ever: the element fails with [`Starved`](crate::Starved).
+///   origin only, or by one that waits for it in turn at another join, waiting would be for ever: the
+///   element fails with [`Starved`](crate::Starved).
 ///   Other [policies](Zip::on_full) drop or fail what comes to a full input. In any case the place
 ///   stays empty, so that later pairs do not shift.
 /// - **On close** of an input that holds nothing more it closes, as no row can follow.
 /// - **Drops** what is left without a mate then or comes later, and the mates of elements that failed
 ///   or were dropped: counted as unpaired.
 /// - **Panics** at construction if the flows belong to two graphs.
+///
+/// A constant between the elements of a row is for a closure to put there, and costs nothing:
+/// `a.zip(b).map(|(a, b)| (a, 5, b))`. It is no input: it belongs to no graph, and has neither a
+/// number of elements nor a close.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -95,13 +102,96 @@ impl<Runs> std::fmt::Debug for Zip<Runs> {
 }
 
 /// Between calls at least one queue is empty: `rows` emits until one is. So an element whose mates
-/// all stand ready is itself next in its own queue, which is empty; and once the zip is finished all
-/// queues are empty, so that the fast paths need not ask the gate.
+/// all stand ready is itself next in its own queue, which is empty.
 struct ZipNode<Queues, O> {
     gate: Gate,
     queues: Queues,
     batch: Vec<O>,
     next: Tail<O>,
+}
+
+/// An input. Nearly every element comes without a token, at a time when nobody waits: it is kept, or
+/// completes a row, without taking the node out of its cell.
+struct ZipPort<N, const P: usize>(Port<N, P>);
+
+/// What became of such an element.
+enum Quickly<T, Row> {
+    Kept,
+    Row(Row),
+    /// There is more to do about it.
+    No(T),
+}
+
+trait Quick<T, const P: usize>: Entry<T, P> {
+    type Row: 'static;
+
+    fn quick(&mut self, item: T) -> Quickly<T, Self::Row>;
+
+    fn next(&mut self) -> &mut Tail<Self::Row>;
+}
+
+impl<N, const P: usize> ZipPort<N, P> {
+    #[inline(never)]
+    fn push_slowly<T: 'static>(&mut self, item: T, cx: &mut Cx)
+    where
+        N: Entry<T, P>,
+    {
+        self.0.push(item, cx);
+    }
+
+    /// Apart, so that who only keeps an element saves no registers.
+    #[inline(never)]
+    fn push_row<T>(&mut self, row: N::Row, mut next: Tail<N::Row>, cx: &mut Cx)
+    where
+        N: Quick<T, P>,
+    {
+        next.push(row, cx);
+        // Nothing to drop, which the compiler can't know.
+        std::mem::forget(std::mem::replace((self.0).0.open(cx).next(), next));
+    }
+}
+
+impl<T: 'static, const P: usize, N: Quick<T, P>> Push<T> for ZipPort<N, P> {
+    #[inline]
+    fn push(&mut self, item: T, cx: &mut Cx) {
+        if cx.token.is_some() {
+            return self.push_slowly(item, cx);
+        }
+        let node = (self.0).0.open(cx);
+        match node.quick(item) {
+            Quickly::Kept => {}
+            Quickly::Row(row) => {
+                let next = std::mem::replace(node.next(), Box::new(Away));
+                self.push_row(row, next, cx);
+            }
+            Quickly::No(item) => self.push_slowly(item, cx),
+        }
+    }
+
+    #[inline]
+    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        self.0.push_batch(items, cx);
+    }
+
+    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
+        self.0.signal(signal, cx);
+    }
+
+    #[inline]
+    fn batches(&self) -> bool {
+        true
+    }
+}
+
+/// Stands where the rest of the run belongs, while that is at work. Boxing it allocates nothing.
+struct Away;
+
+impl<T> Push<T> for Away {
+    fn push(&mut self, _item: T, _cx: &mut Cx) {
+        unreachable!("edges are acyclic, so a node is not entered while it pushes")
+    }
+
+    fn signal(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
 }
 
 /// Moves `rows` elements of each drained queue into tuples.
@@ -149,7 +239,7 @@ macro_rules! zip_arity {
                 let cell: Arc<Cell<_>> = plan.cell(&label, node);
                 $(
                     plan.at_port(&label, $P);
-                    self.runs.$P.build(Port::<_, $P>(cell.clone()), plan);
+                    self.runs.$P.build(ZipPort::<_, $P>(Port(cell.clone())), plan);
                 )+
             }
         }
@@ -167,7 +257,7 @@ macro_rules! zip_arity {
                     return;
                 }
                 if rows > 1 && $(self.queues.$P.is_plain())&&+ && !cx.token.is_some() {
-                    $(let mut $T = self.queues.$P.take_plain(rows);)+
+                    $(let mut $T = self.queues.$P.take_plain();)+
                     self.batch.reserve(rows);
                     zip_rows!(self.batch, rows, $($T)+);
                     $(self.queues.$P.give_back($T);)+
@@ -190,7 +280,7 @@ macro_rules! zip_arity {
             #[inline]
             fn emitted(&mut self, rows: usize, cx: &mut Cx) {
                 self.gate.emitted(rows, cx);
-                if self.gate.may_end() {
+                if !self.gate.is_quiet() {
                     let held = self.held();
                     if self.gate.finish_if_ended(&held) {
                         self.finish(cx);
@@ -209,6 +299,14 @@ macro_rules! zip_arity {
                 let held = self.held();
                 self.gate.look_again(&held, cx);
             }
+
+            fn waits(&self) -> Option<Waits> {
+                self.gate.waits(&self.held())
+            }
+
+            fn inputs(&self) -> PortCounts {
+                self.held().into_iter().collect()
+            }
         }
 
         zip_arity!(@entries [$($T)+] [] $($T $P),+);
@@ -220,34 +318,42 @@ macro_rules! zip_arity {
     };
     (@entries $all:tt [$($B:tt)*]) => {};
     (@entry [$($All:ident)+] [$(($B:ident $O:tt))*] $T:ident $P:tt [$(($A:ident $Q:tt))*]) => {
-        impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
-            const KEEPS: bool = true;
-
-            #[inline]
-            fn keep(&mut self, item: $T) -> Option<$T> {
-                let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
-                // A mate is missing, so no row can follow; there is room, so nobody has to wait.
-                if waits && self.gate.has_room(self.queues.$P.items()) {
-                    self.queues.$P.push_plain(item);
-                    return None;
-                }
-                Some(item)
-            }
+        impl<$($All: InGraph),+> Quick<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            type Row = ($($All,)+);
 
             #[inline]
             #[expect(non_snake_case, reason = "a variable for each type, named alike")]
-            fn enter(&mut self, item: $T, cx: &mut Cx) {
+            fn quick(&mut self, item: $T) -> Quickly<$T, Self::Row> {
                 let completes = $(self.queues.$O.is_ready() &&)* $(self.queues.$Q.is_ready() &&)* true;
-                if completes && !cx.token.is_some() {
+                if completes && self.gate.is_quiet() {
                     // The mates are there: the element need not be kept to be taken out again.
                     if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
                         $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
                     ) {
-                        self.next.push(($($All,)+), cx);
+                        self.gate.count_row();
+                        return Quickly::Row(($($All,)+));
                     }
-                    self.emitted(1, cx);
-                    return;
+                    return Quickly::Kept;
                 }
+                let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
+                if waits && self.gate.has_quiet_room(self.queues.$P.items()) {
+                    return match self.queues.$P.push_plain(item) {
+                        Ok(()) => Quickly::Kept,
+                        Err(item) => Quickly::No(item),
+                    };
+                }
+                Quickly::No(item)
+            }
+
+            #[inline]
+            fn next(&mut self) -> &mut Tail<Self::Row> {
+                &mut self.next
+            }
+        }
+
+        impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+            #[inline]
+            fn enter(&mut self, item: $T, cx: &mut Cx) {
                 let held = self.held();
                 self.gate.keep($P, &mut self.queues.$P, item, &held, cx);
                 self.rows(cx);
@@ -265,32 +371,15 @@ macro_rules! zip_arity {
             }
 
             fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-                match signal {
-                    Signal::Close => {
-                        let held = self.held();
-                        if self.gate.close($P, &held) {
-                            self.finish(cx);
-                        }
-                    }
-                    Signal::Hole | Signal::Fail(_) if self.gate.is_finished() => {
-                        if let Signal::Fail(failure) = signal {
-                            self.next.signal(Signal::Fail(failure), cx);
-                        }
-                    }
-                    Signal::Hole => {
-                        self.queues.$P.push_hole();
-                        self.rows(cx);
-                    }
-                    Signal::Fail(failure) => {
-                        self.gate.keep_failure(&mut self.queues.$P, failure, cx);
-                        self.rows(cx);
-                    }
-                    other => {
-                        let here = self.queues.$P.items();
-                        let all = [$(self.queues.$O.items(),)* here, $(self.queues.$Q.items()),*];
-                        let all = all.into_iter().sum();
-                        self.gate.signal(other, here, all, &mut self.next, cx);
-                    }
+                let held = self.held();
+                let here = self.queues.$P.items();
+                let items = [$(self.queues.$O.items(),)* here, $(self.queues.$Q.items()),*];
+                let held = (&held[..], items.into_iter().sum());
+                let (queue, next) = (&mut self.queues.$P, &mut self.next);
+                match self.gate.hear($P, queue, signal, held, next, cx) {
+                    Heard::Nothing => {}
+                    Heard::Place => self.rows(cx),
+                    Heard::Ended => self.finish(cx),
                 }
             }
         }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use super::row::{Gate, Limit, RowCheck};
-use crate::engine::{Cell, Cx, Fifo, Graph, Node, Plan, Push, Role, Signal, Site, Tail};
+use super::gate::{Gate, Heard, Limit};
+use super::inputs::into_runs;
+use super::row::RowCheck;
+use crate::engine::{
+    Cell, Cx, Fifo, Graph, Node, Plan, PortCounts, Push, Role, Signal, Site, Tail, Waits,
+};
 use crate::flow::{Flow, InGraph, Run};
 use crate::hold::OnFull;
 
@@ -40,14 +44,7 @@ pub struct ZipAll<R> {
 /// If there is no flow, or if the flows belong to two graphs.
 #[track_caller]
 pub fn zip_all<F: Flow>(flows: impl IntoIterator<Item = F>) -> ZipAll<F::Run> {
-    let runs: Vec<_> = flows.into_iter().map(Flow::into_run).collect();
-    assert!(
-        !runs.is_empty(),
-        "`zip_all` of no flows would never emit nor close: give it at least 1 flow"
-    );
-    for run in &runs {
-        runs[0].graph().assert_same(run.graph(), "zip_all");
-    }
+    let runs = into_runs(flows, "zip_all");
     ZipAll {
         runs,
         limit: Limit::default(),
@@ -141,29 +138,15 @@ impl<T: InGraph> ZipAllNode<T> {
 
     fn signal(&mut self, port: usize, signal: Signal<'_>, cx: &mut Cx) {
         self.count();
-        match signal {
-            Signal::Close => {
-                if self.gate.close(port, &self.held) {
-                    self.finish(cx);
-                }
-            }
-            Signal::Fail(failure) if self.gate.is_finished() => {
-                self.next.signal(Signal::Fail(failure), cx);
-            }
-            Signal::Hole if self.gate.is_finished() => {}
-            Signal::Hole => {
-                self.queues[port].push_hole();
-                self.rows(cx);
-            }
-            Signal::Fail(failure) => {
-                self.gate.keep_failure(&mut self.queues[port], failure, cx);
-                self.rows(cx);
-            }
-            other => {
-                let all = self.queues.iter().map(Fifo::items).sum();
-                let held = self.queues[port].items();
-                self.gate.signal(other, held, all, &mut self.next, cx);
-            }
+        let items = self.queues.iter().map(Fifo::items).sum();
+        let (queue, next) = (&mut self.queues[port], &mut self.next);
+        match self
+            .gate
+            .hear(port, queue, signal, (&self.held, items), next, cx)
+        {
+            Heard::Nothing => {}
+            Heard::Place => self.rows(cx),
+            Heard::Ended => self.finish(cx),
         }
     }
 }
@@ -172,6 +155,15 @@ impl<T: InGraph> Node for ZipAllNode<T> {
     fn starved(&mut self, cx: &mut Cx) {
         self.count();
         self.gate.look_again(&self.held, cx);
+    }
+
+    fn waits(&self) -> Option<Waits> {
+        let held: Vec<_> = self.queues.iter().map(Fifo::len).collect();
+        self.gate.waits(&held)
+    }
+
+    fn inputs(&self) -> PortCounts {
+        self.queues.iter().map(Fifo::len).collect()
     }
 }
 

@@ -20,8 +20,8 @@ use crate::flow::{InGraph, Run};
 /// too large to be cloned for each element, there is
 /// [`map_with_state`](crate::Flow::map_with_state).
 ///
-/// A state begins with `init`. Where the first element is to be the state, begin with `None`:
-/// `accumulate(None, |max, x| max.max(Some(x)))`.
+/// A state begins with `init`. Where the first element is to be the state, there is
+/// [`accumulate_from_first`](crate::Flow::accumulate_from_first).
 ///
 /// ```
 /// # use headwater_operators as headwater;

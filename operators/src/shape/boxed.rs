@@ -7,8 +7,14 @@ use crate::flow::{InGraph, Run};
 /// [`Flow::boxed`](crate::Flow::boxed).
 ///
 /// Costs one virtual call a batch, or an element where elements come one by one. It adds no operator:
-/// the flow **emits**, **holds**, **waits**, **drops** and **panics** as before, and closes as before
-/// **on close**.
+/// whatever the flow does, it does as before.
+///
+/// - **Emits** each element unchanged, at once.
+/// - **Holds** nothing.
+/// - **Waits** never.
+/// - **On close** passes it on.
+/// - **Drops** nothing.
+/// - **Panics** never.
 ///
 /// ```
 /// # use headwater_operators as headwater;

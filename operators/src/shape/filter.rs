@@ -54,19 +54,24 @@ where
 
     fn build<N: Push<R::Item>>(self, next: N, plan: &mut Plan) {
         plan.node(self.site, Role::Operator);
-        let push = FilterPush {
-            predicate: self.predicate,
-            next,
-        };
-        self.upstream.build(push, plan);
+        self.upstream
+            .build(FilterPush::new(self.predicate, next), plan);
     }
 }
 
+/// The push side of all that let elements pass or not: what tells them apart is in the predicate.
+///
 /// Not a [`Step`](super::step::Step): a batch is filtered in place, where a step would move every
 /// element into a batch of its own.
-struct FilterPush<F, N> {
+pub(super) struct FilterPush<F, N> {
     predicate: F,
     next: N,
+}
+
+impl<F, N> FilterPush<F, N> {
+    pub(super) fn new(predicate: F, next: N) -> Self {
+        FilterPush { predicate, next }
+    }
 }
 
 /// Up to this size in bytes, swapping every element costs less than a branch guessed wrong.

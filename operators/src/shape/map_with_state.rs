@@ -1,6 +1,7 @@
 //! `map_with_state`: each element becomes another, by a closure with a memory.
 
 use super::step::{Step, StepPush};
+use super::with_state::WithState;
 use crate::engine::{Cx, Graph, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
@@ -13,6 +14,8 @@ use crate::flow::{InGraph, Run};
 /// - **On close** passes it on; the state goes.
 /// - **Drops** nothing.
 /// - **Panics** where the closure does; that poisons the graph.
+///
+/// [`with_state`](MapWithState::with_state) emits the state beside each result.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -43,6 +46,16 @@ impl<R, S, F> MapWithState<R, S, F> {
             f,
             site: Site::new("map_with_state"),
         }
+    }
+
+    /// Emits `(state, result)`: a clone of the state as it is after the element, beside what the
+    /// closure returned.
+    #[doc(alias = "returns_state")]
+    pub fn with_state(self) -> WithState<R, S, F>
+    where
+        S: Clone,
+    {
+        WithState::new(self.upstream, self.state, self.f, self.site)
     }
 }
 

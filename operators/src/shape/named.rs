@@ -5,8 +5,14 @@ use crate::flow::Run;
 
 /// Names the operator in front of it: see [`Flow::named`](crate::Flow::named). Costs nothing.
 ///
-/// It adds no operator: the flow **emits**, **holds**, **waits**, **drops** and **panics** as before,
-/// and closes as before **on close**.
+/// It adds no operator: whatever the flow does, it does as before.
+///
+/// - **Emits** each element unchanged, at once.
+/// - **Holds** nothing.
+/// - **Waits** never.
+/// - **On close** passes it on.
+/// - **Drops** nothing.
+/// - **Panics** never.
 ///
 /// ```
 /// use headwater_operators::prelude::*;

@@ -1,6 +1,6 @@
 //! `split_errors`: failures become a flow of their own.
 
-use crate::engine::{Cx, Failure, Fork, Head, Plan, Push, Role, Signal, Site};
+use crate::engine::{Cx, Failure, Fork, Handle, Head, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// Ends `run` in a junction of two flows: see [`Flow::split_errors`](crate::Flow::split_errors).
@@ -18,8 +18,11 @@ pub(crate) fn split_errors<R: Run>(run: R) -> (Head<R::Item>, Head<Failure>) {
         },
         &mut plan,
     );
-    let _ = plan.install();
-    (Head::new(graph.clone(), items), Head::new(graph, failures))
+    let handle = Handle::new(graph.clone(), plan.install(), items);
+    (
+        Head::of_shared(graph.clone(), items, handle.clone()),
+        Head::of_shared(graph, failures, handle),
+    )
 }
 
 struct SplitPush<T> {

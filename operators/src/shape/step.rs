@@ -13,7 +13,8 @@ pub(crate) trait Step<T, U>: Send + 'static {
     /// Takes an element and passes on what becomes of it.
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
 
-    /// Takes many elements. One that may fail says how to loop without a call in the loop: it would
+    /// Takes many elements. One that may fail, or has another rare case, says how to loop without a
+    /// call in the loop: it would
     /// keep what the run counts from staying in registers.
     #[inline]
     fn step_all<N: Push<U>>(
@@ -36,6 +37,10 @@ pub(crate) trait Step<T, U>: Send + 'static {
     /// No element will follow. The close itself is passed on after this.
     #[inline]
     fn close<N: Push<U>>(&mut self, _next: &mut N, _cx: &mut Cx) {}
+
+    /// Writes what it counts into the node table. The census itself is passed on after this.
+    #[inline]
+    fn census(&self, _cx: &mut Cx) {}
 }
 
 /// The push side of an operator that is a [`Step`].
@@ -84,6 +89,10 @@ where
             Signal::Close => {
                 self.step.close(&mut self.out.next, cx);
                 self.out.next.signal(Signal::Close, cx);
+            }
+            Signal::Census => {
+                self.step.census(cx);
+                self.out.next.signal(Signal::Census, cx);
             }
             Signal::Room(room) if S::EXPANDS => {
                 let mut below = usize::MAX;

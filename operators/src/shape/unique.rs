@@ -12,8 +12,9 @@ pub(super) const HISTORY: usize = 1_000;
 
 /// Lets elements pass that were not seen lately: see [`Flow::unique`](crate::Flow::unique).
 ///
-/// An element is its own key; for one that is not `Hash`, such as a float, or of which a part only
-/// counts, there is [`unique_by_key`](crate::Flow::unique_by_key).
+/// An element is its own key. Where a part of it only counts there is
+/// [`unique_by_key`](crate::Flow::unique_by_key); for one that is not `Hash`, such as a float,
+/// [`unique_by`](crate::Flow::unique_by); for repeats in a row, [`dedup`](crate::Flow::dedup).
 ///
 /// - **Emits** each element whose key is not in the history, at once and unchanged.
 /// - **Holds** no elements; it remembers the 1 000 keys seen last ([`history`](Unique::history)). A

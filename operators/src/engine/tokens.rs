@@ -1,18 +1,34 @@
-//! The lineage of a group: the tokens of all elements it was made of.
+//! The lineage of what is made of several elements: the tokens of all of them.
 
-use crate::engine::{Cx, Lost, Push, Token};
+use super::context::Cx;
+use super::lineage::{Lost, Token};
+use super::push::Push;
 
-/// Tokens of the elements in a group, neighbours that share one counted once. Free while nothing is
+/// Tokens of the elements that something is made of, neighbours that share one counted once. Free while nothing is
 /// tracked. Dropped with tokens inside (teardown), it fails them.
 #[derive(Default)]
-pub(super) struct Tokens(Vec<Token>);
+pub(crate) struct Tokens(Vec<Token>);
 
 impl Tokens {
     /// Notes the token of the element under way.
     #[inline]
-    pub(super) fn note(&mut self, cx: &Cx) {
+    pub(crate) fn note(&mut self, cx: &Cx) {
         if cx.token.is_some() {
             self.add(&cx.token);
+        }
+    }
+
+    /// Keeps the token of something that waits.
+    pub(crate) fn of(token: Token) -> Tokens {
+        let mut tokens = Tokens::default();
+        tokens.keep(token);
+        tokens
+    }
+
+    /// Notes a token that was kept apart.
+    pub(crate) fn keep(&mut self, token: Token) {
+        if token.is_some() {
+            self.add(&token);
         }
     }
 
@@ -26,7 +42,7 @@ impl Tokens {
 
     /// The token of what was made of all of them.
     #[inline]
-    pub(super) fn take(&mut self) -> Token {
+    pub(crate) fn take(&mut self) -> Token {
         if self.0.is_empty() {
             Token::NONE
         } else {
@@ -43,7 +59,7 @@ impl Drop for Tokens {
 
 /// Pushes what was made of several elements, with their token beside it.
 #[inline]
-pub(super) fn push_with<T>(next: &mut impl Push<T>, item: T, token: Token, cx: &mut Cx) {
+pub(crate) fn push_with<T>(next: &mut impl Push<T>, item: T, token: Token, cx: &mut Cx) {
     let ambient = std::mem::replace(&mut cx.token, token);
     next.push(item, cx);
     cx.token = ambient;

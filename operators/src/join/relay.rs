@@ -1,0 +1,58 @@
+//! What every join does alike: rows ride with the right tokens, and signals that come by several
+//! inputs go on once.
+
+use crate::engine::{Cx, NodeId, NodeState, Push, Signal, Token};
+
+/// Does `work` with this token riding beside, then goes on with the one that rode before.
+#[inline]
+pub(crate) fn beside(token: Token, cx: &mut Cx, work: impl FnOnce(&mut Cx)) {
+    let ambient = std::mem::replace(&mut cx.token, token);
+    work(cx);
+    cx.token = ambient;
+}
+
+/// Passes on a signal that concerns neither elements nor the close, by whichever input it comes
+/// first. In a census the node writes its counts.
+pub(crate) fn pass_once<T: 'static>(
+    id: NodeId,
+    signal: Signal<'_>,
+    next: &mut impl Push<T>,
+    cx: &mut Cx,
+    count: impl FnOnce(&mut NodeState),
+) {
+    if cx.first_visit(id) {
+        if matches!(signal, Signal::Census) {
+            cx.take_census(id, count);
+        }
+        next.signal(signal, cx);
+    }
+}
+
+/// The room below a join whose inputs all lead on at once, as the query under way found it.
+pub(crate) struct Below(usize);
+
+impl Default for Below {
+    fn default() -> Self {
+        Below(usize::MAX)
+    }
+}
+
+impl Below {
+    /// Lowers `room` to what is left below.
+    pub(crate) fn lower<T: 'static>(
+        &mut self,
+        id: NodeId,
+        room: &mut usize,
+        next: &mut impl Push<T>,
+        cx: &mut Cx,
+    ) {
+        if cx.first_visit(id) {
+            self.0 = usize::MAX;
+            next.signal(Signal::Room(&mut self.0), cx);
+            *room = (*room).min(self.0);
+        } else if self.0 < usize::MAX {
+            // An element comes by several inputs: how much room it takes can't be told.
+            *room = (*room).min(self.0.min(1));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Remedy: derive `Clone`, or `.map(Arc::new)` in front.
+use headwater::Retry;
+use headwater::prelude::*;
+
+struct Request(u32);
+
+fn main() {
+    let graph = Graph::new();
+    let (_source, requests) = graph.pipe::<Request>();
+    requests
+        .try_map_async(4, |request| async move { Ok(request.0) })
+        .retry(Retry::attempts(3))
+        .sink(drop);
+}
