@@ -8,7 +8,7 @@ use super::context::Cx;
 use super::fork::{BranchId, Mail};
 use super::inbox::Entry;
 use super::push::Signal;
-use super::topology::{NodeId, Role, Topology};
+use super::topology::NodeId;
 
 /// What is in front of a node that may have had enough before it is closed from above: only that
 /// node hears of it, as it was all built for it.
@@ -18,31 +18,6 @@ pub(crate) struct Upstream {
     /// Where it hangs from.
     pub(super) heads: Vec<(NodeId, BranchId)>,
     pub(super) nodes: Vec<NodeId>,
-}
-
-impl Topology {
-    /// Takes out what was in front of a node that has had enough. Returns whether nothing comes to
-    /// its run any more, so that the run goes too, once it has closed.
-    fn let_go(&mut self, upstream: &Upstream) -> bool {
-        let branches: Vec<_> = upstream.heads.iter().map(|(_, branch)| *branch).collect();
-        self.take_off(upstream.run, |head| branches.contains(&head.branch));
-        let gone: HashSet<_> = upstream.nodes.iter().copied().collect();
-        let mut pumps = 0;
-        self.nodes.retain(|node| {
-            let goes = gone.contains(&node.label.id());
-            pumps += usize::from(goes && node.role == Role::Source);
-            !goes
-        });
-        let stays = |id: &NodeId| !gone.contains(id);
-        self.edges.retain(|e| stays(&e.from) && stays(&e.to));
-        let Some(run) = self.runs.get_mut(&upstream.run) else {
-            return false;
-        };
-        run.nodes.retain(stays);
-        run.pumps -= pumps;
-        let over = run.heads.is_empty() && run.pumps == 0;
-        over && !std::mem::replace(&mut run.departing, true)
-    }
 }
 
 impl Cx {
@@ -118,18 +93,15 @@ impl Cx {
             letters.push(Mail::LetGo(*branch));
         }
         self.deliver_mail();
-        for (fork, _) in &heads {
+        let forks: HashSet<_> = heads.iter().map(|(fork, _)| *fork).collect();
+        for fork in &forks {
             // The junction has gone before, and its branches with it.
             if let Some(letters) = self.mail.get_mut(fork) {
                 letters.retain(|letter| !matches!(letter, Mail::LetGo(_)));
             }
         }
         let over: Vec<_> = match self.topology.lock() {
-            Ok(mut topology) => finished
-                .iter()
-                .filter(|upstream| topology.let_go(upstream))
-                .map(|upstream| upstream.run)
-                .collect(),
+            Ok(mut topology) => topology.let_go(&finished),
             Err(_) => Vec::new(),
         };
         let nodes: Vec<_> = finished.into_iter().flat_map(|up| up.nodes).collect();
@@ -144,7 +116,7 @@ impl Cx {
         self.timers.forget(&nodes);
         self.watch(over);
         self.let_go_who_waits_in_vain();
-        for (fork, _) in heads {
+        for fork in forks {
             self.part_if_forsaken(fork);
         }
         self.wake_driver = true;

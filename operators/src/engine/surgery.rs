@@ -1,6 +1,7 @@
 //! Changing a graph that runs: what is taken off drains or is discarded, and then goes.
 
 use std::any::Any;
+use std::collections::HashSet;
 
 use super::context::Cx;
 use super::fork::Mail;
@@ -46,7 +47,8 @@ impl Topology {
             }
         }
         let runs = doomed.iter().filter_map(|run| self.take_out(*run));
-        let runs = runs.collect();
+        let runs: Vec<_> = runs.collect();
+        self.take_out_nodes(runs.iter().flat_map(|run| run.nodes.iter().copied()));
         Some(Cut {
             runs,
             heads,
@@ -186,7 +188,7 @@ impl Cx {
             if over.is_empty() {
                 return;
             }
-            over.into_iter().for_each(|run| self.remove(run));
+            self.remove(&over);
         }
     }
 
@@ -200,48 +202,45 @@ impl Cx {
             && self.node(run).is_none_or(|node| !node.open)
     }
 
-    /// A run whose end has closed goes. So does what hangs from it alone, once that has closed.
-    fn remove(&mut self, run: NodeId) {
-        let cut = match self.topology.lock() {
-            Ok(mut topology) => {
-                let heads = topology.take_off(run, |_| true);
-                let mut below = topology.hanging_from(run);
-                for child in &below {
-                    topology.take_off_run(*child, run);
+    /// Runs whose ends have closed go. So does what hangs from them alone, once that has closed.
+    fn remove(&mut self, over: &[NodeId]) {
+        let (mut records, mut heads, mut below) = (Vec::new(), Vec::new(), Vec::new());
+        if let Ok(mut topology) = self.topology.lock() {
+            for run in over {
+                heads.extend(topology.take_off(*run, |_| true));
+                for child in topology.hanging_from(*run) {
+                    topology.take_off_run(child, *run);
+                    below.push(child);
                 }
-                // What hangs from others too stays, until it has closed.
-                below.retain(|child| topology.runs.contains_key(child));
-                for child in &below {
-                    if let Some(child) = topology.runs.get_mut(child) {
-                        child.departing |= child.heads.is_empty() && child.pumps == 0;
-                    }
-                }
-                let record = topology.take_out(run);
-                record.map(|record| (record, heads, below))
+                records.extend(topology.take_out(*run));
             }
-            Err(_) => None,
-        };
-        let Some((record, heads, below)) = cut else {
-            return;
-        };
+            topology.take_out_nodes(records.iter().flat_map(|run| run.nodes.iter().copied()));
+            // What hangs from others too stays, until it has closed.
+            below.retain(|child| topology.runs.contains_key(child));
+            for child in &below {
+                if let Some(child) = topology.runs.get_mut(child) {
+                    child.departing |= child.heads.is_empty() && child.pumps == 0;
+                }
+            }
+        }
         self.watch(below);
         if !heads.is_empty() {
             self.post(&heads, |head| Mail::Detach(head.branch));
             self.deliver_mail();
         }
-        self.close_unheard(&record.forks);
-        self.count_last(&record);
-        self.bury_nodes(&record);
+        for record in &records {
+            self.close_unheard(&record.forks);
+            self.count_last(record);
+            self.bury_nodes(record);
+        }
         self.forsake(&heads);
     }
 
     /// Looks at these runs until they have closed.
     pub(super) fn watch(&mut self, runs: Vec<NodeId>) {
-        for run in runs {
-            if !self.departing.contains(&run) {
-                self.departing.push(run);
-            }
-        }
+        let mut known: HashSet<_> = self.departing.iter().copied().collect();
+        let new = runs.into_iter().filter(|run| known.insert(*run));
+        self.departing.extend(new);
         self.todo = true;
     }
 
