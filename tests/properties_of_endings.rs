@@ -229,7 +229,7 @@ impl Oracle {
         }
     }
 
-    fn run(mut self, steps: &[Step]) -> Vec<(Vec<i64>, u64)> {
+    fn run(mut self, steps: &[Step]) -> (Vec<Vec<i64>>, u64) {
         let mut closed = [false; SOURCES];
         for step in steps {
             match step {
@@ -244,7 +244,8 @@ impl Oracle {
                 }
             }
         }
-        self.nodes.into_iter().map(|n| (n.out, n.dropped)).collect()
+        let dropped = self.nodes.iter().map(|node| node.dropped).sum();
+        (self.nodes.into_iter().map(|n| n.out).collect(), dropped)
     }
 }
 
@@ -258,7 +259,7 @@ fn run(
     steps: &[Step],
     way: &Way,
     (capacity, policy): (usize, OnFull),
-) -> Vec<(Vec<i64>, u64)> {
+) -> (Vec<Vec<i64>>, u64) {
     let graph = Graph::new();
     let mut sources = Vec::new();
     let mut shared = Vec::<headwater::Shared<i64>>::new();
@@ -315,11 +316,6 @@ fn run(
         }
     }
     let snapshot = graph.snapshot().unwrap();
-    let dropped = |i| {
-        snapshot
-            .named(&format!("n{i}"))
-            .map_or(0, |n| n.counts.dropped())
-    };
     let closes = |source| {
         steps
             .iter()
@@ -336,14 +332,12 @@ fn run(
             );
         }
     }
-    let results = lists
-        .iter()
-        .enumerate()
-        .map(|(i, list)| (list.take(), dropped(i)))
-        .collect();
+    // With those of nodes that have gone, as their runs were over.
+    let dropped = snapshot.dropped();
+    let results = lists.iter().map(|list| list.take()).collect();
     drop((sources, shared, lists, snapshot, graph));
     assert!(receipts.iter().all(|receipt| receipt.outcome().is_some()));
-    results
+    (results, dropped)
 }
 
 fn emit(source: &Source<i64>, items: &[i64], way: &Way, receipts: &mut Vec<Receipt>) {

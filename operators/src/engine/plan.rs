@@ -250,6 +250,7 @@ impl Plan {
                 hanging: 0,
                 reachable: true,
                 departing: false,
+                finished: false,
             };
             self.nodes.clone_from(&nodes);
             topology.take_in(nodes, std::mem::take(&mut self.edges), record);

@@ -29,6 +29,8 @@ pub(crate) struct RunRecord {
     pub(super) reachable: bool,
     /// Taken off, and draining.
     pub(super) departing: bool,
+    /// It goes because it has had enough, and not because somebody took it off.
+    pub(super) finished: bool,
 }
 
 /// How a run hangs from a junction.
@@ -161,6 +163,7 @@ impl Topology {
             run.nodes.retain(|id| !gone.contains(id));
             let nothing_comes = run.heads.is_empty() && run.pumps == 0;
             if nothing_comes && !std::mem::replace(&mut run.departing, true) {
+                run.finished = true;
                 over.push(upstream.run);
             }
             for head in off {

@@ -208,22 +208,26 @@ impl Cx {
         if let Ok(mut topology) = self.topology.lock() {
             for run in over {
                 heads.extend(topology.take_off(*run, |_| true));
+                let finished = topology.runs.get(run).is_some_and(|run| run.finished);
                 for child in topology.hanging_from(*run) {
                     topology.take_off_run(child, *run);
-                    below.push(child);
+                    below.push((child, finished));
                 }
                 records.extend(topology.take_out(*run));
             }
             topology.take_out_nodes(records.iter().flat_map(|run| run.nodes.iter().copied()));
-            // What hangs from others too stays, until it has closed.
-            below.retain(|child| topology.runs.contains_key(child));
-            for child in &below {
-                if let Some(child) = topology.runs.get_mut(child) {
-                    child.departing |= child.heads.is_empty() && child.pumps == 0;
-                }
-            }
+            // What hangs from others too stays, until it has closed; and for good where nobody took
+            // anything off, as after a close: what comes there too late is counted.
+            below.retain(|(child, finished)| {
+                topology.runs.get_mut(child).is_some_and(|child| {
+                    let alone = child.heads.is_empty() && child.pumps == 0;
+                    child.finished |= alone && *finished && !child.departing;
+                    child.departing |= alone;
+                    alone || !finished
+                })
+            });
         }
-        self.watch(below);
+        self.watch(below.into_iter().map(|(child, _)| child).collect());
         if !heads.is_empty() {
             self.post(&heads, |head| Mail::Detach(head.branch));
             self.deliver_mail();
