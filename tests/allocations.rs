@@ -172,5 +172,39 @@ fn joins_with_the_latest_elements_allocate_nothing_per_element() {
     let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
     let count = allocations(whole);
     assert!(count <= 2, "{count} allocations");
+<<<<<<< HEAD
+=======
+    assert_ne!(sum.get(), 0);
+}
+
+#[test]
+fn keys_that_are_known_allocate_nothing_per_element() {
+    let source = Source::<u64>::new();
+    let (sum, sink) = twice();
+    let keys = Keys::max(1_000);
+    source
+        .per_key(
+            |x| x % 1_000,
+            keys,
+            |_, flow| flow.rolling(10, Sum).with_element(),
+        )
+        .map_with_state_by_key(
+            |(x, _)| x % 7,
+            keys,
+            |_| 0,
+            |n, (x, sum)| {
+                *n += 1;
+                x + sum + *n
+            },
+        )
+        .sink(move |x| sink.add(x));
+    assert_eq!(
+        allocations(|| (0..MANY).for_each(|x| source.emit(x).unwrap())),
+        0
+    );
+    // One batch's buffer for each call.
+    let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
+    assert!(allocations(whole) <= 2);
+>>>>>>> keyed2
     assert_ne!(sum.get(), 0);
 }

@@ -1,4 +1,5 @@
-//! Every operator's doc answers the six questions, and shows an example that asserts.
+//! Every operator's doc answers the six questions, and shows an example that asserts; and the guide
+//! on choosing names every one.
 //!
 //! It reads the sources: what users see of an operator is the doc of the type that its method returns,
 //! or the file beside its code that the method takes in.
@@ -195,6 +196,18 @@ fn every_operator_answers_the_six_questions_and_shows_an_example_that_asserts() 
         }
     }
     assert!(open.is_empty(), "\n{}", open.join("\n"));
+}
+
+#[test]
+fn every_method_of_a_flow_is_in_the_guide_on_choosing() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/choosing.md");
+    let guide = read(&guide);
+    let is_named = |name: &String| {
+        guide.contains(&format!("`{name}`")) || guide.contains(&format!("`{name}("))
+    };
+    let methods = methods().into_iter().map(|method| method.name);
+    let unnamed: Vec<_> = methods.filter(|name| !is_named(name)).collect();
+    assert!(unnamed.is_empty(), "choosing.md does not name {unnamed:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(crate) mod frequencies;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
+pub(crate) mod per_key;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
 pub(crate) mod sixteen_maps;
@@ -29,6 +30,8 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::rolling_mean::add(rolling_mean::workload()),
         headwater::rolling_median::add(rolling_median::workload()),
         headwater::unique_lru::add(unique_lru::workload()),
+        headwater::per_key::add(per_key::workload()),
+        headwater::per_key::add_rolling(per_key::rolling()),
         headwater::frequencies::add(frequencies::workload()),
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),

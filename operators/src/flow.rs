@@ -604,7 +604,8 @@ pub trait Flow: Sized {
         group::FoldPartition::new(self.into_run(), n, aggregate)
     }
 
-    /// Folds the last `n` elements, with each element. `.full()` waits for n.
+    /// Folds the last `n` elements, with each element. `.full()` waits for n; `.with_element()` emits
+    /// the element beside the figure.
     ///
     /// Several figures in one go: `rolling(100, (Mean, Max))` emits tuples;
     /// `Mean.of(|r: &Reading| r.value)` folds a field. See [`aggregate`](crate::aggregate) for what there is.
@@ -622,6 +623,60 @@ pub trait Flow: Sized {
         A: Aggregate<Self::Item>,
     {
         group::Rolling::new(self.into_run(), n, aggregate)
+    }
+
+    // ---- keyed state ----
+
+    /// Sends the elements of each `key` through a run of their own, which `build` makes of them, and
+    /// merges what comes out.
+    ///
+    /// [`Keys`](crate::Keys) bounds how many keys live, and for how long. Rolling statistics beside
+    /// each reading: `readings.per_key(|r| r.device, Keys::max(10_000), |_, flow| flow.rolling(100,
+    /// Mean.of(|r: &Reading| r.value)).with_element())`.
+    #[doc(alias = "group_by")]
+    #[doc(alias = "key_by")]
+    #[doc(alias = "keyed")]
+    #[doc(alias = "into_group_map")]
+    #[track_caller]
+    fn per_key<K, B, F, O>(
+        self, // Needed twice? `.share()` it first.
+        key: B,
+        keys: group::Keys,
+        build: F,
+    ) -> group::PerKey<Self::Run, B, F>
+    where
+        B: FnMut(&Self::Item) -> K + InGraph,
+        K: std::hash::Hash + Eq + InGraph,
+        F: FnMut(&K, group::KeyFlow<Self::Item>) -> O + InGraph,
+        O: Flow,
+    {
+        group::PerKey::new(self.into_run(), key, keys, build)
+    }
+
+    /// Applies `f` to the state of the element's `key`, which it may change, and each element.
+    ///
+    /// `init` makes the state of a new key; [`Keys`](crate::Keys) bounds how many live, and for how
+    /// long. `.on_expire(…)` emits something of the states that go.
+    #[doc(alias = "stateful_map")]
+    #[doc(alias = "keyed_state")]
+    #[doc(alias = "map_accum")]
+    #[track_caller]
+    fn map_with_state_by_key<K, S, U, B, I, F>(
+        self, // Needed twice? `.share()` it first.
+        key: B,
+        keys: group::Keys,
+        init: I,
+        f: F,
+    ) -> group::MapWithStateByKey<Self::Run, B, I, F>
+    where
+        B: FnMut(&Self::Item) -> K + InGraph,
+        K: std::hash::Hash + Eq + InGraph,
+        I: FnMut(&K) -> S + InGraph,
+        S: InGraph,
+        F: FnMut(&mut S, Self::Item) -> U + InGraph,
+        U: InGraph,
+    {
+        group::MapWithStateByKey::new(self.into_run(), key, keys, init, f)
     }
 
     // ---- several flows become one ----
@@ -700,11 +755,11 @@ pub trait Flow: Sized {
     // ---- an element waits ----
 
     /// Lets up to `capacity` elements wait for the driver, so that the emitter does not.
+    ///
+    /// `.on_full(…)` says what happens to one more: see [`OnFull`](crate::OnFull).
     #[doc(alias = "queue")]
     #[doc(alias = "channel")]
     #[doc(alias = "on_backpressure_buffer")]
-    ///
-    /// `.on_full(…)` says what happens to one more: see [`OnFull`](crate::OnFull).
     #[track_caller]
     fn buffer(
         self, // Needed twice? `.share()` it first.
@@ -941,10 +996,9 @@ pub trait Flow: Sized {
 
     // ---- forks, names, erasure ----
 
-    /// Names the operator in front, for errors, pictures and snapshots.
-    #[doc(alias = "label")]
     /// Names the operator in front, for errors, pictures and snapshots. Before
     /// [`share`](Flow::share), not after it: a named flow is a flow again, with one branch.
+    #[doc(alias = "label")]
     fn named(
         self, // Needed twice? `.share()` it first.
         name: impl Into<String>,
@@ -1020,24 +1074,6 @@ pub trait Flow: Sized {
     /// Parts the flow in two: of its elements, and of the failures that come from above.
     ///
     #[doc = include_str!("shape/split_errors.md")]
-    /// Both are connected as any flow is; elements come to the second as soon as they fail. A failure
-    /// that comes there is handled: nobody else reports it, and the lineage of a tracked element
-    /// goes on beside it. Its place in the flow of elements stays empty. Failures that nobody takes,
-    /// as nothing hangs from the second flow, are reported.
-    ///
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// let source = Source::<&str>::new();
-    /// let (numbers, failures) = source.try_map(|text| Ok(text.parse::<i32>()?)).split_errors();
-    /// let numbers = numbers.sink_to_list();
-    /// let errors = failures.map(|failure| failure.error().to_string()).sink_to_list();
-    /// source.emit_all(["1", "two", "3"])?;
-    /// assert_eq!(numbers.take(), [1, 3]);
-    /// assert_eq!(errors.take(), ["invalid digit found in string"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[doc(alias = "partition_result")]
     #[track_caller]
     #[must_use = "the flows do nothing until they end in sinks"]
@@ -1080,19 +1116,6 @@ pub trait Flow: Sized {
     /// Calls `f`, which may fail, with each element.
     ///
     #[doc = include_str!("end/try_sink.md")]
-    /// A failure names the sink and its place. `emit` returns it, or the graph's handler gets it; the
-    /// others go on.
-    ///
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// let source = Source::<i32>::new();
-    /// let _ = source.try_sink(|x| if x < 0 { Err("negative".into()) } else { Ok(()) });
-    /// source.emit(1)?;
-    /// assert!(matches!(source.emit(-1), Err(EmitError::Failed(_))));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[doc(alias = "try_for_each")]
     #[track_caller]
     fn try_sink<F>(
@@ -1206,31 +1229,6 @@ pub trait Flow: Sized {
     /// Emits each element into `source`, a source of the same graph.
     ///
     #[doc = include_str!("end/connect.md")]
-    /// - **Emits** nothing here; receipts of an element wait for what it becomes beyond the source.
-    /// - **Holds** nothing; the source's queue has room for
-    ///   [`INBOX_CAPACITY`](crate::INBOX_CAPACITY) elements.
-    /// - **Waits**: while the queue is full the origin waits. In a cycle, where that would be for
-    ///   ever, what does not fit is dropped.
-    /// - **On close** the source stays open, and this end does not keep it open. At a shutdown the
-    ///   source closes after all flows that were connected to it, and a cycle when it has run empty.
-    /// - **Drops** what comes when the source is closed, counted as unheard, and what a cycle's full
-    ///   queue can't take, counted as overflow.
-    /// - **Panics** if the source belongs to another graph: emit from a [`sink`](Flow::sink) instead.
-    ///
-    /// ```
-    /// # use headwater_operators as headwater;
-    /// use headwater::prelude::*;
-    ///
-    /// let graph = Graph::new();
-    /// let numbers = graph.source::<u32>();
-    /// let seen = numbers.sink_to_list();
-    /// let halves = graph.source::<u32>();
-    /// numbers.map(|n| n / 2).connect(&halves);
-    /// let more = halves.sink_to_list();
-    /// numbers.emit(8)?;
-    /// assert_eq!((seen.take(), more.take()), (vec![8], vec![4]));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[doc(alias = "feedback")]
     #[doc(alias = "cycle")]
     #[track_caller]

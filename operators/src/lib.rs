@@ -36,6 +36,7 @@ pub mod prelude {
     };
     pub use crate::flow::{Flow, Run};
     pub use crate::group::Keep;
+    pub use crate::group::Keys;
     pub use crate::hold::OnFull;
     pub use crate::shape::BoxFlow;
 }

@@ -5,6 +5,7 @@ pub(crate) mod frequencies;
 pub(crate) mod idle_windows;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
+pub(crate) mod per_key;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
 pub(crate) mod sixteen_maps;

@@ -47,7 +47,7 @@ impl<T: InGraph> Feed<T> {
                 let cycle = cx
                     .topology
                     .lock()
-                    .is_ok_and(|topology| topology.reaches(target.id(), self.node.id()));
+                    .is_ok_and(|topology| topology.reaches(target.id(), self.node.shown_id()));
                 self.cycle = Some((cx.epoch, cycle));
                 cycle
             }

@@ -19,7 +19,8 @@ use crate::flow::{Flow, Run};
 /// A handle: clones see the same list.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<u32>::new();
 /// let squares = source.map(|x| x * x).sink_to_list();

@@ -48,9 +48,11 @@ pub struct Counts {
     pub early: u64,
     /// Ticks of a periodic operator that were missed and skipped.
     pub skipped: u64,
-    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted; keys whose
-    /// count went on as another's.
+    /// Keyed groups that were emitted unfinished, since they had grown old or were evicted; keys that
+    /// went, or whose count went on as another's.
     pub expired: u64,
+    /// Keys that live now.
+    pub keys: u64,
     losses: [u64; LOSSES.len()],
 }
 
@@ -69,6 +71,27 @@ impl Counts {
 
     pub(crate) fn lose(&mut self, loss: Loss, count: u64) {
         self.losses[loss as usize] += count;
+    }
+
+    /// Adds the counts of another node of the same kind.
+    pub(super) fn add(&mut self, other: &Counts) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.held += other.held;
+        self.capacity = self.capacity.saturating_add(other.capacity);
+        self.early += other.early;
+        self.skipped += other.skipped;
+        self.expired += other.expired;
+        self.keys += other.keys;
+        for (sum, more) in self.losses.iter_mut().zip(other.losses) {
+            *sum += more;
+        }
+    }
+
+    /// What stays when the node has gone.
+    pub(super) fn lasting(mut self) -> Counts {
+        (self.held, self.capacity, self.keys) = (0, 0, 0);
+        self
     }
 }
 
@@ -102,14 +125,12 @@ impl Gone {
             Role::End => self.delivered += counts.passed,
             _ => {}
         }
-        let sum = &mut self.counts;
-        sum.failed += counts.failed;
-        sum.early += counts.early;
-        sum.skipped += counts.skipped;
-        sum.expired += counts.expired;
-        for (sum, count) in sum.losses.iter_mut().zip(counts.losses) {
-            *sum += count;
-        }
+        let lasting = counts.lasting();
+        // What passed, of nodes of all kinds, is no sum of anything.
+        self.counts.add(&Counts {
+            passed: 0,
+            ..lasting
+        });
     }
 }
 

@@ -139,10 +139,18 @@ impl Timers {
         earliest
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// Forgets the deadlines of nodes that don't live.
+    pub(super) fn retain(&mut self, lives: impl Fn(NodeId) -> bool) {
+        self.heap.retain(|Reverse((.., node))| lives(*node));
+    }
+
     /// These nodes are gone.
     pub(super) fn forget(&mut self, nodes: &[NodeId]) {
-        self.heap
-            .retain(|Reverse((.., node))| !nodes.contains(node));
+        self.retain(|node| !nodes.contains(&node));
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

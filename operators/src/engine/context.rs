@@ -23,6 +23,7 @@ use super::lineage::{Token, Watch};
 use super::node::NodeState;
 use super::topology::{NodeId, Topology};
 use super::waking::Wakeups;
+use super::within::Within;
 
 /// What the engine shares with a push: it is made once for a graph, lives under the graph's lock
 /// and travels by `&mut` through every operator. Operators of this crate use it; a user's own
@@ -81,6 +82,7 @@ pub struct Cx {
     /// What nodes that are gone had counted.
     pub(crate) gone: Gone,
     pub(super) query: u32,
+    pub(crate) within: Within,
     pub(super) wait_keys: u64,
     pub(crate) ids: Arc<Ids>,
     pub(crate) topology: Arc<Mutex<Topology>>,
@@ -130,6 +132,7 @@ impl Cx {
             joins_full: Vec::new(),
             gone: Gone::default(),
             query: 0,
+            within: Within::default(),
             wait_keys: 0,
             ids: Arc::default(),
             topology: Arc::default(),

@@ -6,6 +6,7 @@ use super::clock::Timers;
 use super::context::Cx;
 use super::push::Signal;
 use super::topology::NodeId;
+use super::within::Within;
 
 impl Cx {
     /// What an end does with a signal: report failures, note the close.
@@ -25,7 +26,11 @@ impl Cx {
     pub(crate) fn end_closed(&mut self, id: NodeId) {
         let Some(node) = self.node(id) else { return };
         if std::mem::replace(&mut node.open, false) {
+            let within = node.within;
             self.open_ends -= 1;
+            if let Some(run) = within {
+                self.run_end_closed(run);
+            }
             self.todo |= !self.departing.is_empty();
             self.wake_waiters();
         }
@@ -65,6 +70,7 @@ impl Cx {
         self.ready.clear();
         self.reopened.clear();
         self.joins_full.clear();
+        self.within = Within::default();
         dead.push(Box::new(std::mem::take(&mut self.mail)));
         (self.open_ends, self.open_sources, self.open_pumps) = (0, 0, 0);
         dead

@@ -27,7 +27,7 @@ impl Failure {
     /// A failure at the node that `label` names.
     pub fn new(label: &Arc<Label>, error: impl Into<BoxError>) -> Self {
         Failure(Arc::new(Inner {
-            label: label.clone(),
+            label: label.shown().clone(),
             error: error.into(),
             element: Mutex::new(None),
         }))
@@ -40,7 +40,7 @@ impl Failure {
         element: T,
     ) -> Self {
         Failure(Arc::new(Inner {
-            label: label.clone(),
+            label: label.shown().clone(),
             error: error.into(),
             element: Mutex::new(Some(Box::new(element))),
         }))

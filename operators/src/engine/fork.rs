@@ -162,10 +162,11 @@ impl<T: Send + 'static> Fork<T> {
                 Mail::Move(..) => {}
             }
         }
+        let shown = cx.shown(self.id);
         self.batches = cx
             .topology
             .lock()
-            .is_ok_and(|topology| topology.batches_may_cross(self.id));
+            .is_ok_and(|topology| topology.batches_may_cross(shown));
     }
 
     fn take_off(&mut self, id: BranchId) -> Option<Tail<T>> {

@@ -328,6 +328,9 @@ impl Core {
                 break;
             }
         }
+        if cx.has_ended_runs() {
+            cx.end_runs();
+        }
         if !cx.departing.is_empty() {
             cx.see_off();
         }

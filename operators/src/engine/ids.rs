@@ -8,6 +8,8 @@ use super::topology::NodeId;
 /// Hands out identities, without the graph's lock.
 #[derive(Default)]
 pub(crate) struct Ids {
+    /// Runs around where runs within nodes come and go for days: nobody remembers one of four thousand
+    /// million nodes ago, at the same place.
     made: AtomicU32,
     slots: AtomicU32,
     free: Mutex<Vec<u32>>,

@@ -51,6 +51,7 @@ pub(crate) mod tokens;
 mod topology;
 mod waking;
 mod way;
+mod within;
 mod workers;
 
 pub use branch::{Branch, Junction, MoveError};
@@ -78,11 +79,11 @@ pub use workers::WorkerPanicked;
 
 pub(crate) use cell::{Cell, Entry, Node, Port, PortCounts};
 pub(crate) use clock::{Alarm, Clock};
-
 pub(crate) use emit_all::BATCH;
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use flight::Flight;
 pub(crate) use fork::Fork;
+pub(crate) use graph::Core;
 pub(crate) use holding::Holding;
 pub(crate) use in_flight::Done;
 pub(crate) use inlet::SourceCell;
@@ -91,4 +92,5 @@ pub(crate) use node::NodeState;
 pub(crate) use pressure::{Pressure, Waits};
 pub(crate) use shared::Handle;
 pub(crate) use tokens::Tokens;
+pub(crate) use within::{Has, Nursery, RunId};
 pub(crate) use workers::Workers;

@@ -13,6 +13,7 @@ use super::lineage::Lost;
 use super::pressure::{Blocked, WaitKey};
 use super::topology::{Label, NodeId, Role};
 use super::waking::NodeWaker;
+use super::within::RunId;
 
 /// What the graph knows of one node.
 pub(crate) struct NodeState {
@@ -36,6 +37,10 @@ pub(crate) struct NodeState {
     /// What the node holds moves only when more elements come, or somebody outside of the graph
     /// takes it, and not with time.
     pub(crate) rests: bool,
+    /// It is in a cell, and all the same never pushes unless it is pushed into.
+    pub(crate) passive: bool,
+    /// The run within a node that it belongs to.
+    pub(super) within: Option<RunId>,
     pub(super) ready: bool,
     pub(super) visited: u32,
 }
@@ -56,6 +61,8 @@ impl NodeState {
             closed: false,
             counted: role != Role::Operator,
             rests: matches!(role, Role::Join | Role::OrderedJoin),
+            passive: false,
+            within: None,
             ready: false,
             visited: 0,
         }
@@ -76,7 +83,8 @@ impl NodeState {
 
     /// Whether the node may push without being pushed into: it begins, or it holds for a time.
     pub(crate) fn may_begin(&self) -> bool {
-        self.begins() || (self.role == Role::Operator && self.station.is_some())
+        let holds = self.role == Role::Operator && self.station.is_some();
+        self.begins() || (holds && !self.passive)
     }
 }
 

@@ -14,6 +14,7 @@ use super::node::NodeState;
 use super::push::{Push, Tail};
 use super::runs::{Hanging, ItemType, RunRecord};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
+use super::within::{self, RunId};
 
 /// What a run adds to its graph: nodes, edges, branches. Filled from the run's end backwards.
 pub struct Plan {
@@ -23,35 +24,50 @@ pub struct Plan {
     name: Option<String>,
     nodes: Vec<TopologyNode>,
     edges: Vec<Edge>,
+    bypass: Vec<(NodeId, NodeId)>,
     stations: Vec<(NodeId, Arc<dyn Station>)>,
     inlets: Vec<(NodeId, Arc<dyn Inlet>)>,
     branches: Vec<(Hanging, Mail)>,
     /// Handles of what it hangs from, which are to live until it does.
     kept: Vec<Arc<dyn Any + Send + Sync>>,
     starts: Vec<NodeId>,
+    passive: Vec<NodeId>,
     has_timers: bool,
     has_futures: bool,
     pumps: usize,
     led: bool,
+    /// Part of a run within a node, which is being built.
+    within: bool,
 }
 
 impl Plan {
     pub(crate) fn new(graph: &Graph) -> Plan {
+        Plan {
+            within: within::is_building(graph),
+            ..Plan::apart(graph)
+        }
+    }
+
+    /// A plan that belongs to no run within a node, wherever it is made.
+    pub(crate) fn apart(graph: &Graph) -> Plan {
         Plan {
             graph: graph.clone(),
             below: None,
             name: None,
             nodes: Vec::new(),
             edges: Vec::new(),
+            bypass: Vec::new(),
             stations: Vec::new(),
             inlets: Vec::new(),
             branches: Vec::new(),
             kept: Vec::new(),
             starts: Vec::new(),
+            passive: Vec::new(),
             has_timers: false,
             has_futures: false,
             pumps: 0,
             led: false,
+            within: false,
         }
     }
 
@@ -60,10 +76,24 @@ impl Plan {
         self.name.get_or_insert(name);
     }
 
+    /// As [`node`](Plan::node), for an operator of several nodes: the name is for another.
+    pub(crate) fn unnamed_node(&mut self, site: Site, role: Role) -> Arc<Label> {
+        let name = self.name.take();
+        let label = self.node(site, role);
+        self.name = name;
+        label
+    }
+
     /// Adds a node in front of what was built so far.
     pub(crate) fn node(&mut self, site: Site, role: Role) -> Arc<Label> {
-        let id = self.graph.fresh_id();
-        let label = Arc::new(Label::new(id, site, self.name.take()));
+        let name = self.name.take();
+        let label = match self.within {
+            true => within::instance(site, role, name.clone()),
+            false => None,
+        };
+        let label =
+            label.unwrap_or_else(|| Arc::new(Label::new(self.graph.fresh_id(), site, name)));
+        let id = label.id();
         self.nodes.push(TopologyNode {
             label: label.clone(),
             role,
@@ -76,6 +106,50 @@ impl Plan {
     /// What is built next leads to input `port` of `node`.
     pub(crate) fn at_port(&mut self, node: &Label, port: u32) {
         self.below = Some((node.id(), port));
+    }
+
+    /// What was built begins within this node, which keeps it.
+    pub(crate) fn begin_within(&mut self, node: NodeId) {
+        self.edge_from(node);
+    }
+
+    /// Until there is a run within the node `from`, it leads straight to `to`.
+    pub(crate) fn bypass(&mut self, from: &Label, to: &Label) {
+        self.bypass.push((from.shown_id(), to.shown_id()));
+    }
+
+    pub(super) fn bypasses(&self) -> &[(NodeId, NodeId)] {
+        &self.bypass
+    }
+
+    pub(super) fn nodes(&self) -> &[TopologyNode] {
+        &self.nodes
+    }
+
+    /// Those to its junctions too.
+    pub(super) fn edges(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().chain(self.hangs().map(|head| &head.edge))
+    }
+
+    /// How it hangs from junctions.
+    pub(super) fn hangs(&self) -> impl Iterator<Item = &Hanging> {
+        self.branches.iter().map(|(head, _)| head)
+    }
+
+    pub(super) fn pumps(&self) -> bool {
+        self.pumps > 0
+    }
+
+    pub(super) fn is_timed(&self) -> bool {
+        self.has_timers
+    }
+
+    pub(super) fn is_polled(&self) -> bool {
+        self.has_futures
+    }
+
+    pub(super) fn has_stations(&self) -> bool {
+        !self.stations.is_empty()
     }
 
     fn edge_from(&mut self, from: NodeId) {
@@ -135,6 +209,12 @@ impl Plan {
         self.starts.push(label.id());
     }
 
+    /// This node is in a cell, and pushes only when it is pushed into: a join that it feeds need not
+    /// wait for it.
+    pub(crate) fn passive(&mut self, label: &Label) {
+        self.passive.push(label.id());
+    }
+
     /// Ends the building: the run hangs from this fork.
     pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
         let (to, port) = self.below.unwrap_or((fork, 0));
@@ -163,6 +243,10 @@ impl Plan {
     pub(crate) fn install(mut self) -> Branch {
         let graph = self.graph.clone();
         let label = self.nodes.first().map(|node| node.label.clone());
+        if self.within {
+            within::gather(self);
+            return Branch::new(graph, label);
+        }
         let kept = std::mem::take(&mut self.kept);
         if let (Ok(mut topology), Some(end)) = (graph.core().topology.lock(), &label) {
             let nodes = std::mem::take(&mut self.nodes);
@@ -187,6 +271,7 @@ impl Plan {
             };
             self.nodes.clone_from(&nodes);
             topology.take_in(nodes, std::mem::take(&mut self.edges), record);
+            topology.bypass.extend(self.bypass.drain(..));
             // Before anybody else changes the topology: what happens is in the order it shows.
             graph
                 .core()
@@ -199,10 +284,47 @@ impl Plan {
     }
 
     fn apply(self, cx: &mut Cx) {
-        let inlet_bits = cx.inlet_bits();
         let end = self.nodes.first().map(|node| node.label.id());
+        let forks = self.register(None, cx);
+        cx.epoch = cx.epoch.wrapping_add(1);
+        cx.close_unheard(&forks);
+        if let (Some(end), false) = (end, forks.is_empty()) {
+            cx.part_if_cut(end);
+        }
+        if cx.shut {
+            cx.close_all();
+        }
+    }
+
+    /// Makes it part of the graph in the middle of a push, as part of the run `id` within a node.
+    /// `outside` says whether the run hangs from a fork that is not its own.
+    pub(super) fn apply_within(self, id: RunId, outside: bool, cx: &mut Cx) {
+        let pumps = self.pumps > 0;
+        let mut forks = self.register(Some(id), cx);
+        if outside {
+            cx.epoch = cx.epoch.wrapping_add(1);
+        }
+        let closes = cx.shut && pumps;
+        forks.retain(|fork| cx.node(*fork).is_none_or(|node| node.closed));
+        if closes || !forks.is_empty() {
+            // Other nodes may be under way; and a source that the closure made is not there yet.
+            cx.inbox.leave(Entry::Task(Box::new(move |cx| {
+                cx.close_unheard(&forks);
+                if closes {
+                    cx.close_all();
+                }
+            })));
+            cx.todo = true;
+        }
+    }
+
+    /// Writes it into the graph's tables. Returns the forks it hangs from.
+    fn register(self, within: Option<RunId>, cx: &mut Cx) -> Vec<NodeId> {
+        let inlet_bits = cx.inlet_bits();
         for node in &self.nodes {
-            cx.add_node(NodeState::new(node.label.clone(), node.role));
+            let mut state = NodeState::new(node.label.clone(), node.role);
+            state.within = within;
+            cx.add_node(state);
             if node.role == Role::End {
                 cx.ends += 1;
                 cx.open_ends += 1;
@@ -213,17 +335,21 @@ impl Plan {
                 node.station = Some(station);
             }
         }
+        for id in self.passive {
+            if let Some(node) = cx.node(id) {
+                node.passive = true;
+            }
+        }
         cx.open_sources += self.inlets.len();
         for (id, inlet) in &self.inlets {
             if let Some(node) = cx.node(*id) {
                 node.inlet = Some(inlet.clone());
             }
         }
-        let forks: Vec<NodeId> = self.branches.iter().map(|(head, _)| head.fork).collect();
+        let forks = self.branches.iter().map(|(head, _)| head.fork).collect();
         for (head, letter) in self.branches {
             cx.mail.entry(head.fork).or_default().push(letter);
         }
-        cx.epoch = cx.epoch.wrapping_add(1);
         cx.timed_runs += usize::from(self.has_timers);
         cx.polled_runs += usize::from(self.has_futures);
         cx.open_pumps += self.pumps;
@@ -241,13 +367,7 @@ impl Plan {
         for id in self.starts {
             cx.wake(id);
         }
-        cx.close_unheard(&forks);
-        if let (Some(end), false) = (end, forks.is_empty()) {
-            cx.part_if_cut(end);
-        }
-        if cx.shut {
-            cx.close_all();
-        }
+        forks
     }
 }
 

@@ -15,7 +15,8 @@ const MAX_DELAY: Duration = Duration::from_secs(60);
 /// is virtual in tests.
 ///
 /// ```
-/// use headwater_operators::Retry;
+/// # use headwater_operators as headwater;
+/// use headwater::Retry;
 /// use std::{io, time::Duration};
 ///
 /// let policy = Retry::attempts(5)

@@ -121,6 +121,7 @@ impl Topology {
         let gone = |id: &NodeId| record.nodes.contains(id);
         self.nodes.retain(|node| !gone(&node.label.id()));
         self.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
+        self.bypass.retain(|from, _| !gone(from));
         Some(record)
     }
 

@@ -158,6 +158,7 @@ impl Snapshot {
         let counts = &node.counts;
         let mut notes = losses(counts);
         for (count, what) in [
+            (counts.keys, "keys"),
             (counts.early, "early"),
             (counts.skipped, "skipped"),
             (counts.expired, "expired"),

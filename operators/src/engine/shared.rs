@@ -29,7 +29,8 @@ use crate::flow::{Flow, Forkable, Run};
 /// nothing hangs from the node and the last handle is dropped, the node goes.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<i32>::new();
 /// let squares = source.map(|x| x * x).share();

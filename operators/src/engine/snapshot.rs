@@ -153,16 +153,15 @@ impl Cx {
             Err(_) => Topology::default(),
         };
         let order = topology.in_flow_order();
-        let mut nodes = Vec::new();
+        let instances = self.instances();
+        let (mut nodes, mut waits) = (Vec::new(), Vec::new());
         for id in &order {
-            let Some(node) = self.node(*id) else { continue };
-            let counts = &node.counts;
-            // Operators that only pass on are left out, unless something went wrong there.
-            if node.counted || counts.failed > 0 || counts.dropped() > 0 {
-                nodes.push(self.node_snapshot(*id, &topology));
+            let alike = instances.get(id).map_or(&[][..], Vec::as_slice);
+            waits.extend(self.waits_at(*id, alike));
+            if let Some(counts) = self.counts_shown(*id, alike) {
+                nodes.push(self.node_snapshot(*id, alike, counts, &topology));
             }
         }
-        let mut waits: Vec<_> = order.iter().flat_map(|id| self.waits_at(*id)).collect();
         waits.sort_by_key(|wait| wait.since);
         let undriven = !self.driven
             && self
@@ -181,20 +180,40 @@ impl Cx {
         }
     }
 
-    fn node_snapshot(&mut self, id: NodeId, topology: &Topology) -> Option<NodeSnapshot> {
+    /// A node as it is shown, where it stands for others with what those hold.
+    fn node_snapshot(
+        &mut self,
+        id: NodeId,
+        alike: &[NodeId],
+        mut counts: Counts,
+        topology: &Topology,
+    ) -> Option<NodeSnapshot> {
         let node = self.node(id)?;
-        let (label, mut counts) = (node.label.clone(), node.counts);
-        let station = node.station.clone();
+        let label = node.label.clone();
         let mut senders = 0;
         if let Some(inlet) = &node.inlet {
             // What was accepted and waits for the graph is held by its source.
             counts.held = inlet.waiting() as u64;
             senders = inlet.senders();
         }
-        let since = self.waits_at(id).into_iter().map(|wait| wait.since).min();
-        let inputs = station.as_ref().map(|station| station.inputs(self));
-        let in_flight = station.and_then(|station| station.in_flight(self));
-        let inputs = inputs.into_iter().flatten().enumerate();
+        let waits = self.waits_at(id, alike);
+        let (mut inputs, mut in_flight, mut since) = (Vec::new(), 0, None);
+        for id in std::iter::once(&id).chain(alike) {
+            let Some(station) = self.node(*id).and_then(|node| node.station.clone()) else {
+                continue;
+            };
+            for (port, held) in station.inputs(self).into_iter().enumerate() {
+                if inputs.len() <= port {
+                    inputs.push(0);
+                }
+                inputs[port] += held;
+            }
+            if let Some((count, quiet)) = station.in_flight(self) {
+                in_flight += count;
+                since = since.max(Some(quiet));
+            }
+        }
+        let inputs = inputs.into_iter().enumerate();
         Some(NodeSnapshot {
             inputs: inputs
                 .map(|(port, held)| JoinInput {
@@ -204,31 +223,31 @@ impl Cx {
                 .collect(),
             label,
             counts,
-            blocked_since: since,
+            blocked_since: waits.into_iter().map(|wait| wait.since).min(),
             senders,
-            in_flight: in_flight.map_or(0, |(count, _)| count),
-            in_flight_since: in_flight.map(|(_, since)| since),
+            in_flight,
+            in_flight_since: since,
         })
     }
 
-    /// Who waits for this node. The census is fresh.
-    fn waits_at(&mut self, id: NodeId) -> Vec<Wait> {
-        let Some(node) = self.node(id) else {
-            return Vec::new();
-        };
-        let holder = node.label.clone();
-        let crowd = node.inlet.as_ref().and_then(|inlet| inlet.crowd());
-        let blocked = node.blocked_since.clone();
+    /// Who waits for this node, and for those that it is shown for. The census is fresh.
+    fn waits_at(&mut self, id: NodeId, alike: &[NodeId]) -> Vec<Wait> {
         let mut waits = Vec::new();
-        for blocked in blocked.iter().chain(&crowd) {
-            for (origin, since) in blocked.each_origin() {
-                let waits_here = |node: &&mut NodeState| node.waits.contains(&blocked.key);
-                if let Some(origin) = self.node(origin).filter(waits_here) {
-                    waits.push(Wait {
-                        origin: origin.label.clone(),
-                        holder: holder.clone(),
-                        since,
-                    });
+        for id in std::iter::once(&id).chain(alike) {
+            let Some(node) = self.node(*id) else { continue };
+            let holder = node.label.shown().clone();
+            let crowd = node.inlet.as_ref().and_then(|inlet| inlet.crowd());
+            let blocked = node.blocked_since.clone();
+            for blocked in blocked.iter().chain(&crowd) {
+                for (origin, since) in blocked.each_origin() {
+                    let waits_here = |node: &&mut NodeState| node.waits.contains(&blocked.key);
+                    if let Some(origin) = self.node(origin).filter(waits_here) {
+                        waits.push(Wait {
+                            origin: origin.label.shown().clone(),
+                            holder: holder.clone(),
+                            since,
+                        });
+                    }
                 }
             }
         }

@@ -62,7 +62,9 @@ impl<T: InGraph> Source<T> {
     }
 
     fn make(graph: &Graph, at: &'static Location<'static>, copier: Option<Copier<T>>) -> Self {
-        let mut plan = Plan::new(graph);
+        // Not part of a run within a node, where a closure that builds one makes a source: its handle
+        // may go anywhere.
+        let mut plan = Plan::apart(graph);
         let label = plan.node(Site { kind: "source", at }, Role::Source);
         let cell = Arc::new(SourceCell {
             id: label.id(),

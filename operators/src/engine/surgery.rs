@@ -63,7 +63,7 @@ impl Topology {
 
 impl Cx {
     /// Has the forks see to their mail.
-    fn deliver_mail(&mut self) {
+    pub(super) fn deliver_mail(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.broadcast(Signal::Settle);
         if !self.departing.is_empty() {
@@ -120,7 +120,7 @@ impl Cx {
     }
 
     /// Something was taken off these junctions: shared nodes that nobody can see any more go too.
-    fn forsake(&mut self, heads: &[Hanging]) {
+    pub(super) fn forsake(&mut self, heads: &[Hanging]) {
         for head in heads {
             self.part_if_forsaken(head.fork);
         }
@@ -213,7 +213,7 @@ impl Cx {
             self.deliver_mail();
         }
         self.close_unheard(&record.forks);
-        self.count_last(&record);
+        self.count_last(&record.nodes);
         self.bury_nodes(&record);
         self.forsake(&heads);
     }
@@ -239,6 +239,10 @@ impl Cx {
         } = cut;
         self.post(&partial, |head| Mail::Detach(head.branch));
         self.post(&heads, |head| Mail::Discard(head.branch));
+        for run in &runs {
+            self.unhang_within(&run.nodes);
+            self.detach_within(&run.forks);
+        }
         self.departing
             .retain(|id| !runs.iter().any(|run| run.end == *id));
         for run in runs.iter().filter(|run| run.pumps > 0) {
@@ -249,8 +253,9 @@ impl Cx {
             }
         }
         self.deliver_mail();
-        runs.iter().for_each(|run| self.count_last(run));
+        runs.iter().for_each(|run| self.count_last(&run.nodes));
         for run in &runs {
+            self.discard_within(&run.nodes);
             for id in &run.nodes {
                 self.lose_held(*id);
             }
@@ -262,7 +267,7 @@ impl Cx {
         self.forsake(&heads);
     }
 
-    fn lose_held(&mut self, id: NodeId) {
+    pub(super) fn lose_held(&mut self, id: NodeId) {
         let Some(node) = self.node(id) else { return };
         // What lies in a stream is its consumer's still.
         let kept = node.role == Role::End && node.rests;
@@ -281,8 +286,8 @@ impl Cx {
     }
 
     /// Asks the nodes of a run that goes for their counts: no flow leads there any more.
-    fn count_last(&mut self, run: &RunRecord) {
-        for id in &run.nodes {
+    pub(super) fn count_last(&mut self, nodes: &[NodeId]) {
+        for id in nodes {
             if let Some(station) = self.node(*id).and_then(|node| node.station.clone()) {
                 self.new_query();
                 station.signal(Signal::Census, self);
@@ -292,7 +297,8 @@ impl Cx {
 
     /// Takes the nodes of a run out of the table. Their counts stay in a total.
     fn bury_nodes(&mut self, run: &RunRecord) {
-        for id in &run.nodes {
+        let inner = self.within.forget(&run.nodes);
+        for id in run.nodes.iter().chain(&inner) {
             if self.node(*id).is_none() {
                 continue;
             }
@@ -345,11 +351,12 @@ impl Cx {
         self.broadcast(Signal::Census);
         let mut in_vain = Vec::new();
         if let Ok(topology) = self.topology.lock() {
+            let reaches = |origin, holder| topology.reaches(self.shown(origin), self.shown(holder));
             for node in self.nodes.iter().flatten() {
                 let crowd = node.inlet.as_ref().and_then(|inlet| inlet.crowd());
                 for blocked in node.blocked_since.iter().chain(&crowd) {
                     for (origin, _) in blocked.each_origin() {
-                        if !topology.reaches(origin, node.id) {
+                        if !reaches(origin, node.id) {
                             in_vain.push((origin, blocked.key));
                         }
                     }

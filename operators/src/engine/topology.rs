@@ -46,6 +46,11 @@ impl Site {
             at: Location::caller(),
         }
     }
+
+    /// Whether both were made in the same place.
+    pub(crate) fn is(&self, other: &Site) -> bool {
+        (std::ptr::eq(self.at, other.at) || self.at == other.at) && self.kind == other.kind
+    }
 }
 
 /// What a node is called: its kind, its name if it was given one, and its place in the user's source.
@@ -54,6 +59,8 @@ pub struct Label {
     id: NodeId,
     site: Site,
     name: OnceLock<String>,
+    /// The node that is shown in its place: it is one of many alike.
+    shown: Option<Arc<Label>>,
 }
 
 impl Label {
@@ -62,11 +69,36 @@ impl Label {
             id,
             site,
             name: OnceLock::new(),
+            shown: None,
         };
         if let Some(name) = name {
             let _ = label.name.set(name);
         }
         label
+    }
+
+    /// One of many nodes alike, which `shown` stands for.
+    pub(crate) fn instance(id: NodeId, site: Site, shown: Arc<Label>) -> Label {
+        Label {
+            id,
+            site,
+            name: OnceLock::new(),
+            shown: Some(shown),
+        }
+    }
+
+    /// The node that is shown in this one's place.
+    pub(crate) fn shown(self: &Arc<Label>) -> &Arc<Label> {
+        self.shown.as_ref().unwrap_or(self)
+    }
+
+    /// The identity of the node that is shown in this one's place.
+    pub(crate) fn shown_id(&self) -> NodeId {
+        self.shown.as_ref().map_or(self.id, |shown| shown.id)
+    }
+
+    pub(crate) fn site(&self) -> Site {
+        self.site
     }
 
     /// The node's identity within its graph.
@@ -84,7 +116,10 @@ impl Label {
     /// The name given by `.named`.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.get().map(String::as_str)
+        match &self.shown {
+            Some(shown) => shown.name(),
+            None => self.name.get().map(String::as_str),
+        }
     }
 
     /// The name, or the kind where there is none.
@@ -101,7 +136,12 @@ impl Label {
 
     /// Names the node, unless it has a name.
     pub(crate) fn set_name(&self, name: String) {
-        let _ = self.name.set(name);
+        match &self.shown {
+            Some(shown) => shown.set_name(name),
+            None => {
+                let _ = self.name.set(name);
+            }
+        }
     }
 }
 
@@ -115,10 +155,12 @@ pub struct Topology {
     pub(crate) edges: Vec<Edge>,
     /// What pictures tell of the nodes beside their names.
     pub(crate) figures: HashMap<NodeId, Vec<String>>,
-    /// By their ends. Only the graph's own copy has them.
+    /// By their ends. Only the graph's own copy has them, and what follows.
     pub(super) runs: HashMap<NodeId, RunRecord>,
     /// Which run ends in a junction.
     pub(super) junctions: HashMap<NodeId, NodeId>,
+    /// Edges that stand for runs within a node until there is one.
+    pub(super) bypass: HashMap<NodeId, NodeId>,
 }
 
 impl Clone for Topology {
@@ -129,6 +171,7 @@ impl Clone for Topology {
             figures: self.figures.clone(),
             runs: HashMap::new(),
             junctions: HashMap::new(),
+            bypass: HashMap::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use super::rolling_with_element::RollingWithElement;
 use crate::aggregate::last_n::{LastN, last_n};
 use crate::aggregate::{Aggregate, Slide};
 use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
@@ -63,6 +64,18 @@ impl<R, A> Rolling<R, A> {
     pub fn full(mut self) -> Self {
         self.full = true;
         self
+    }
+
+    /// Emits each element with the aggregate beside it, as a pair.
+    #[doc(alias = "beside")]
+    pub fn with_element(self) -> RollingWithElement<R, A> {
+        RollingWithElement {
+            upstream: self.upstream,
+            n: self.n,
+            aggregate: self.aggregate,
+            full: self.full,
+            site: self.site,
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn starves(me: Waits, pending: bool, still: bool, cx: &mut Cx) -> boo
 
 /// Whether each input that the join waits for has somebody above it who `feeds`.
 fn all_fed(join: &Waits, feeds: impl Fn(NodeId) -> bool, cx: &Cx) -> bool {
-    let fed = |port: &u32| feeders(join.join, *port, cx).into_iter().any(&feeds);
+    let fed = |port: &u32| cx.feeders(join.join, *port).into_iter().any(&feeds);
     join.empty.iter().all(fed)
 }
 
@@ -91,6 +91,7 @@ fn may_feed(
 /// Whether a holder that is full and itself waits for nobody in the graph lies below: a future, a
 /// consumer or another source will make room there.
 fn reaches_a_mover(feeder: NodeId, cx: &Cx) -> bool {
+    let feeder = cx.shown(feeder);
     let Ok(topology) = cx.topology.lock() else {
         return false;
     };
@@ -99,15 +100,8 @@ fn reaches_a_mover(feeder: NodeId, cx: &Cx) -> bool {
         !join
             && node.blocked_since.is_some()
             && node.waits_for() == 0
-            && topology.reaches(feeder, node.label.id())
+            && topology.reaches(feeder, node.label.shown_id())
     })
-}
-
-fn feeders(join: NodeId, port: u32, cx: &Cx) -> Vec<NodeId> {
-    match cx.topology.lock() {
-        Ok(topology) => topology.feeders(join, port),
-        Err(_) => Vec::new(),
-    }
 }
 
 /// A join can't go on: an input is full, another is empty, and only origins could feed that one which

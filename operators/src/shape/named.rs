@@ -15,7 +15,8 @@ use crate::flow::Run;
 /// - **Panics** never.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
 ///
 /// let source = Source::<&str>::new();
 /// let _list = source.try_map(|s| Ok(s.parse::<i32>()?)).named("parse").sink_to_list();

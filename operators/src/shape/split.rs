@@ -1,6 +1,6 @@
 //! `split`: a flow becomes two, told apart by a predicate.
 
-use crate::engine::{Cx, Fork, Head, Plan, Push, Role, Signal, Site};
+use crate::engine::{Cx, Fork, Handle, Head, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// Ends `run` in a junction of two flows: see [`Flow::split`](crate::Flow::split).
@@ -25,8 +25,11 @@ where
         },
         &mut plan,
     );
-    let _ = plan.install();
-    (Head::new(graph.clone(), those), Head::new(graph, rest))
+    let handle = Handle::new(graph.clone(), plan.install(), those);
+    (
+        Head::of_shared(graph.clone(), those, handle.clone()),
+        Head::of_shared(graph, rest, handle),
+    )
 }
 
 struct SplitPush<F, T> {

@@ -130,8 +130,9 @@ impl<N> std::fmt::Debug for Outlet<'_, N> {
 /// - **Panics** where the stage does; that poisons the graph.
 ///
 /// ```
-/// use headwater_operators::prelude::*;
-/// use headwater_operators::{Outlet, Push, Stage};
+/// # use headwater_operators as headwater;
+/// use headwater::prelude::*;
+/// use headwater::{Outlet, Push, Stage};
 ///
 /// /// Emits every element twice.
 /// struct Twice;

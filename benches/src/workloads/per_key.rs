@@ -1,0 +1,136 @@
+//! Figures of each of ten thousand devices, for each reading: a running mean, and a rolling one.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+use rustc_hash::FxHashMap;
+
+use crate::target::at_most;
+use crate::workload::{Role, Variant, Workload};
+
+/// Devices; drawn at random, so that neighbours in the input are strangers in memory.
+pub(crate) const DEVICES: u32 = 10_000;
+/// Readings of a device that its rolling mean is of.
+pub(crate) const WIDTH: usize = 100;
+/// Readings drawn beforehand; a power of two.
+const DRAWN: usize = 1 << 20;
+
+/// A device, and what it read.
+pub(crate) type Reading = (u32, f64);
+
+/// The workload without headwater's rows.
+pub(crate) fn workload() -> Workload {
+    let what = "running mean per key, 10 000 keys";
+    let by_hand = Variant::prepared("loop", Role::Hand, by_hand);
+    Workload::new("per_key", what, by_hand)
+        .target(at_most("headwater per_key", 1.5, "loop"))
+        .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))
+}
+
+/// As [`workload`], with the mean of the last readings of the device.
+pub(crate) fn rolling() -> Workload {
+    let what = "mean of the last 100 per key, 10 000 keys";
+    let by_hand = Variant::prepared("loop", Role::Hand, rolling_by_hand);
+    Workload::new("per_key_rolling", what, by_hand).target(at_most(
+        "headwater per_key, rolling",
+        1.5,
+        "loop",
+    ))
+}
+
+/// `n` readings, the same for every variant.
+pub(crate) fn readings(n: u64) -> impl Iterator<Item = Reading> + Send + Sync + 'static {
+    static READINGS: OnceLock<Vec<Reading>> = OnceLock::new();
+    let readings = READINGS.get_or_init(drawn);
+    (0..n).map(|at| readings[at as usize & (DRAWN - 1)])
+}
+
+fn drawn() -> Vec<Reading> {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        ((seed >> 32) as u32 % DEVICES, (seed & 0xffff) as f64)
+    };
+    (0..DRAWN).map(|_| draw()).collect()
+}
+
+/// The mean of what a device has read so far.
+#[derive(Default)]
+pub(crate) struct Mean {
+    count: u64,
+    sum: f64,
+}
+
+impl Mean {
+    #[inline]
+    pub(crate) fn add(&mut self, value: f64) -> f64 {
+        self.count += 1;
+        self.sum += value;
+        self.sum / self.count as f64
+    }
+}
+
+/// A figure to compare results by: the sum of all means, without the digits that rounding decides.
+pub(crate) fn checksum(total: f64) -> u64 {
+    total.round() as u64
+}
+
+/// A reading of each device, so that no key is new when the clock starts.
+pub(crate) fn first() -> impl Iterator<Item = Reading> {
+    (0..DEVICES).map(|device| (device, 0.0))
+}
+
+fn by_hand(n: u64) -> impl FnOnce() -> u64 {
+    let mut means: FxHashMap<u32, Mean> = FxHashMap::default();
+    let total = run(&mut means, first());
+    let readings = readings(n);
+    move || checksum(total + run(&mut means, readings))
+}
+
+#[inline(never)]
+fn run(means: &mut FxHashMap<u32, Mean>, readings: impl Iterator<Item = Reading>) -> f64 {
+    let mut total = 0.0;
+    for (device, value) in readings {
+        total += means.entry(device).or_default().add(value);
+    }
+    total
+}
+
+/// The last readings of a device, and their sum.
+#[derive(Default)]
+struct Ring {
+    values: VecDeque<f64>,
+    sum: f64,
+}
+
+impl Ring {
+    #[inline]
+    fn add(&mut self, value: f64) -> f64 {
+        if self.values.len() == WIDTH
+            && let Some(oldest) = self.values.pop_front()
+        {
+            self.sum -= oldest;
+        }
+        self.values.push_back(value);
+        self.sum += value;
+        self.sum / self.values.len() as f64
+    }
+}
+
+fn rolling_by_hand(n: u64) -> impl FnOnce() -> u64 {
+    let mut rings: FxHashMap<u32, Ring> = FxHashMap::default();
+    let total = roll(&mut rings, first());
+    let readings = readings(n);
+    move || checksum(total + roll(&mut rings, readings))
+}
+
+#[inline(never)]
+fn roll(rings: &mut FxHashMap<u32, Ring>, readings: impl Iterator<Item = Reading>) -> f64 {
+    let mut total = 0.0;
+    for (device, value) in readings {
+        total += rings.entry(device).or_default().add(value);
+    }
+    total
+}
