@@ -172,8 +172,6 @@ fn joins_with_the_latest_elements_allocate_nothing_per_element() {
     let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
     let count = allocations(whole);
     assert!(count <= 2, "{count} allocations");
-<<<<<<< HEAD
-=======
     assert_ne!(sum.get(), 0);
 }
 
@@ -205,6 +203,5 @@ fn keys_that_are_known_allocate_nothing_per_element() {
     // One batch's buffer for each call.
     let whole = || assert_eq!(source.emit_all(0..MANY).unwrap(), MANY as usize);
     assert!(allocations(whole) <= 2);
->>>>>>> keyed2
     assert_ne!(sum.get(), 0);
 }

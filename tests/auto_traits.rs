@@ -31,6 +31,7 @@ fn handles_and_values_are_send_sync_and_unpin() {
         Pipe<Item>,
         Head<Item>,
         Branch,
+        Flush,
         Failure,
         GraphError,
         Receipt,

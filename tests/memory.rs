@@ -74,6 +74,7 @@ fn ten_million_emits_at_a_stalled_sink_grow_no_holding_operator() {
     groups();
     queues();
     acknowledged();
+    endings();
 }
 
 fn buffers() {
@@ -318,4 +319,25 @@ fn acknowledged() {
         }
         true
     });
+}
+
+fn endings() {
+    let (_graph, time, source) = stalled();
+    let (groups, _flush) = source.collect();
+    groups.buffer(2).sink(drop);
+    assert_eq!(feed("collect", &source), 2 * 65_536);
+    time.settle();
+
+    let (graph, _time, source) = stalled();
+    let first = graph.source::<u64>();
+    first.chain(&source).sink(drop);
+    assert_eq!(feed("chain", &source), 1024);
+
+    let (_graph, _time, source) = stalled();
+    source.fold(0, |sum, x| sum + x).sink(drop);
+    assert_eq!(feed("fold", &source), ALL);
+
+    let (_graph, _time, source) = stalled();
+    source.take(10).buffer(4).take(2).sink(drop);
+    feed("take", &source);
 }

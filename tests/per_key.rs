@@ -1434,3 +1434,61 @@ fn a_zip_within_waits_for_a_flow_from_outside() {
     assert_eq!(list.take(), [(1, 7)]);
     source.emit(3).unwrap();
 }
+
+#[test]
+fn what_has_had_enough_within_takes_no_more_of_its_key() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source
+        .per_key(decade, Keys::max(2), |_, flow| flow.buffer(4).take(2))
+        .sink_to_list();
+    let receipts: Vec<_> = (0..9)
+        .map(|x| {
+            time.settle();
+            source.emit_tracked(x).unwrap()
+        })
+        .collect();
+    source.emit_all([11, 12, 13]).unwrap();
+    time.settle();
+    assert_eq!(list.take(), [0, 1, 11, 12]);
+    assert!(receipts.iter().all(|receipt| receipt.outcome() == Some(true)));
+    // The key goes, and comes again with a run of its own.
+    source.emit_all([21, 31, 1]).unwrap();
+    time.settle();
+    assert_eq!(list.take(), [21, 31, 1]);
+}
+
+#[test]
+fn what_begins_within_begins_with_each_key() {
+    let source = Source::<u32>::new();
+    let list = source
+        .per_key(decade, Keys::max(9), |key, flow| {
+            flow.start_with([*key * 1_000]).chain(source_of(*key))
+        })
+        .sink_to_list();
+    source.emit_all([1, 11, 2]).unwrap();
+    assert_eq!(list.take(), [0, 1, 1_000, 11, 2]);
+}
+
+#[test]
+fn keys_behind_which_somebody_has_had_enough_go_with_all_their_runs() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let other = source.sink_to_list();
+    let list = source
+        .per_key(decade, Keys::max(9), |_, flow| flow.partition(3))
+        .take(1)
+        .sink_to_list();
+    let receipts: Vec<_> = [1, 11, 2, 12, 3, 4, 13]
+        .into_iter()
+        .map(|x| source.emit_tracked(x).unwrap())
+        .collect();
+    time.settle();
+    assert_eq!(list.take(), [[1, 2, 3]]);
+    assert_eq!(other.len(), 7);
+    assert!(receipts.iter().all(|receipt| receipt.outcome() == Some(true)));
+    let shown = graph.topology().nodes().len();
+    assert!(shown <= 4, "{}", graph.topology());
+}

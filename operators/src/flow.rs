@@ -5,6 +5,7 @@
 //! return no type of their own (most ends) take it in from a file beside that code.
 
 use std::hash::Hash;
+use std::ops::RangeBounds;
 use std::time::Duration;
 
 use crate::aggregate::Aggregate;
@@ -440,6 +441,177 @@ pub trait Flow: Sized {
         function: impl FnOnce(Self::Run) -> U,
     ) -> U {
         function(self.into_run())
+    }
+
+    // ---- where a flow begins and ends ----
+
+    /// Lets `n` elements pass, and ends: the flow closes, and what is in front of it is let go.
+    #[doc(alias = "first")]
+    #[doc(alias = "limit")]
+    #[doc(alias = "head")]
+    #[track_caller]
+    fn take(
+        self, // Needed twice? `.share()` it first.
+        n: u64,
+    ) -> shape::Take<Self::Run> {
+        shape::Take::new(self.into_run(), n)
+    }
+
+    /// Takes the first `n` elements out.
+    #[doc(alias = "drop")]
+    #[track_caller]
+    fn skip(
+        self, // Needed twice? `.share()` it first.
+        n: u64,
+    ) -> shape::Skip<Self::Run> {
+        shape::Skip::new(self.into_run(), n)
+    }
+
+    /// Lets the first element pass, and each `n`-th after it.
+    #[doc(alias = "every_nth")]
+    #[doc(alias = "decimate")]
+    #[track_caller]
+    fn step_by(
+        self, // Needed twice? `.share()` it first.
+        n: u64,
+    ) -> shape::StepBy<Self::Run> {
+        shape::StepBy::new(self.into_run(), n)
+    }
+
+    /// Lets elements pass as long as `predicate` holds, and ends with the first that does not fit.
+    #[track_caller]
+    fn take_while<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::TakeWhile<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::TakeWhile::new(self.into_run(), predicate)
+    }
+
+    /// Takes elements out as long as `predicate` holds; the first that does not fit passes, and all after.
+    #[doc(alias = "drop_while")]
+    #[track_caller]
+    fn skip_while<F>(
+        self, // Needed twice? `.share()` it first.
+        predicate: F,
+    ) -> shape::SkipWhile<Self::Run, F>
+    where
+        F: FnMut(&Self::Item) -> bool + InGraph,
+    {
+        shape::SkipWhile::new(self.into_run(), predicate)
+    }
+
+    /// Lets the elements pass whose positions, counted from 0, are in `range`, and ends with the last.
+    ///
+    /// `.step(n)` lets the first of them pass, and each n-th after it.
+    #[doc(alias = "islice")]
+    #[doc(alias = "element_at")]
+    #[doc(alias = "nth")]
+    #[track_caller]
+    fn slice(
+        self, // Needed twice? `.share()` it first.
+        range: impl RangeBounds<u64>,
+    ) -> shape::Slice<Self::Run> {
+        shape::Slice::new(self.into_run(), &range)
+    }
+
+    /// Lets elements pass until `other` emits its first, and ends then.
+    #[track_caller]
+    fn take_until<U: Flow>(
+        self, // Needed twice? `.share()` it first.
+        other: U,
+    ) -> join::TakeUntil<Self::Run, U::Run> {
+        join::TakeUntil::new(self.into_run(), other.into_run())
+    }
+
+    /// Emits `items` as soon as it is connected, before the first element.
+    #[doc(alias = "prepend")]
+    #[track_caller]
+    fn start_with<I>(
+        self, // Needed twice? `.share()` it first.
+        items: I,
+    ) -> shape::StartWith<Self::Run, I::IntoIter>
+    where
+        I: IntoIterator<Item = Self::Item, IntoIter: InGraph>,
+    {
+        shape::StartWith::new(self.into_run(), items.into_iter())
+    }
+
+    /// Emits the elements of `other` once this flow has closed; those that come before are held.
+    ///
+    /// `.capacity(n)` says how many, `.on_full(…)` what happens to one more.
+    #[doc(alias = "concat")]
+    #[doc(alias = "append")]
+    #[doc(alias = "concat_with")]
+    #[track_caller]
+    fn chain<B>(
+        self, // Needed twice? `.share()` it first.
+        other: B,
+    ) -> join::Chain<Self::Run, B::Run>
+    where
+        B: Flow<Item = Self::Item>,
+    {
+        join::Chain::new(self.into_run(), other.into_run())
+    }
+
+    /// Folds all elements into a state that begins with `init`, and emits it at the close.
+    #[doc(alias = "reduce")]
+    #[doc(alias = "aggregate")]
+    #[track_caller]
+    fn fold<S, F>(
+        self, // Needed twice? `.share()` it first.
+        init: S,
+        f: F,
+    ) -> group::Fold<Self::Run, S, F>
+    where
+        S: InGraph,
+        F: FnMut(S, Self::Item) -> S + InGraph,
+    {
+        group::Fold::new(self.into_run(), init, f)
+    }
+
+    /// Folds all elements by an [`Aggregate`], and emits it at the close, if there were any.
+    #[doc(alias = "reduce")]
+    #[doc(alias = "aggregate")]
+    #[doc(alias = "count")]
+    #[doc(alias = "sum")]
+    #[track_caller]
+    fn fold_all<A>(
+        self, // Needed twice? `.share()` it first.
+        aggregate: A,
+    ) -> group::FoldAll<Self::Run, A>
+    where
+        A: Aggregate<Self::Item>,
+    {
+        group::FoldAll::new(self.into_run(), aggregate)
+    }
+
+    /// Makes a `Vec` of the elements since the last time that [`Flush::flush`](crate::Flush::flush) was
+    /// called, when it is called again.
+    ///
+    /// `.max_len(n)` bounds it.
+    #[doc(alias = "cache")]
+    #[track_caller]
+    #[must_use = "a flow does nothing until it ends in a sink"]
+    fn collect(
+        self, // Needed twice? `.share()` it first.
+    ) -> (group::Collect<Self::Run>, group::Flush) {
+        group::Collect::new(self.into_run())
+    }
+
+    /// Makes a `Vec` of the elements between those of `other`, with each of them.
+    ///
+    /// `.max_len(n)` bounds it.
+    #[doc(alias = "buffer_when")]
+    #[doc(alias = "window_when")]
+    #[track_caller]
+    fn collect_until<U: Flow>(
+        self, // Needed twice? `.share()` it first.
+        other: U,
+    ) -> group::CollectUntil<Self::Run, U::Run> {
+        group::CollectUntil::new(self.into_run(), other.into_run())
     }
 
     // ---- many elements become one ----

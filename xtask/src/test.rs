@@ -31,8 +31,8 @@ pub(crate) fn run() -> ExitCode {
     // A hundred million emits and more: bearable in release only.
     steps.tests(
         "memory",
-        "cargo test --release -p headwater --test memory --test memory_of_keys --test \
-         memory_of_surgery --test memory_of_zips",
+        "cargo test --release -p headwater --test memory --test memory_of_endings \
+         --test memory_of_keys --test memory_of_surgery --test memory_of_zips",
     );
     steps.tests(
         "doc tests",

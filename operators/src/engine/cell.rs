@@ -90,6 +90,12 @@ pub(crate) trait Node: Send + 'static {
     /// streams, iterators) have something to do.
     fn root(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
 
+    /// Whoever is below has had enough, and nobody enters the node any more: a pump ends, without a
+    /// word to what is below. Returns whether the node may go at once.
+    fn let_go(&mut self, _cx: &mut Cx) -> bool {
+        true
+    }
+
     /// Nothing moves in the graph while an origin waits for this join: it looks whether that can end.
     fn starved(&mut self, _cx: &mut Cx) {}
 
@@ -118,6 +124,7 @@ pub(crate) trait Station: Send + Sync {
     fn poll(&self, cx: &mut Cx, waker: &Waker);
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
     fn starved(&self, cx: &mut Cx);
+    fn let_go(&self, cx: &mut Cx) -> bool;
     fn inputs(&self, cx: &mut Cx) -> PortCounts;
     fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)>;
     /// As [`Node::waits`]; `None` of a node that is at work.
@@ -143,6 +150,13 @@ impl<N: Node> Station for Cell<N> {
         let mut node = self.take(cx);
         node.root(signal, cx);
         self.put(cx, node);
+    }
+
+    fn let_go(&self, cx: &mut Cx) -> bool {
+        let mut node = self.take(cx);
+        let goes = node.let_go(cx);
+        self.put(cx, node);
+        goes
     }
 
     fn starved(&self, cx: &mut Cx) {

@@ -13,6 +13,7 @@ use qcell::QCellOwner;
 
 use super::census::{Gone, Report};
 use super::clock::{Clock, Time, Timers};
+use super::ending::Upstream;
 use super::error::OnError;
 use super::fault::Faults;
 use super::fork::Mail;
@@ -75,6 +76,10 @@ pub struct Cx {
     pub(crate) last_report: Option<Report>,
     /// Pieces of a graph that was given up, to be dropped outside of the lock.
     pub(crate) graves: Vec<Box<dyn Any + Send>>,
+    /// Of runs that have had enough: what was in front of where they ended.
+    pub(super) finished: Vec<Upstream>,
+    /// Pieces of them, to be dropped outside of the lock: elements held there are done.
+    pub(crate) let_go: Vec<Box<dyn Any + Send>>,
     /// Runs that go once their ends have closed.
     pub(crate) departing: Vec<NodeId>,
     /// Joins at which an origin waits, or did before: they may starve.
@@ -128,6 +133,8 @@ impl Cx {
             out_of_time: false,
             last_report: None,
             graves: Vec::new(),
+            finished: Vec::new(),
+            let_go: Vec::new(),
             departing: Vec::new(),
             joins_full: Vec::new(),
             gone: Gone::default(),

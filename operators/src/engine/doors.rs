@@ -56,6 +56,11 @@ impl Cx {
         self.node(origin).is_some_and(|node| !node.waits.is_empty())
     }
 
+    /// Whether the graph needs a driver and has none.
+    pub(crate) fn is_undriven(&self) -> bool {
+        self.inlet_bits().contains(&(bits::UNDRIVEN, true))
+    }
+
     /// Whether a failure stopped the graph.
     pub(crate) fn is_stopped(&self) -> bool {
         self.inbox.stopped.get().is_some()

@@ -1,6 +1,7 @@
 //! A fork: the end of a run that other runs hang from.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::census::Loss;
@@ -10,7 +11,7 @@ use super::push::{Push, Signal, Tail};
 use super::topology::NodeId;
 
 /// Identifies a branch of a fork.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct BranchId(u64);
 
 impl BranchId {
@@ -26,6 +27,10 @@ pub(crate) enum Mail {
     Attach(BranchId, Box<dyn Any + Send>, CloseTail),
     /// This branch is to close and go.
     Detach(BranchId),
+    /// As `Detach`, where nobody below wants any more: what comes after it is not missed.
+    Retire(BranchId),
+    /// This branch has closed from below, and is to go.
+    LetGo(BranchId),
     /// This branch is to go as it is.
     Discard(BranchId),
     /// This branch is to hang from another fork.
@@ -79,6 +84,8 @@ pub(crate) struct Fork<T> {
     /// Whether a batch may take one branch before the next sees it.
     batches: bool,
     closed: bool,
+    /// All branches that it had have had enough: what comes is dropped by their wish, and no loss.
+    sated: bool,
     passed: u64,
     unheard: u64,
     spare: Vec<T>,
@@ -93,6 +100,7 @@ impl<T: Send + 'static> Fork<T> {
             epoch: 0,
             batches: true,
             closed: false,
+            sated: false,
             passed: 0,
             unheard: 0,
             spare: Vec::new(),
@@ -127,23 +135,30 @@ impl<T: Send + 'static> Fork<T> {
     #[inline(never)]
     fn settle(&mut self, cx: &mut Cx) {
         self.epoch = cx.epoch;
+        let mut let_go = HashSet::new();
         for mail in cx.mail.remove(&self.id).unwrap_or_default() {
+            let wanted_no_more = matches!(mail, Mail::Retire(_));
             match mail {
                 Mail::Attach(id, tail, _) => {
                     if let Ok(tail) = tail.downcast::<Tail<T>>() {
                         self.branches.push((id, *tail));
+                        self.sated = false;
                         if self.closed {
                             self.close_last(cx);
                         }
                     }
                 }
-                Mail::Detach(id) => {
+                Mail::Detach(id) | Mail::Retire(id) => {
                     if let Some(mut tail) = self.take_off(id) {
+                        self.sated |= wanted_no_more && self.branches.is_empty();
                         if !self.closed {
                             tail.signal(Signal::Close, cx);
                         }
                         see_out(tail, cx);
                     }
+                }
+                Mail::LetGo(id) => {
+                    let_go.insert(id);
                 }
                 Mail::Discard(id) => {
                     if let Some(mut tail) = self.take_off(id) {
@@ -161,6 +176,20 @@ impl<T: Send + 'static> Fork<T> {
                 }
                 Mail::Move(..) => {}
             }
+        }
+        if !let_go.is_empty() {
+            let before = self.branches.len();
+            for (id, tail) in std::mem::take(&mut self.branches) {
+                if let_go.contains(&id) {
+                    cx.let_go.push(Box::new(tail));
+                } else {
+                    self.branches.push((id, tail));
+                }
+            }
+            self.sated |= self.branches.is_empty() && before > 0;
+        }
+        if let Some(node) = cx.node(self.id) {
+            node.sated = self.sated;
         }
         let shown = cx.shown(self.id);
         self.batches = cx
@@ -196,8 +225,10 @@ impl<T: Send + 'static> Fork<T> {
         let (Some(copier), Some(((_, last), first))) =
             (&self.copier, self.branches.split_last_mut())
         else {
-            self.unheard += 1;
-            cx.token.fail(Lost::Discarded);
+            if !self.sated {
+                self.unheard += 1;
+                cx.token.fail(Lost::Discarded);
+            }
             return;
         };
         for (_, branch) in first {
@@ -232,8 +263,10 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
         }
         self.passed += items.len() as u64;
         let Some(((_, last), first)) = self.branches.split_last_mut() else {
-            self.unheard += items.len() as u64;
-            cx.token.fail(Lost::Discarded);
+            if !self.sated {
+                self.unheard += items.len() as u64;
+                cx.token.fail(Lost::Discarded);
+            }
             items.clear();
             return;
         };

@@ -14,7 +14,7 @@ use super::head::Pipe;
 use super::ids::Ids;
 use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
-use super::lineage::Lost;
+use super::lineage::{self, Lost};
 use super::snapshot::Snapshot;
 use super::source::Source;
 use super::topology::{NodeId, Topology};
@@ -324,7 +324,9 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
-            } else if !(cx.is_led_alone() && (cx.poll_next() || cx.run_out())) {
+            } else if !((cx.drives_itself() && cx.poll_next())
+                || (cx.is_led_alone() && cx.run_out()))
+            {
                 break;
             }
         }
@@ -379,14 +381,28 @@ impl Entered<'_> {
             .then(|| core.wakeups.driver.take())
             .flatten();
         let dead = std::mem::take(&mut guard.graves);
+        let let_go = std::mem::take(&mut guard.let_go);
         drop(guard);
         inside.exit();
         wakes.into_iter().chain(driver).for_each(Waker::wake);
         // Last, and without the lock: what closures captured may do anything when it is dropped.
-        if !dead.is_empty() {
-            drop(dead);
+        if !dead.is_empty() || !let_go.is_empty() {
+            lineage::strictly(move || drop(dead));
+            lineage::by_wish(move || drop(let_go));
             // Holders among it left word for those who waited for them.
             inbox::look_again(core);
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // Perhaps captured by what another graph lets go: what this one holds is lost all the same.
+        if let Ok(cx) = self.state.get_mut() {
+            let nodes = std::mem::take(&mut cx.nodes);
+            let mail = std::mem::take(&mut cx.mail);
+            let left = self.inbox.clear();
+            lineage::strictly(move || drop((nodes, mail, left)));
         }
     }
 }

@@ -343,9 +343,11 @@ impl<T: InGraph> Inlet for SourceCell<T> {
 impl<T> Drop for SourceCell<T> {
     fn drop(&mut self) {
         if let Ok(waiting) = self.waiting.get_mut() {
-            for (_, token) in waiting {
-                token.fail(Lost::TornDown);
-            }
+            super::lineage::strictly(|| {
+                for (_, token) in waiting {
+                    token.fail(Lost::TornDown);
+                }
+            });
         }
     }
 }

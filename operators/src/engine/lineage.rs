@@ -1,5 +1,6 @@
 //! Lineage: a token that rides beside an element and tells when all that came of it is done.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -12,6 +13,34 @@ use smallvec::SmallVec;
 
 use super::error::Failure;
 use super::metadata::Metadata;
+
+thread_local! {
+    /// Whether what is dropped on this thread was let go by the user's own wish: then the elements
+    /// in it are done, and not torn down.
+    static BY_WISH: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Drops what a run let go that has had enough: elements held there are done, as those are that a
+/// `filter` takes out.
+pub(crate) fn by_wish(drop: impl FnOnce()) {
+    with_wish(true, drop);
+}
+
+/// Drops what is torn down, also from within [`by_wish`]: it may be captured there.
+pub(crate) fn strictly(drop: impl FnOnce()) {
+    with_wish(false, drop);
+}
+
+fn with_wish(wish: bool, drop: impl FnOnce()) {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            BY_WISH.set(self.0);
+        }
+    }
+    let _restore = Restore(BY_WISH.replace(wish));
+    drop();
+}
 
 /// What became of a tracked element: `Ok` when each derivative was delivered or dropped by the
 /// user's own predicate.
@@ -170,7 +199,9 @@ impl Token {
 
     /// Marks the element as lost. The first reason stays.
     pub(crate) fn fail(&self, reason: Lost) {
-        if let Some(line) = &self.0 {
+        if let Some(line) = &self.0
+            && !(reason == Lost::TornDown && BY_WISH.get())
+        {
             let _ = line.fail(reason);
         }
     }

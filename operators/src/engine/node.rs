@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::cell::Station;
 use super::census::{Counts, Loss};
 use super::context::Cx;
+use super::ending::Upstream;
 use super::inlet::{Inlet, bits};
 use super::lineage::Lost;
 use super::pressure::{Blocked, WaitKey};
@@ -41,6 +42,14 @@ pub(crate) struct NodeState {
     pub(crate) passive: bool,
     /// The run within a node that it belongs to.
     pub(super) within: Option<RunId>,
+    /// What is let go once the node has had enough: see [`Cx::finish`].
+    pub(super) upstream: Option<Box<Upstream>>,
+    /// Somebody below has had enough, and this goes as soon as the push under way is over.
+    pub(super) leaving: bool,
+    /// Its run is over, and it stays until it says that it goes.
+    pub(super) stays: bool,
+    /// A fork whose branches have all had enough.
+    pub(super) sated: bool,
     pub(super) ready: bool,
     pub(super) visited: u32,
 }
@@ -63,6 +72,10 @@ impl NodeState {
             rests: matches!(role, Role::Join | Role::OrderedJoin),
             passive: false,
             within: None,
+            upstream: None,
+            leaving: false,
+            stays: false,
+            sated: false,
             ready: false,
             visited: 0,
         }

@@ -1,17 +1,19 @@
 //! Building, in two phases: a plan is made without the lock, then installed in one hold of it.
 
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::branch::Branch;
 use super::cell::{Cell, Node, Station};
 use super::context::Cx;
+use super::ending::Upstream;
 use super::fork::{BranchId, Mail, close_tail};
 use super::graph::Graph;
 use super::inbox::Entry;
 use super::inlet::Inlet;
 use super::node::NodeState;
-use super::push::{Push, Tail};
+use super::push::{Push, Signal, Tail};
 use super::runs::{Hanging, ItemType, RunRecord};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
 use super::within::{self, RunId};
@@ -32,12 +34,25 @@ pub struct Plan {
     kept: Vec<Arc<dyn Any + Send + Sync>>,
     starts: Vec<NodeId>,
     passive: Vec<NodeId>,
+    /// Nodes that may have had enough early, with what was built in front of each.
+    fronts: Vec<Front>,
+    at_once: Vec<AtOnce>,
     has_timers: bool,
     has_futures: bool,
     pumps: usize,
     led: bool,
     /// Part of a run within a node, which is being built.
     within: bool,
+}
+
+/// What is done as soon as the run is connected.
+type AtOnce = Box<dyn FnOnce(&mut Cx) + Send>;
+
+/// The nodes and the branches that were built in front of a node, by where they stand in the plan.
+struct Front {
+    node: NodeId,
+    nodes: Range<usize>,
+    branches: Range<usize>,
 }
 
 impl Plan {
@@ -63,6 +78,8 @@ impl Plan {
             kept: Vec::new(),
             starts: Vec::new(),
             passive: Vec::new(),
+            fronts: Vec::new(),
+            at_once: Vec::new(),
             has_timers: false,
             has_futures: false,
             pumps: 0,
@@ -215,6 +232,54 @@ impl Plan {
         self.passive.push(label.id());
     }
 
+    /// Builds what is in front of a node that may have had enough before it is closed: then it calls
+    /// [`Cx::finish`], and what is built here is let go.
+    pub(crate) fn in_front_of(&mut self, label: &Label, build: impl FnOnce(&mut Plan)) {
+        let (nodes, branches) = (self.nodes.len(), self.branches.len());
+        build(self);
+        self.fronts.push(Front {
+            node: label.id(),
+            nodes: nodes..self.nodes.len(),
+            branches: branches..self.branches.len(),
+        });
+    }
+
+    /// To be done as soon as the run is connected, before its first element.
+    pub(crate) fn at_once(&mut self, work: impl FnOnce(&mut Cx) + Send + 'static) {
+        self.at_once.push(Box::new(work));
+    }
+
+    /// The node has enough from the first: it closes `next` as soon as the run is connected. What is
+    /// [in front of it](Plan::in_front_of) then ends in [`Nobody`].
+    pub(crate) fn finish_at_once<T>(&mut self, label: &Label, mut next: impl Push<T>) {
+        let id = label.id();
+        self.at_once(move |cx| {
+            next.signal(Signal::Close, cx);
+            cx.graves.push(Box::new(next));
+            cx.finish(id);
+        });
+    }
+
+    /// What is let go when a node of this plan has had enough.
+    fn upstreams(&self) -> Vec<(NodeId, Upstream)> {
+        let Some(end) = self.nodes.first().map(|node| node.label.id()) else {
+            return Vec::new();
+        };
+        let upstream = |front: &Front| Upstream {
+            run: end,
+            heads: self.branches[front.branches.clone()]
+                .iter()
+                .map(|(head, _)| (head.fork, head.branch))
+                .collect(),
+            nodes: self.nodes[front.nodes.clone()]
+                .iter()
+                .map(|node| node.label.id())
+                .collect(),
+        };
+        let fronts = self.fronts.iter();
+        fronts.map(|front| (front.node, upstream(front))).collect()
+    }
+
     /// Ends the building: the run hangs from this fork.
     pub(crate) fn hang<T: Send + 'static>(&mut self, fork: NodeId, run: impl Push<T>) {
         let (to, port) = self.below.unwrap_or((fork, 0));
@@ -268,6 +333,7 @@ impl Plan {
                 hanging: 0,
                 reachable: true,
                 departing: false,
+                finished: false,
             };
             self.nodes.clone_from(&nodes);
             topology.take_in(nodes, std::mem::take(&mut self.edges), record);
@@ -285,9 +351,10 @@ impl Plan {
 
     fn apply(self, cx: &mut Cx) {
         let end = self.nodes.first().map(|node| node.label.id());
-        let forks = self.register(None, cx);
+        let (forks, at_once) = self.register(None, cx);
         cx.epoch = cx.epoch.wrapping_add(1);
         cx.close_unheard(&forks);
+        do_at_once(at_once, cx);
         if let (Some(end), false) = (end, forks.is_empty()) {
             cx.part_if_cut(end);
         }
@@ -300,7 +367,7 @@ impl Plan {
     /// `outside` says whether the run hangs from a fork that is not its own.
     pub(super) fn apply_within(self, id: RunId, outside: bool, cx: &mut Cx) {
         let pumps = self.pumps > 0;
-        let mut forks = self.register(Some(id), cx);
+        let (mut forks, at_once) = self.register(Some(id), cx);
         if outside {
             cx.epoch = cx.epoch.wrapping_add(1);
         }
@@ -316,11 +383,19 @@ impl Plan {
             })));
             cx.todo = true;
         }
+        do_at_once(at_once, cx);
     }
 
-    /// Writes it into the graph's tables. Returns the forks it hangs from.
-    fn register(self, within: Option<RunId>, cx: &mut Cx) -> Vec<NodeId> {
+    /// Writes it into the graph's tables. Returns the forks it hangs from, and what is to be done at
+    /// once.
+    fn register(self, within: Option<RunId>, cx: &mut Cx) -> (Vec<NodeId>, Vec<AtOnce>) {
         let inlet_bits = cx.inlet_bits();
+        let upstreams = match self.fronts[..] {
+            [] => Vec::new(),
+            // What is within a node is given elements by that node, until the whole run goes.
+            _ if within.is_some() => Vec::new(),
+            _ => self.upstreams(),
+        };
         for node in &self.nodes {
             let mut state = NodeState::new(node.label.clone(), node.role);
             state.within = within;
@@ -338,6 +413,11 @@ impl Plan {
         for id in self.passive {
             if let Some(node) = cx.node(id) {
                 node.passive = true;
+            }
+        }
+        for (id, upstream) in upstreams {
+            if let Some(node) = cx.node(id) {
+                node.upstream = Some(Box::new(upstream));
             }
         }
         cx.open_sources += self.inlets.len();
@@ -367,12 +447,20 @@ impl Plan {
         for id in self.starts {
             cx.wake(id);
         }
-        forks
+        (forks, self.at_once)
     }
 }
 
 impl std::fmt::Debug for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Plan(..)")
+    }
+}
+
+fn do_at_once(works: Vec<AtOnce>, cx: &mut Cx) {
+    for work in works {
+        let ambient = std::mem::take(&mut cx.token);
+        work(cx);
+        cx.token = ambient;
     }
 }

@@ -73,6 +73,13 @@ impl Cx {
         !self.driven && self.polled_runs == 0 && matches!(self.clock, Clock::Led(_))
     }
 
+    /// As [`is_led_alone`](Cx::is_led_alone), or nobody has to drive, as there is neither a future
+    /// nor a deadline.
+    pub(crate) fn drives_itself(&self) -> bool {
+        let idle = !self.driven && self.polled_runs == 0 && self.timed_runs == 0;
+        idle || self.is_led_alone()
+    }
+
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
         self.heading = now;

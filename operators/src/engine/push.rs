@@ -35,6 +35,15 @@ pub trait Push<T>: Send + 'static {
     }
 }
 
+/// Where a run ends whose elements nobody wants from the first.
+pub(crate) struct Nobody;
+
+impl<T> Push<T> for Nobody {
+    fn push(&mut self, _item: T, _cx: &mut Cx) {}
+
+    fn signal(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
+}
+
 /// A run behind one virtual call: what hangs from a junction.
 pub type Tail<T> = Box<dyn Push<T>>;
 

@@ -1,9 +1,11 @@
 //! Which runs a graph consists of, and what each of them hangs from.
 
 use std::any::TypeId;
+use std::collections::HashSet;
 
+use super::ending::Upstream;
 use super::fork::BranchId;
-use super::topology::{Edge, NodeId, Topology, TopologyNode};
+use super::topology::{Edge, NodeId, Role, Topology, TopologyNode};
 
 /// One run: from the junctions it hangs from down to its end, which names it.
 ///
@@ -27,6 +29,8 @@ pub(crate) struct RunRecord {
     pub(super) reachable: bool,
     /// Taken off, and draining.
     pub(super) departing: bool,
+    /// It goes because it has had enough, and not because somebody took it off.
+    pub(super) finished: bool,
 }
 
 /// How a run hangs from a junction.
@@ -112,17 +116,68 @@ impl Topology {
         self.runs.get_mut(self.junctions.get(&head.fork)?)
     }
 
-    /// Takes a run out, with its nodes and edges.
+    /// Takes a run out. Its nodes and edges are to be [taken out](Topology::take_out_nodes) too.
     pub(super) fn take_out(&mut self, run: NodeId) -> Option<RunRecord> {
         let record = self.runs.remove(&run)?;
         for fork in &record.forks {
             self.junctions.remove(fork);
         }
-        let gone = |id: &NodeId| record.nodes.contains(id);
-        self.nodes.retain(|node| !gone(&node.label.id()));
-        self.edges.retain(|e| !gone(&e.from) && !gone(&e.to));
-        self.bypass.retain(|from, _| !gone(from));
         Some(record)
+    }
+
+    /// Takes out nodes and their edges: many at once, as each time all are looked at.
+    pub(super) fn take_out_nodes(&mut self, nodes: impl IntoIterator<Item = NodeId>) {
+        let gone: HashSet<NodeId> = nodes.into_iter().collect();
+        if !gone.is_empty() {
+            self.nodes.retain(|node| !gone.contains(&node.label.id()));
+            let stays = |id: &NodeId| !gone.contains(id);
+            self.edges.retain(|e| stays(&e.from) && stays(&e.to));
+            self.bypass.retain(|from, _| stays(from));
+        }
+    }
+
+    /// Takes out what was in front of nodes that have had enough. Returns the runs to which nothing
+    /// comes any more, so that they go too, once they have closed.
+    pub(super) fn let_go(&mut self, finished: &[Upstream]) -> Vec<NodeId> {
+        let (mut gone, mut cut) = (HashSet::new(), HashSet::new());
+        let begins: HashSet<NodeId> = match finished.iter().any(|up| !up.nodes.is_empty()) {
+            true => {
+                let sources = self.nodes.iter().filter(|node| node.role == Role::Source);
+                sources.map(|node| node.label.id()).collect()
+            }
+            false => HashSet::new(),
+        };
+        let mut over = Vec::new();
+        for upstream in finished {
+            let Some(run) = self.runs.get_mut(&upstream.run) else {
+                continue;
+            };
+            let goes = |branch| upstream.heads.iter().any(|(_, other)| *other == branch);
+            let heads = std::mem::take(&mut run.heads);
+            let (off, on): (Vec<_>, _) = heads.into_iter().partition(|head| goes(head.branch));
+            run.heads = on;
+            for id in &upstream.nodes {
+                // Somebody below may have had enough too.
+                run.pumps -= usize::from(begins.contains(id) && gone.insert(*id));
+                gone.insert(*id);
+            }
+            run.nodes.retain(|id| !gone.contains(id));
+            let nothing_comes = run.heads.is_empty() && run.pumps == 0;
+            if nothing_comes && !std::mem::replace(&mut run.departing, true) {
+                run.finished = true;
+                over.push(upstream.run);
+            }
+            for head in off {
+                if let Some(above) = self.run_above(&head) {
+                    above.hanging -= 1;
+                }
+                cut.insert((head.edge.from, head.edge.to, head.edge.port));
+            }
+        }
+        let cut = |e: &Edge| !e.feedback && cut.contains(&(e.from, e.to, e.port));
+        self.edges.retain(|edge| !cut(edge));
+        self.take_out_nodes(gone);
+        over
     }
 
     /// The runs that hang from the junctions that `run` ends in.

@@ -1,5 +1,8 @@
 //! Changing a graph that runs: what is taken off drains or is discarded, and then goes.
 
+use std::any::Any;
+use std::collections::HashSet;
+
 use super::context::Cx;
 use super::fork::Mail;
 use super::push::Signal;
@@ -44,7 +47,8 @@ impl Topology {
             }
         }
         let runs = doomed.iter().filter_map(|run| self.take_out(*run));
-        let runs = runs.collect();
+        let runs: Vec<_> = runs.collect();
+        self.take_out_nodes(runs.iter().flat_map(|run| run.nodes.iter().copied()));
         Some(Cut {
             runs,
             heads,
@@ -83,7 +87,11 @@ impl Cx {
     /// goes, and all that hangs from it.
     #[cold]
     pub(super) fn depart(&mut self, run: NodeId, heads: &[Hanging]) {
-        self.post(heads, |head| Mail::Detach(head.branch));
+        let letter = match self.is_sated(run) {
+            true => Mail::Retire,
+            false => Mail::Detach,
+        };
+        self.post(heads, |head| letter(head.branch));
         let nodes = match self.topology.lock() {
             Ok(topology) => topology.runs.get(&run).map(|run| run.nodes.clone()),
             Err(_) => None,
@@ -98,6 +106,17 @@ impl Cx {
         self.deliver_mail();
         self.let_go_who_waits_in_vain();
         self.forsake(heads);
+    }
+
+    /// Whether the run ends in junctions only whose branches have all had enough.
+    fn is_sated(&mut self, run: NodeId) -> bool {
+        let forks = match self.topology.lock() {
+            Ok(topology) => topology.runs.get(&run).map(|run| run.forks.clone()),
+            Err(_) => None,
+        };
+        let forks = forks.unwrap_or_default();
+        let sated = |fork| self.node(fork).is_some_and(|node| node.sated);
+        !forks.is_empty() && forks.into_iter().all(sated)
     }
 
     /// As [`depart`](Cx::depart), for a run that is in the topology still.
@@ -169,7 +188,7 @@ impl Cx {
             if over.is_empty() {
                 return;
             }
-            over.into_iter().for_each(|run| self.remove(run));
+            self.remove(&over);
         }
     }
 
@@ -183,48 +202,49 @@ impl Cx {
             && self.node(run).is_none_or(|node| !node.open)
     }
 
-    /// A run whose end has closed goes. So does what hangs from it alone, once that has closed.
-    fn remove(&mut self, run: NodeId) {
-        let cut = match self.topology.lock() {
-            Ok(mut topology) => {
-                let heads = topology.take_off(run, |_| true);
-                let mut below = topology.hanging_from(run);
-                for child in &below {
-                    topology.take_off_run(*child, run);
+    /// Runs whose ends have closed go. So does what hangs from them alone, once that has closed.
+    fn remove(&mut self, over: &[NodeId]) {
+        let (mut records, mut heads, mut below) = (Vec::new(), Vec::new(), Vec::new());
+        if let Ok(mut topology) = self.topology.lock() {
+            for run in over {
+                heads.extend(topology.take_off(*run, |_| true));
+                let finished = topology.runs.get(run).is_some_and(|run| run.finished);
+                for child in topology.hanging_from(*run) {
+                    topology.take_off_run(child, *run);
+                    below.push((child, finished));
                 }
-                // What hangs from others too stays, until it has closed.
-                below.retain(|child| topology.runs.contains_key(child));
-                for child in &below {
-                    if let Some(child) = topology.runs.get_mut(child) {
-                        child.departing |= child.heads.is_empty() && child.pumps == 0;
-                    }
-                }
-                let record = topology.take_out(run);
-                record.map(|record| (record, heads, below))
+                records.extend(topology.take_out(*run));
             }
-            Err(_) => None,
-        };
-        let Some((record, heads, below)) = cut else {
-            return;
-        };
-        self.watch(below);
+            topology.take_out_nodes(records.iter().flat_map(|run| run.nodes.iter().copied()));
+            // What hangs from others too stays, until it has closed; and for good where nobody took
+            // anything off, as after a close: what comes there too late is counted.
+            below.retain(|(child, finished)| {
+                topology.runs.get_mut(child).is_some_and(|child| {
+                    let alone = child.heads.is_empty() && child.pumps == 0;
+                    child.finished |= alone && *finished && !child.departing;
+                    child.departing |= alone;
+                    alone || !finished
+                })
+            });
+        }
+        self.watch(below.into_iter().map(|(child, _)| child).collect());
         if !heads.is_empty() {
             self.post(&heads, |head| Mail::Detach(head.branch));
             self.deliver_mail();
         }
-        self.close_unheard(&record.forks);
-        self.count_last(&record.nodes);
-        self.bury_nodes(&record);
+        for record in &records {
+            self.close_unheard(&record.forks);
+            self.count_last(&record.nodes);
+            self.bury_nodes(record);
+        }
         self.forsake(&heads);
     }
 
     /// Looks at these runs until they have closed.
-    fn watch(&mut self, runs: Vec<NodeId>) {
-        for run in runs {
-            if !self.departing.contains(&run) {
-                self.departing.push(run);
-            }
-        }
+    pub(super) fn watch(&mut self, runs: Vec<NodeId>) {
+        let mut known: HashSet<_> = self.departing.iter().copied().collect();
+        let new = runs.into_iter().filter(|run| known.insert(*run));
+        self.departing.extend(new);
         self.todo = true;
     }
 
@@ -299,18 +319,8 @@ impl Cx {
     fn bury_nodes(&mut self, run: &RunRecord) {
         let inner = self.within.forget(&run.nodes);
         for id in run.nodes.iter().chain(&inner) {
-            if self.node(*id).is_none() {
-                continue;
-            }
-            if let Some(mut node) = self.nodes.get_mut(id.index()).and_then(Option::take) {
-                self.gone.add(&node);
-                self.graves.extend(
-                    node.station
-                        .take()
-                        .map(|station| Box::new(station) as Box<dyn std::any::Any + Send>),
-                );
-                self.ids.release(*id);
-            }
+            let dead = self.bury_node(*id);
+            self.graves.extend(dead);
         }
         if run.has_timers {
             self.timers.forget(&run.nodes);
@@ -323,6 +333,16 @@ impl Cx {
         self.todo = true;
     }
 
+    /// Takes a node out of the table, unless it [stays](Cx::go), and counts what it counted. Returns
+    /// what it was made of, to be dropped outside of the lock.
+    pub(super) fn bury_node(&mut self, id: NodeId) -> Option<Box<dyn Any + Send>> {
+        self.node(id).filter(|node| !node.stays)?;
+        let mut node = self.nodes.get_mut(id.index())?.take()?;
+        self.gone.add(&node);
+        self.ids.release(id);
+        Some(Box::new(node.station.take()?))
+    }
+
     /// A branch hangs from another junction from now on.
     #[cold]
     pub(super) fn move_branch(&mut self, run: NodeId, from: &Hanging, to: NodeId) -> bool {
@@ -332,6 +352,7 @@ impl Cx {
             self.part(run);
             return false;
         }
+        self.move_head(run, from.branch, to);
         self.post(std::slice::from_ref(from), |head| {
             Mail::Move(head.branch, to)
         });
@@ -344,7 +365,7 @@ impl Cx {
     }
 
     /// Origins that wait for a holder which their elements do not come to any more go on.
-    fn let_go_who_waits_in_vain(&mut self) {
+    pub(super) fn let_go_who_waits_in_vain(&mut self) {
         if !self.nodes.iter().flatten().any(|node| node.waits_for() > 0) {
             return;
         }

@@ -503,6 +503,35 @@ impl Cx {
         }
     }
 
+    /// These nodes have been let go of, and the runs within them with all that they hold. Returns the
+    /// nodes that were shown for theirs.
+    pub(super) fn let_go_within(&mut self, owners: &[NodeId]) -> Vec<NodeId> {
+        for id in self.within.all_in(owners) {
+            let Some(run) = self.take_run(id) else {
+                continue;
+            };
+            self.within.ended.retain(|ended| *ended != id);
+            for id in &run.nodes {
+                let Some(node) = self.node(*id) else { continue };
+                let (open, station) = (node.open, node.station.take());
+                if let Some(station) = station {
+                    station.let_go(self);
+                    let dead = station.abandon(self);
+                    self.let_go.push(dead);
+                }
+                if open {
+                    self.end_closed(*id);
+                }
+            }
+            self.retire_all(run);
+        }
+        let shown = self.within.forget(owners);
+        if let (false, Ok(mut topology)) = (shown.is_empty(), self.topology.lock()) {
+            topology.take_out_nodes(shown.iter().copied());
+        }
+        shown
+    }
+
     /// How many runs this node has let go of that have not ended.
     pub(crate) fn draining(&self, owner: NodeId) -> usize {
         self.within.draining.get(&owner).copied().unwrap_or(0)

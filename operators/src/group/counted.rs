@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::census::take_census;
-use super::collect::Collect;
+use super::gather::Gather;
 use super::tokens::push_with;
 use crate::engine::{Cx, Label, Push, Signal};
 use crate::flow::InGraph;
@@ -22,7 +22,7 @@ pub(super) struct CountedPush<T, C, N> {
     _items: PhantomData<fn(T)>,
 }
 
-impl<T, C: Collect<T>, N: Push<C::Whole>> CountedPush<T, C, N> {
+impl<T, C: Gather<T>, N: Push<C::Whole>> CountedPush<T, C, N> {
     pub(super) fn new(label: Arc<Label>, n: usize, capacity: usize, content: C, next: N) -> Self {
         CountedPush {
             label,
@@ -43,7 +43,7 @@ impl<T, C: Collect<T>, N: Push<C::Whole>> CountedPush<T, C, N> {
     }
 }
 
-impl<T: InGraph, C: Collect<T>, N: Push<C::Whole>> Push<T> for CountedPush<T, C, N> {
+impl<T: InGraph, C: Gather<T>, N: Push<C::Whole>> Push<T> for CountedPush<T, C, N> {
     #[inline]
     fn push(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;

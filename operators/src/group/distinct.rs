@@ -5,7 +5,7 @@ use std::hash::Hash;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use super::collect::Collect;
+use super::gather::Gather;
 use super::tokens::Tokens;
 use crate::engine::{Cx, Lost, Token};
 use crate::flow::InGraph;
@@ -53,7 +53,7 @@ impl<T, K, F> Distinct<T, K, F> {
     }
 }
 
-impl<T, K, F> Collect<T> for Distinct<T, K, F>
+impl<T, K, F> Gather<T> for Distinct<T, K, F>
 where
     T: InGraph,
     K: Hash + Eq + InGraph,

@@ -1,7 +1,7 @@
 //! `fold_partition`: every n elements are folded by an aggregate.
 
-use super::collect::Folded;
 use super::counted::CountedPush;
+use super::gather::Folded;
 use crate::aggregate::Aggregate;
 use crate::engine::{Graph, Plan, Push, Role, Site};
 use crate::flow::Run;

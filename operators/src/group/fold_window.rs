@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::collect::Folded;
+use super::gather::Folded;
 use super::window::{WindowNode, Windows};
 use crate::aggregate::Aggregate;
 use crate::engine::{Graph, Plan, Port, Push, Role, Site};

@@ -4,9 +4,11 @@ mod census;
 mod collect;
 mod counted;
 mod distinct;
+mod fold;
 mod fold_partition;
 mod fold_session;
 mod fold_window;
+mod gather;
 mod key_end;
 mod keys;
 mod map_with_state_by_key;
@@ -26,7 +28,9 @@ mod window;
 
 use crate::engine::tokens;
 
+pub use collect::{Collect, CollectUntil, Flush};
 pub use distinct::Keep;
+pub use fold::{Fold, FoldAll};
 pub use fold_partition::FoldPartition;
 pub use fold_session::FoldSession;
 pub use fold_window::FoldWindow;

@@ -3,8 +3,8 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use super::collect::Elements;
 use super::counted::CountedPush;
+use super::gather::Elements;
 use super::{PartitionAged, PartitionBy};
 use crate::engine::{Graph, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::PartitionBy;
 use super::census::take_census;
-use super::collect::{Collect, Elements};
+use super::gather::{Elements, Gather};
 use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,

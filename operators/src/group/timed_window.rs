@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::collect::Elements;
+use super::gather::Elements;
 use super::window::{WindowNode, Windows};
 use crate::engine::{Graph, Plan, Port, Push, Role, Site};
 use crate::flow::Run;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::collect::Collect;
+use super::gather::Gather;
 use super::tokens::{Tokens, push_with};
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time,
@@ -84,7 +84,7 @@ struct Over<W> {
 
 /// Windows `[k·d, (k+1)·d)` of the graph's clock, or sessions. Whoever notices first that one is over,
 /// an element or the alarm, ends it; the alarm is armed only while something is held.
-pub(super) struct WindowNode<T, C: Collect<T>> {
+pub(super) struct WindowNode<T, C: Gather<T>> {
     label: Arc<Label>,
     windows: Windows,
     content: C,
@@ -104,7 +104,7 @@ pub(super) struct WindowNode<T, C: Collect<T>> {
     _items: std::marker::PhantomData<fn(T)>,
 }
 
-impl<T, C: Collect<T>> WindowNode<T, C> {
+impl<T, C: Gather<T>> WindowNode<T, C> {
     pub(super) fn new(
         label: &Arc<Label>,
         windows: Windows,
@@ -250,7 +250,7 @@ impl<T, C: Collect<T>> WindowNode<T, C> {
     }
 }
 
-impl<T: InGraph, C: Collect<T>> Entry<T> for WindowNode<T, C> {
+impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
         self.roll(cx);
@@ -304,7 +304,7 @@ impl<T: InGraph, C: Collect<T>> Entry<T> for WindowNode<T, C> {
     }
 }
 
-impl<T: InGraph, C: Collect<T>> Node for WindowNode<T, C> {
+impl<T: InGraph, C: Gather<T>> Node for WindowNode<T, C> {
     fn tick(&mut self, cx: &mut Cx) {
         let now = cx.now();
         self.alarm.rang(now);

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use hashbrown::HashMap;
 
 use super::pump::{self, Pump};
-use crate::engine::{BATCH, Cx, Graph, Node, Outcome, Plan, Push, Signal, Site, Token};
+use crate::engine::{BATCH, Cx, Graph, Node, NodeId, Outcome, Plan, Push, Signal, Site, Token};
 use crate::flow::{InGraph, Run};
 
 /// A flow of a stream's elements, each of which is acknowledged once all that was made of it has
@@ -91,8 +91,9 @@ where
 
     fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
         let what = (Box::pin(self.stream), None, self.site);
-        let node = |pump| AckedPump {
-            pump,
+        let node = |pump: Pump<_, _, _>| AckedPump {
+            id: pump.id(),
+            pump: Some(pump),
             on_done: self.on_done,
             handles: HashMap::new(),
             done: Arc::default(),
@@ -102,7 +103,9 @@ where
 }
 
 struct AckedPump<S, D, T, H, N> {
-    pump: Pump<Pin<Box<S>>, T, N>,
+    id: NodeId,
+    /// `None` once it was let go.
+    pump: Option<Pump<Pin<Box<S>>, T, N>>,
     on_done: D,
     /// Of the elements under way, by their number.
     handles: HashMap<u64, H>,
@@ -132,8 +135,9 @@ where
 
     /// Each element gets a token of its own, so they are not batched.
     fn push(&mut self, (item, handle): (T, H), waker: &Waker, cx: &mut Cx) {
-        let number = self.pump.passed;
-        self.pump.passed += 1;
+        let Some(pump) = &mut self.pump else { return };
+        let number = pump.passed;
+        pump.passed += 1;
         self.handles.insert(number, handle);
         let (done, waker) = (self.done.clone(), waker.clone());
         cx.token = Token::with_hook(move |outcome| {
@@ -145,7 +149,7 @@ where
         let token = cx.token.clone();
         cx.track(&token);
         drop(token);
-        self.pump.next.push(item, cx);
+        pump.next.push(item, cx);
         cx.token = Token::NONE;
     }
 }
@@ -161,27 +165,45 @@ where
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         for _ in 0..BATCH {
             self.acknowledge();
-            if self.pump.rests(cx) {
+            let Some(pump) = &mut self.pump else {
+                if self.handles.is_empty() {
+                    cx.go(self.id);
+                }
+                return;
+            };
+            if pump.rests(cx) {
                 return;
             }
-            let Some(stream) = &mut self.pump.input else {
+            let Some(stream) = &mut pump.input else {
                 return;
             };
             match stream.as_mut().poll_next(&mut Context::from_waker(waker)) {
                 Poll::Ready(Some(item)) => self.push(item, waker, cx),
                 Poll::Ready(None) => {
-                    self.pump.end(cx);
+                    pump.end(cx);
                     break;
                 }
                 Poll::Pending => return,
             }
         }
         // More to pump, or to acknowledge: what the close has flushed.
-        cx.wake(self.pump.id());
+        cx.wake(self.id);
+    }
+
+    fn let_go(&mut self, cx: &mut Cx) -> bool {
+        if let Some(mut pump) = self.pump.take() {
+            pump.let_go(cx);
+            cx.let_go.push(Box::new(pump));
+        }
+        // Elements that went by are still to be acknowledged.
+        self.acknowledge();
+        self.handles.is_empty()
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        self.pump.root(signal, cx);
+        if let Some(pump) = &mut self.pump {
+            pump.root(signal, cx);
+        }
     }
 }
 

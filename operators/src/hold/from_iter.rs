@@ -152,6 +152,10 @@ where
         cx.wake(self.pump.id());
     }
 
+    fn let_go(&mut self, cx: &mut Cx) -> bool {
+        self.pump.let_go(cx)
+    }
+
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         self.pump.root(signal, cx);
     }

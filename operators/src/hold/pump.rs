@@ -77,6 +77,18 @@ where
         }
     }
 
+    /// Whoever is below has had enough: as [`Node::let_go`].
+    pub(super) fn let_go(&mut self, cx: &mut Cx) -> bool
+    where
+        I: Send + 'static,
+    {
+        if let Some(input) = self.input.take() {
+            cx.open_pumps -= 1;
+            cx.let_go.push(Box::new(input));
+        }
+        true
+    }
+
     /// What a pump does with signals of the graph: as [`Node::root`].
     pub(super) fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         cx.begin(self.id());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::relay::{beside, pass_once};
 use super::starving::{Starved, starves};
-use crate::engine::{Cx, Failure, Fifo, Label, Loss, Lost, Pressure, Push, Signal, Slot, Waits};
+use crate::engine::{
+    Blocked, Cx, Failure, Fifo, Label, Loss, Lost, Pressure, Push, Signal, Slot, Waits,
+};
 use crate::hold::{OnFull, Overflow};
 
 /// How many elements each input of a zip holds before its origin waits, by default.
@@ -282,6 +284,20 @@ impl Gate {
             self.pressure.release(cx);
             self.see();
         }
+    }
+
+    /// Somebody downstream is full, so that what an input holds does not get on: at the limit the
+    /// origin under way waits.
+    pub(crate) fn wait_while_full(&mut self, items: usize, cx: &mut Cx) {
+        if items >= self.limit.capacity && self.limit.on_full == OnFull::Wait {
+            self.pressure.hold(cx);
+            self.see();
+        }
+    }
+
+    /// Who waits, and since when.
+    pub(crate) fn since(&self) -> Option<Blocked> {
+        self.pressure.since()
     }
 
     /// Whether the zip passed its close on.

@@ -1,5 +1,6 @@
 //! Several flows become one.
 
+mod chain;
 mod combine_latest;
 mod desk;
 mod gate;
@@ -8,16 +9,19 @@ mod latest;
 mod relay;
 mod row;
 mod starving;
+mod take_until;
 mod union;
 mod with_latest;
 mod zip;
 mod zip_all;
 mod zip_latest;
 
+pub use chain::Chain;
 pub use combine_latest::{Combinable, CombineLatest, combine_latest, combine_latest_all};
 pub use gate::ZIP_CAPACITY;
 pub use inputs::{Inputs, LatestOf, Lossless};
 pub use starving::Starved;
+pub use take_until::TakeUntil;
 pub use union::{Mergeable, Union, union, union_all};
 pub use with_latest::WithLatest;
 pub use zip::{Zip, Zippable, zip};

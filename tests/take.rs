@@ -1,0 +1,1452 @@
+//! Flows that end before they are closed, and flows that begin late.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use headwater::prelude::*;
+use headwater::{BoxFlow, EmitError, Lost, OnFull, union, zip};
+use proptest::prelude::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Titles of the graph's nodes.
+fn nodes(graph: &Graph) -> Vec<String> {
+    let topology = graph.topology();
+    let titles = topology.nodes().iter().map(|n| n.label().title());
+    titles.map(str::to_owned).collect()
+}
+
+// ---- what passes, against the operators of `Iterator` ----
+
+type Cut = (
+    &'static str,
+    fn(BoxFlow<u64>, u64) -> BoxFlow<u64>,
+    fn(Vec<u64>, u64) -> Vec<u64>,
+);
+
+const CUTS: [Cut; 8] = [
+    (
+        "take",
+        |f, n| f.take(n).boxed(),
+        |v, n| v.into_iter().take(n as usize).collect(),
+    ),
+    (
+        "skip",
+        |f, n| f.skip(n).boxed(),
+        |v, n| v.into_iter().skip(n as usize).collect(),
+    ),
+    (
+        "step_by",
+        |f, n| f.step_by(n + 1).boxed(),
+        |v, n| v.into_iter().step_by(n as usize + 1).collect(),
+    ),
+    (
+        "take_while",
+        |f, n| f.take_while(move |x| x % 17 != n).boxed(),
+        |v, n| v.into_iter().take_while(|x| x % 17 != n).collect(),
+    ),
+    (
+        "skip_while",
+        |f, n| f.skip_while(move |x| x % 17 != n).boxed(),
+        |v, n| v.into_iter().skip_while(|x| x % 17 != n).collect(),
+    ),
+    (
+        "slice",
+        |f, n| f.slice(n..2 * n).boxed(),
+        |v, n| v.into_iter().skip(n as usize).take(n as usize).collect(),
+    ),
+    (
+        "slice from",
+        |f, n| f.slice(n..).step(n / 2 + 1).boxed(),
+        |v, n| {
+            v.into_iter()
+                .skip(n as usize)
+                .step_by(n as usize / 2 + 1)
+                .collect()
+        },
+    ),
+    (
+        "slice through",
+        |f, n| f.slice(2..=3 * n).step(n + 1).boxed(),
+        |v, n| {
+            let stretch = v.into_iter().take(3 * n as usize + 1).skip(2);
+            stretch.step_by(n as usize + 1).collect()
+        },
+    ),
+];
+
+/// Emits `items` in batches of these sizes, again and again; 0 is one element by `emit`.
+fn emit_in(source: &Source<u64>, items: &[u64], sizes: &[usize]) {
+    let (mut rest, mut sizes) = (items, sizes.iter().cycle());
+    while !rest.is_empty() {
+        let size = *sizes.next().unwrap();
+        let (batch, after) = rest.split_at(rest.len().min(size.max(1)));
+        match size {
+            0 => source.emit(batch[0]).unwrap(),
+            _ => assert_eq!(source.emit_all(batch.iter().copied()).unwrap(), batch.len()),
+        }
+        rest = after;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn cuts_let_pass_what_those_of_iterator_do_however_elements_come(
+        items in prop::collection::vec(0..1000u64, 0..60),
+        n in 0..20u64,
+        cut in 0..CUTS.len(),
+        then in 0..CUTS.len(),
+        sizes in prop::collection::vec(0..20usize, 1..5),
+        close in any::<bool>(),
+    ) {
+        let (name, first, naive_first) = CUTS[cut];
+        let (_, second, naive_second) = CUTS[then];
+        let graph = Graph::new();
+        let source = graph.source::<u64>();
+        // A run that ends in a closure loops at its head, others pass batches on.
+        let fused = Arc::new(Mutex::new(Vec::new()));
+        let slot = fused.clone();
+        let before = Arc::new(AtomicUsize::new(0));
+        let count = before.clone();
+        let counted = source.inspect(move |_| { count.fetch_add(1, Ordering::Relaxed); }).boxed();
+        first(counted, n).sink(move |x| slot.lock().unwrap().push(x));
+        let list = first(source.into_run().boxed(), n).share().sink_to_list();
+        let both = second(first(source.map(|x| x).boxed(), n).map(|x| x).boxed(), n).sink_to_list();
+        let sums = first(source.into_run().boxed(), n).partition(3).sink_to_list();
+        emit_in(&source, &items, &sizes);
+        if close {
+            source.close();
+        }
+        let expected = naive_first(items.clone(), n);
+        prop_assert_eq!(&*fused.lock().unwrap(), &expected, "{}", name);
+        prop_assert_eq!(list.take(), expected.clone(), "{}", name);
+        prop_assert_eq!(both.take(), naive_second(expected.clone(), n));
+        let mut groups: Vec<_> = expected.chunks(3).map(<[u64]>::to_vec).collect();
+        let snapshot = graph.snapshot().unwrap();
+        let ended = snapshot.named("partition").is_none_or(|n| n.counts.held == 0);
+        if !ended {
+            groups.pop();
+        }
+        prop_assert_eq!(sums.take(), groups, "{} {:?}", name, ended);
+        prop_assert_eq!(snapshot.dropped(), 0);
+        // In front, nothing beyond the end is seen where the end is known.
+        if name == "take" {
+            prop_assert_eq!(before.load(Ordering::Relaxed), items.len().min(n as usize));
+        }
+        if close {
+            prop_assert!(graph.close().unwrap().complete);
+        }
+    }
+
+    #[test]
+    fn what_is_tracked_is_done_once_it_was_delivered_or_cut_off(
+        count in 0..40u64,
+        n in 0..20u64,
+        cut in 0..CUTS.len(),
+    ) {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u64>();
+        let (_, operator, _) = CUTS[cut];
+        let list = operator(source.buffer(64).boxed(), n).buffer(64).sink_to_list();
+        let receipts: Vec<_> = (0..count).map(|x| source.emit_tracked(x).unwrap()).collect();
+        time.settle();
+        for receipt in receipts {
+            prop_assert_eq!(receipt.outcome(), Some(Ok(())));
+        }
+        drop(list);
+    }
+}
+
+// ---- what is let go ----
+
+#[test]
+fn with_its_last_element_a_flow_closes_what_is_below() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let groups = source.take(3).partition(2).sink_to_list();
+    let windows = source.take(3).timed_window(SECOND).sink_to_list();
+    let last = source.take(3).buffer(10).rolling(2, Sum).sink_to_list();
+    source.emit_all([1, 2]).unwrap();
+    assert_eq!(groups.take(), [[1, 2]]);
+    assert!(windows.is_empty());
+    source.emit(3).unwrap();
+    assert_eq!(groups.take(), [[3]]);
+    assert_eq!(windows.take(), [[1, 2, 3]]);
+    time.settle();
+    assert_eq!(last.take(), [1, 3, 5]);
+    assert_eq!(nodes(&graph), ["source"], "all ends have closed");
+    assert!(!source.is_closed());
+    source.emit(4).unwrap();
+    assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+}
+
+#[test]
+fn what_closures_captured_goes_with_the_end() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let captured = Arc::new(());
+    let (a, b, c) = (captured.clone(), captured.clone(), captured.clone());
+    source
+        .map(move |x| drop((a.clone(), x)))
+        .take(2)
+        .map(move |()| drop(b.clone()))
+        .sink(move |()| drop(c.clone()));
+    source.emit(1).unwrap();
+    assert_eq!(Arc::strong_count(&captured), 4);
+    source.emit(2).unwrap();
+    assert_eq!(Arc::strong_count(&captured), 1);
+}
+
+#[test]
+fn siblings_go_on_and_no_element_is_missed_by_those_that_come_later() {
+    let source = Source::<u32>::new();
+    let all = source.sink_to_list();
+    let firsts: Vec<_> = (0..5).map(|n| source.take(n).sink_to_list()).collect();
+    source.emit_all(0..3).unwrap();
+    let late = source.take(2).sink_to_list();
+    source.emit_all(3..10).unwrap();
+    assert_eq!(all.take(), (0..10).collect::<Vec<_>>());
+    for (n, list) in (0..).zip(firsts) {
+        assert_eq!(list.take(), (0..n).collect::<Vec<_>>());
+    }
+    assert_eq!(late.take(), [3, 4]);
+}
+
+#[test]
+fn an_iterator_without_end_is_pumped_no_further_than_it_must() {
+    for wide in [false, true] {
+        let graph = Graph::new();
+        let drawn = Arc::new(AtomicUsize::new(0));
+        let count = drawn.clone();
+        let numbers = (0..).inspect(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let flow = graph.from_iter(numbers).map(|x| x + 1).take(5);
+        let list = match wide {
+            false => flow.sink_to_list(),
+            true => flow.share().sink_to_list(),
+        };
+        graph.run().unwrap();
+        assert_eq!(list.take(), [1, 2, 3, 4, 5]);
+        assert_eq!(drawn.load(Ordering::Relaxed), 5);
+        let report = graph.close().unwrap();
+        assert_eq!((report.accepted, report.delivered), (5, 5));
+    }
+}
+
+#[test]
+fn a_driver_finishes_once_the_only_flow_has_had_enough() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let list = graph
+        .from_iter(0..)
+        .buffer(4)
+        .filter(|x| x % 2 == 0)
+        .take(3)
+        .sink_to_list();
+    driver.join().unwrap();
+    assert_eq!(list.take(), [0, 2, 4]);
+    assert!(nodes(&graph).is_empty());
+}
+
+#[test]
+fn a_stream_is_dropped_with_the_end() {
+    struct Dropped(Arc<AtomicBool>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = futures::channel::mpsc::unbounded::<u32>();
+    let guard = Dropped(dropped.clone());
+    let stream = futures::StreamExt::map(receiver, move |x| (&guard, x).1);
+    let list = graph.from_stream(stream).take(2).sink_to_list();
+    sender.unbounded_send(1).unwrap();
+    time.settle();
+    assert!(!dropped.load(Ordering::Relaxed));
+    sender.unbounded_send(2).unwrap();
+    sender.unbounded_send(3).unwrap();
+    time.settle();
+    assert!(dropped.load(Ordering::Relaxed));
+    assert!(sender.unbounded_send(4).is_err(), "nobody listens");
+    assert_eq!(list.take(), [1, 2]);
+}
+
+#[test]
+fn what_was_pumped_is_acknowledged_after_the_end_too() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let acked = Arc::new(Mutex::new(Vec::new()));
+    let slot = acked.clone();
+    let items = futures::stream::iter((0..).map(|x| (x, x)));
+    let flow = graph.from_acked_stream(items, move |x, outcome| {
+        slot.lock().unwrap().push((x, outcome));
+    });
+    let (go, gate) = futures::channel::oneshot::channel::<()>();
+    let gate = futures::FutureExt::shared(gate);
+    let list = flow
+        .buffer(4)
+        .take(2)
+        .map_async(2, move |x| {
+            let gate = gate.clone();
+            async move {
+                let _ = gate.await;
+                x
+            }
+        })
+        .sink_to_list();
+    time.settle();
+    let beyond = acked.lock().unwrap().clone();
+    assert!(
+        beyond
+            .iter()
+            .all(|(x, outcome)| *x >= 2 && *outcome == Ok(())),
+        "{beyond:?}"
+    );
+    go.send(()).unwrap();
+    time.settle();
+    assert_eq!(list.take(), [0, 1]);
+    let mut all = acked.lock().unwrap().clone();
+    all.sort_by_key(|(x, _)| *x);
+    assert!(
+        all.len() >= 2
+            && (0..)
+                .zip(&all)
+                .all(|(i, (x, outcome))| i == *x && *outcome == Ok(()))
+    );
+    assert!(nodes(&graph).is_empty(), "{:?}", nodes(&graph));
+}
+
+#[test]
+fn a_holder_in_front_is_let_go_and_its_elements_are_done() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source.buffer(3).take(1).sink_to_list();
+    let receipts: Vec<_> = (0..3).map(|x| source.emit_tracked(x).unwrap()).collect();
+    assert!(source.emit(3).unwrap_err().is_full());
+    time.settle();
+    assert_eq!(list.take(), [0]);
+    assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));
+    source.emit(4).unwrap();
+    let snapshot = graph.snapshot().unwrap();
+    assert_eq!((snapshot.held(), snapshot.dropped()), (0, 0));
+    assert_eq!(
+        (snapshot.gone.nodes, snapshot.gone.delivered),
+        (3, 1),
+        "the counts stay: of the buffer, of what has had enough, and of the end"
+    );
+}
+
+#[test]
+fn an_origin_that_waited_for_what_is_let_go_goes_on() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let source = graph.source::<u32>();
+    let list = source.buffer(1).take(10).sink_to_list();
+    for x in 0..1000 {
+        source.blocking_send(x).unwrap();
+    }
+    drop(source);
+    driver.join().unwrap();
+    assert!(list.take().into_iter().eq(0..10));
+}
+
+#[test]
+fn every_kind_of_holder_in_front_lets_its_origin_go_on() {
+    type Holder = (&'static str, fn(&Graph, &Source<u32>) -> BoxFlow<u32>);
+    const HOLDERS: [Holder; 7] = [
+        ("buffer", |_, s| s.buffer(4).boxed()),
+        ("map_async", |_, s| {
+            s.map_async(
+                4,
+                |x| async move { if x == 0 { x } else { pending().await } },
+            )
+            .boxed()
+        }),
+        ("timed_window", |_, s| {
+            s.timed_window(SECOND).max_len(4).flatten().boxed()
+        }),
+        ("zip", |_, s| {
+            s.buffer(2)
+                .zip(s.filter(|x| x % 8 == 0))
+                .capacity(4)
+                .map(|(a, _)| a)
+                .boxed()
+        }),
+        ("combine_latest", |_, s| {
+            s.buffer(2).combine_latest(s).map(|(a, _)| a).boxed()
+        }),
+        ("partition", |_, s| {
+            s.buffer(4).partition(2).max_age(SECOND).flatten().boxed()
+        }),
+        ("sliding_window", |_, s| {
+            s.sliding_window(2).map(|w| w[0]).buffer(4).boxed()
+        }),
+    ];
+    for (name, holder) in HOLDERS {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u32>();
+        let list = holder(&graph, &source).take(1).sink_to_list();
+        let mut receipts = Vec::new();
+        for x in 0..100 {
+            if let Ok(receipt) = source.emit_tracked(x) {
+                receipts.push(receipt);
+            }
+        }
+        for _ in 0..3 {
+            time.advance(SECOND);
+        }
+        assert_eq!(list.take(), [0], "{name}");
+        for x in 0..100 {
+            source.emit(x).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+        for receipt in receipts {
+            // What these joins say of an element without a mate, or without use, is as ever.
+            let expected = match (name, receipt.outcome()) {
+                ("zip", Some(Err(Lost::Failed))) => true,
+                ("combine_latest", Some(Err(Lost::Discarded))) => true,
+                (_, outcome) => outcome == Some(Ok(())),
+            };
+            assert!(expected, "{name} {:?}", receipt.outcome());
+        }
+        assert_eq!(nodes(&graph), ["source"], "{name}");
+        assert_eq!(graph.snapshot().unwrap().held(), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_graph_captured_by_what_is_let_go_loses_what_it_holds() {
+    let inner = Graph::new();
+    let _ = inner.drive_manually();
+    let (list, receipt) = {
+        let time = inner.drive_manually();
+        let source = inner.source::<u32>();
+        let list = source.buffer(4).sink_to_list();
+        let receipt = source.emit_tracked(1).unwrap();
+        drop((time, source));
+        (list, receipt)
+    };
+    drop(list);
+    let outer = Source::<u32>::new();
+    outer.map(move |x| (&inner, x).1).take(1).sink(drop);
+    assert_eq!(receipt.outcome(), None);
+    outer.emit(1).unwrap();
+    assert_eq!(
+        receipt.outcome(),
+        Some(Err(Lost::TornDown)),
+        "torn down, and not by wish"
+    );
+}
+
+#[test]
+fn take_nothing_closes_when_it_is_connected() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let captured = Arc::new(());
+    let (a, b) = (captured.clone(), captured.clone());
+    let flow = source.inspect(move |_| drop(a.clone())).take(0);
+    flow.accumulate(0, |sum, x| sum + x)
+        .sink(move |_| drop(b.clone()));
+    assert_eq!(Arc::strong_count(&captured), 1);
+    assert_eq!(nodes(&graph), ["source"]);
+    source.slice(5..5).sink(drop);
+    #[expect(
+        clippy::reversed_empty_ranges,
+        reason = "that it is empty is the point"
+    )]
+    source.slice(5..2).sink(drop);
+    assert_eq!(nodes(&graph), ["source"]);
+    let pairs = source.zip(source.take(0)).sink_to_list();
+    source.emit(1).unwrap();
+    assert!(pairs.is_empty());
+    // Nothing in front of it ever begins.
+    let pumped = Graph::new();
+    let list = pumped
+        .from_iter((0..).inspect(|_| panic!("not asked")))
+        .take(0)
+        .sink_to_list();
+    pumped.run().unwrap();
+    assert!(list.is_empty());
+    let shared = source.take(0).share();
+    let late = shared.sink_to_list();
+    source.emit(2).unwrap();
+    assert!(late.is_empty());
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn take_nothing_may_be_connected_by_a_closure() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let inner = source.downgrade();
+    let other = graph.source::<u32>();
+    source.take(2).sink(move |_| {
+        other.take(0).sink(drop);
+        other.take(1).sink(drop);
+        let _ = inner.emit(7);
+    });
+    source.emit(1).unwrap();
+    // Each of the two elements connected both.
+    assert_eq!(
+        nodes(&graph),
+        ["source", "source", "sink", "take", "sink", "take"]
+    );
+}
+
+#[test]
+fn a_join_closes_as_if_the_input_were_closed_from_above() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let pairs = a.take(2).zip(&b).partition(5).sink_to_list();
+    let merged = a.take(1).union(b.take(1)).partition(5).sink_to_list();
+    let latest = a
+        .take(1)
+        .combine_latest(b.take(2))
+        .partition(5)
+        .sink_to_list();
+    a.emit_all([1, 2, 3]).unwrap();
+    b.emit(10).unwrap();
+    assert!(pairs.is_empty());
+    assert_eq!(merged.take(), [[1, 10]]);
+    b.emit(20).unwrap();
+    assert_eq!(pairs.take(), [[(1, 10), (2, 20)]]);
+    assert_eq!(latest.take(), [[(1, 10), (1, 20)]]);
+}
+
+#[test]
+fn everything_in_front_of_a_join_is_let_go_with_it() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let rows = zip((&a, b.map(|x| x + 1), a.skip(1)))
+        .take(1)
+        .sink_to_list();
+    let merged = union((&a, &b, b.take(7))).take(3).sink_to_list();
+    let receipts = [a.emit_tracked(1).unwrap(), a.emit_tracked(2).unwrap()];
+    b.emit(10).unwrap();
+    assert_eq!(rows.take(), [(1, 11, 2)]);
+    assert_eq!(merged.take(), [1, 2, 10]);
+    assert_eq!(nodes(&graph), ["source", "source"]);
+    assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));
+    a.emit_all(0..10_000).unwrap();
+    b.emit_all(0..10_000).unwrap();
+    assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+}
+
+#[test]
+fn takes_within_takes_end_in_any_order() {
+    for (outer, inner) in [(1, 3), (2, 2), (3, 1), (5, 4)] {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u32>();
+        let straight = source.take(inner).take(outer).sink_to_list();
+        let held = source
+            .take(inner)
+            .buffer(2)
+            .take(outer)
+            .buffer(2)
+            .sink_to_list();
+        let joined = source
+            .take(inner)
+            .zip(source.take(outer))
+            .take(1)
+            .sink_to_list();
+        for x in 0..10 {
+            source.emit(x).unwrap();
+            time.settle();
+        }
+        let n = inner.min(outer) as u32;
+        assert_eq!(straight.take(), (0..n).collect::<Vec<_>>());
+        assert_eq!(held.take(), (0..n).collect::<Vec<_>>());
+        assert_eq!(joined.take(), [(0, 0)]);
+        assert_eq!(nodes(&graph), ["source"]);
+        assert!(graph.close().unwrap().complete);
+    }
+}
+
+#[test]
+fn failures_and_empty_places_pass_and_do_not_count() {
+    let graph = Graph::new();
+    graph.on_error(headwater::OnError::call(|_| {}));
+    let source = graph.source::<i32>();
+    let fit = |x: i32| if x < 0 { Err("negative".into()) } else { Ok(x) };
+    let taken = source
+        .try_map(fit)
+        .take(2)
+        .catch(|_| Some(-1))
+        .sink_to_list();
+    let skipped = source
+        .try_map(fit)
+        .skip(2)
+        .catch(|_| Some(-1))
+        .sink_to_list();
+    let stepped = source
+        .try_map(fit)
+        .step_by(2)
+        .catch(|_| Some(-1))
+        .sink_to_list();
+    let shared = source.try_map(fit).share();
+    // An empty place drops its mate in a zip.
+    let zipped = shared.take(2).zip(source.map(|x| 10 * x)).sink_to_list();
+    for x in [-5, 1, -6, 2, -7, 3] {
+        let _ = source.emit(x);
+    }
+    assert_eq!(taken.take(), [-1, 1, -1, 2]);
+    assert_eq!(skipped.take(), [-1, -1, -1, 3]);
+    assert_eq!(stepped.take(), [-1, 1, -1, -1, 3]);
+    assert_eq!(zipped.take(), [(1, 10), (2, 20)]);
+}
+
+#[test]
+fn a_failure_beyond_the_end_is_nobodys() {
+    let source = Source::<i32>::new();
+    let list = source
+        .try_map(|x| if x < 0 { Err("negative".into()) } else { Ok(x) })
+        .take_while(|x| *x < 10)
+        .sink_to_list();
+    // The rest of the batch passes the closure in front, and ends there.
+    assert_eq!(source.emit_all([1, 2, 30, -1, 3]).unwrap(), 5);
+    assert_eq!(list.take(), [1, 2]);
+    source.emit(-1).unwrap();
+}
+
+#[test]
+fn a_sink_that_feeds_its_own_source_may_reach_the_end() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let back = source.downgrade();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let slot = seen.clone();
+    source.take(5).sink(move |x| {
+        slot.lock().unwrap().push(x);
+        let _ = back.emit(x + 1);
+    });
+    source.emit(0).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [0, 1, 2, 3, 4]);
+    assert_eq!(nodes(&graph), ["source"]);
+}
+
+#[test]
+fn a_guard_that_emits_many_sees_the_end_at_once() {
+    let source = Source::<u32>::new();
+    let captured = Arc::new(AtomicUsize::new(0));
+    let seen = captured.clone();
+    let list = source
+        .inspect(move |_| {
+            seen.fetch_add(1, Ordering::Relaxed);
+        })
+        .take(2)
+        .sink_to_list();
+    let mut guard = source.lock();
+    (0..10).for_each(|x| guard.emit(x).unwrap());
+    drop(guard);
+    assert_eq!(list.take(), [0, 1]);
+    assert_eq!(captured.load(Ordering::Relaxed), 2);
+    assert_eq!(Arc::strong_count(&captured), 1);
+}
+
+#[test]
+fn deadlines_of_what_is_let_go_are_forgotten() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source
+        .timed_window(1000 * SECOND)
+        .max_len(2)
+        .take(1)
+        .sink_to_list();
+    source.emit_all([1, 2, 3]).unwrap();
+    assert_eq!(list.take(), [[1, 2]]);
+    assert!(graph.close().unwrap().complete);
+    assert!(
+        time.now() < Time::from_millis(1000),
+        "no deadline stood in the way: {:?}",
+        time.now()
+    );
+}
+
+#[test]
+fn what_has_gone_is_counted_in_a_total() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    for n in 1..=4 {
+        source
+            .partition(2)
+            .take(n)
+            .named("enough")
+            .sink(drop)
+            .named("last");
+    }
+    source.emit_all(0..100).unwrap();
+    let snapshot = graph.snapshot().unwrap();
+    assert_eq!(
+        (snapshot.gone.nodes, snapshot.gone.delivered),
+        (4 * 3, 1 + 2 + 3 + 4)
+    );
+    assert_eq!(nodes(&graph), ["source"]);
+    let report = graph.close().unwrap();
+    assert_eq!((report.accepted, report.delivered), (100, 10));
+}
+
+#[test]
+fn a_disconnected_branch_stays_in_the_counts() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let branch = source.partition(2).sink(drop).named("gone");
+    source.emit_all(0..5).unwrap();
+    branch.disconnect();
+    assert_eq!(nodes(&graph), ["source"]);
+    let snapshot = graph.snapshot().unwrap();
+    assert_eq!((snapshot.gone.nodes, snapshot.gone.delivered), (2, 3));
+    assert_eq!(graph.close().unwrap().delivered, 3);
+}
+
+#[test]
+fn a_shared_node_behind_the_end_tells_whoever_comes_late() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let shared = source.take(2).buffer(4).share();
+    let early = shared.partition(5).sink_to_list();
+    source.emit_all(0..5).unwrap();
+    time.settle();
+    assert_eq!(early.take(), [[0, 1]]);
+    let late = shared.partition(5).sink_to_list();
+    source.emit(9).unwrap();
+    time.settle();
+    assert!(late.is_empty());
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn nobody_is_unheard_who_was_heard_out() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    source.take(1).sink(drop);
+    let [first, second] = [1, 2].map(|x| source.emit_tracked(x).unwrap());
+    assert_eq!(
+        (first.outcome(), second.outcome()),
+        (Some(Ok(())), Some(Ok(())))
+    );
+    assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+    // A branch that was disconnected is another matter.
+    let branch = source.sink(drop);
+    branch.disconnect();
+    let third = source.emit_tracked(3).unwrap();
+    assert_eq!(third.outcome(), Some(Err(Lost::Discarded)));
+    assert_eq!(graph.snapshot().unwrap().dropped(), 1);
+}
+
+#[test]
+#[should_panic(expected = "step by at least 1 element")]
+fn stepping_by_nothing_is_refused() {
+    let _ = Source::<u32>::new().step_by(0);
+}
+
+#[test]
+#[should_panic(expected = "step by at least 1 element")]
+fn a_slice_steps_by_something() {
+    let _ = Source::<u32>::new().slice(..).step(0);
+}
+
+#[test]
+fn a_stream_out_of_the_graph_ends_with_the_flow() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let stream = source.take(3).into_stream(2);
+    let driver = graph.spawn_thread();
+    let emitter = std::thread::spawn({
+        let source = source.clone();
+        move || (0..10).for_each(|x| source.blocking_send(x).unwrap())
+    });
+    let all: Vec<_> = futures::executor::block_on(futures::StreamExt::collect(stream));
+    assert_eq!(all, [0, 1, 2]);
+    emitter.join().unwrap();
+    drop(source);
+    driver.join().unwrap();
+    assert!(!nodes(&graph).contains(&"take".to_owned()));
+}
+
+#[test]
+fn a_branch_may_be_disconnected_when_it_has_ended_or_is_about_to() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let ended = source.take(1).sink(drop);
+    let slot = Arc::new(Mutex::new(None::<headwater::Branch>));
+    let own = slot.clone();
+    let ending = source.take(1).sink(move |_| {
+        if let Some(branch) = own.lock().unwrap().take() {
+            branch.disconnect();
+        }
+    });
+    *slot.lock().unwrap() = Some(ending);
+    source.emit(1).unwrap();
+    ended.disconnect();
+    assert_eq!(nodes(&graph), ["source"]);
+    source.emit(2).unwrap();
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn branches_come_and_go_while_many_threads_emit() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let source = graph.source::<u64>();
+    let done = Arc::new(AtomicBool::new(false));
+    let emitters: Vec<_> = (0..3)
+        .map(|thread| {
+            let (source, done) = (source.clone(), done.clone());
+            std::thread::spawn(move || {
+                let mut x = thread;
+                while !done.load(Ordering::Relaxed) {
+                    source.blocking_send(x).unwrap();
+                    x += 3;
+                }
+            })
+        })
+        .collect();
+    for round in 0..200 {
+        let lists: Vec<_> = (0..3)
+            .map(|which| match which {
+                0 => source.take(5).sink_to_list(),
+                1 => source.buffer(2).take(5).sink_to_list(),
+                _ => source
+                    .buffer(2)
+                    .zip(&source)
+                    .map(|(x, _)| x)
+                    .take(5)
+                    .sink_to_list(),
+            })
+            .collect();
+        while lists.iter().any(|list| list.len() < 5) {
+            std::thread::yield_now();
+        }
+        for list in lists {
+            let mut list = list.take();
+            assert_eq!(list.len(), 5, "{round}");
+            // Of each thread, in order and without a gap.
+            list.sort_by_key(|x| (x % 3, *x));
+            let gapless = list
+                .windows(2)
+                .all(|w| w[0] % 3 != w[1] % 3 || w[0] + 3 == w[1]);
+            assert!(gapless, "{list:?}");
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    emitters
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
+    drop(source);
+    driver.join().unwrap();
+    assert_eq!(nodes(&graph), ["source"]);
+}
+
+#[test]
+fn very_many_branches_may_have_enough_at_once() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    for _ in 0..20_000 {
+        source.take(1).sink(drop);
+    }
+    source.emit(1).unwrap();
+    assert_eq!(nodes(&graph), ["source"]);
+}
+
+// ---- until another flow emits ----
+
+#[test]
+fn a_flow_ends_when_the_other_emits_and_not_when_it_closes() {
+    let graph = Graph::new();
+    let (source, stop, other) = (
+        graph.source::<u32>(),
+        graph.source::<()>(),
+        graph.source::<()>(),
+    );
+    let until = source.take_until(&stop).partition(10).sink_to_list();
+    let never = source.take_until(&other).partition(10).sink_to_list();
+    other.close();
+    source.emit_all([1, 2]).unwrap();
+    assert!(until.is_empty());
+    stop.emit_all([(), ()]).unwrap();
+    assert_eq!(until.take(), [[1, 2]]);
+    source.emit(3).unwrap();
+    source.close();
+    assert_eq!(never.take(), [[1, 2, 3]]);
+    assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn both_sides_are_let_go_whichever_ends_it() {
+    for ended_by in ["other", "close"] {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let (source, stop) = (graph.source::<u32>(), graph.source::<u32>());
+        let captured = Arc::new(());
+        let (a, b) = (captured.clone(), captured.clone());
+        let until = stop.buffer(9).filter(move |x| (&b, *x > 1).1);
+        let list = source
+            .buffer(2)
+            .map(move |x| (&a, x).1)
+            .take_until(until)
+            .sink_to_list();
+        source.emit(7).unwrap();
+        stop.emit_all([0, 1]).unwrap();
+        time.settle();
+        let receipts = [8, 9].map(|x| source.emit_tracked(x).unwrap());
+        let cause = match ended_by {
+            "other" => {
+                let last = stop.emit_tracked(2).unwrap();
+                stop.emit(3).unwrap();
+                time.settle();
+                last
+            }
+            _ => {
+                source.close();
+                time.settle();
+                stop.emit_tracked(9).unwrap()
+            }
+        };
+        assert_eq!(cause.outcome(), Some(Ok(())), "{ended_by}");
+        assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));
+        assert_eq!(Arc::strong_count(&captured), 1, "{ended_by}");
+        assert!(list.take().starts_with(&[7]));
+        assert!(
+            !nodes(&graph).contains(&"take_until".to_owned()),
+            "{:?}",
+            nodes(&graph)
+        );
+        assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+    }
+}
+
+#[test]
+fn what_ends_a_flow_of_its_own_source_does_not_pass_however_elements_come() {
+    for size in [0, 1, 3, 100] {
+        let source = Source::<u64>::new();
+        let list = source.take_until(source.filter(|x| *x == 5)).sink_to_list();
+        let later = source.take_until(source.skip(2).take(1)).sink_to_list();
+        emit_in(&source, &(0..20).collect::<Vec<_>>(), &[size]);
+        assert_eq!(list.take(), [0, 1, 2, 3, 4]);
+        assert_eq!(later.take(), [0, 1]);
+    }
+}
+
+#[test]
+fn failures_of_either_side_pass_until_the_end() {
+    let graph = Graph::new();
+    let (source, stop) = (graph.source::<i32>(), graph.source::<i32>());
+    let fit = |x: i32| if x < 0 { Err("negative".into()) } else { Ok(x) };
+    let list = source
+        .try_map(fit)
+        .take_until(stop.try_map(fit))
+        .catch(|_| Some(-1))
+        .sink_to_list();
+    source.emit(1).unwrap();
+    stop.emit(-1).unwrap();
+    source.emit(-1).unwrap();
+    source.emit(2).unwrap();
+    stop.emit(0).unwrap();
+    assert_eq!(list.take(), [1, -1, -1, 2]);
+}
+
+#[test]
+#[should_panic(expected = "combines flows of two graphs")]
+fn a_flow_is_not_ended_by_another_graph() {
+    let _ = Source::<u32>::new().take_until(&Source::<u32>::new());
+}
+
+// ---- what goes before the first element ----
+
+#[test]
+fn items_pass_as_soon_as_the_flow_is_connected() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let flow = source.start_with([1, 2]).map(|x| 10 * x);
+    let list = flow.sink_to_list();
+    assert_eq!(list.take(), [10, 20]);
+    source.emit(3).unwrap();
+    assert_eq!(list.take(), [30]);
+    source.close();
+    let closed = source.start_with([1, 2]).partition(5).sink_to_list();
+    assert_eq!(closed.take(), [[1, 2]]);
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn items_wait_for_a_driver_where_the_graph_needs_one() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let windows = source
+        .start_with([1, 2])
+        .timed_window(SECOND)
+        .sink_to_list();
+    assert!(matches!(source.emit(3), Err(EmitError::Undriven(3))));
+    let time = graph.drive_manually();
+    source.emit(3).unwrap();
+    time.advance(SECOND);
+    assert_eq!(windows.take(), [[1, 2, 3]]);
+}
+
+#[test]
+fn items_wait_while_somebody_is_full_and_elements_behind_them() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let list = source.start_with(0..5).buffer(2).sink_to_list();
+    let receipt = source.emit_tracked(5).unwrap();
+    let held = graph.snapshot().unwrap();
+    assert_eq!(held.named("start_with").unwrap().counts.held, 1);
+    let mut accepted = 6;
+    while source.emit(accepted).is_ok() {
+        accepted += 1;
+    }
+    assert_eq!(accepted, 5 + 1024);
+    assert_eq!(receipt.outcome(), None);
+    source.close();
+    time.settle();
+    assert!(list.take().into_iter().eq(0..accepted));
+    assert_eq!(receipt.outcome(), Some(Ok(())));
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn items_that_wait_for_mates_need_no_driver() {
+    let graph = Graph::new();
+    let (source, mates) = (graph.source::<u32>(), graph.source::<u32>());
+    let rows = source.start_with(0..).take(5000).zip(&mates).sink_to_list();
+    mates.emit_all(0..5000).unwrap();
+    assert!(rows.take().into_iter().eq((0..5000).map(|x| (x, x))));
+    let endless = graph.source::<u32>();
+    let few = endless.start_with(0..).take(3).sink_to_list();
+    assert_eq!(few.take(), [0, 1, 2]);
+    let none = endless.start_with(0..).take(0).sink_to_list();
+    assert!(none.is_empty());
+    assert_eq!(
+        nodes(&graph).iter().filter(|n| *n == "start_with").count(),
+        0
+    );
+}
+
+#[test]
+fn inputs_of_a_join_start_in_their_order() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let merged = a.start_with([1, 2]).union(b.start_with([3])).sink_to_list();
+    let latest = a
+        .start_with([1])
+        .combine_latest(b.start_with([3]))
+        .sink_to_list();
+    let rows = a.start_with([1]).zip(b.start_with([3])).sink_to_list();
+    assert_eq!(merged.take(), [1, 2, 3]);
+    assert_eq!(latest.take(), [(1, 3)]);
+    assert_eq!(rows.take(), [(1, 3)]);
+}
+
+#[test]
+fn a_flow_connected_by_a_closure_starts_when_that_has_finished() {
+    let graph = Graph::new();
+    let (source, other) = (graph.source::<u32>(), graph.source::<u32>());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let slot = seen.clone();
+    source.take(1).sink(move |_| {
+        let inner = slot.clone();
+        other
+            .start_with([1])
+            .sink(move |x| inner.lock().unwrap().push(x));
+        slot.lock().unwrap().push(0);
+    });
+    source.emit(9).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [0, 1]);
+}
+
+// ---- one flow after another ----
+
+#[test]
+fn the_second_flow_is_held_until_the_first_has_closed() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let list = a.chain(&b).sink_to_list();
+    let groups = a.chain(&b).partition(10).sink_to_list();
+    b.emit(3).unwrap();
+    let receipt = b.emit_tracked(4).unwrap();
+    a.emit_all([1, 2]).unwrap();
+    assert_eq!(list.take(), [1, 2]);
+    assert_eq!(
+        graph
+            .snapshot()
+            .unwrap()
+            .named("chain")
+            .unwrap()
+            .counts
+            .held,
+        2
+    );
+    assert_eq!(receipt.outcome(), None);
+    a.close();
+    assert_eq!(list.take(), [3, 4]);
+    b.emit_all([5, 6]).unwrap();
+    assert_eq!(list.take(), [5, 6]);
+    b.close();
+    assert_eq!(groups.take(), [[1, 2, 3, 4, 5, 6]]);
+    assert_eq!(receipt.outcome(), Some(Ok(())));
+}
+
+#[test]
+fn the_second_flow_may_close_first() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let groups = a.chain(&b).partition(10).sink_to_list();
+    b.emit(3).unwrap();
+    b.close();
+    a.emit(1).unwrap();
+    assert!(groups.is_empty());
+    a.close();
+    assert_eq!(groups.take(), [[1, 3]]);
+}
+
+#[test]
+fn a_source_is_cut_in_two_and_chained() {
+    let source = Source::<u64>::new();
+    let head = source.take(3).map(|x| 100 * x);
+    let list = head
+        .chain(source.skip(3))
+        .chain(source.take(1))
+        .sink_to_list();
+    source.emit_all(0..6).unwrap();
+    assert_eq!(list.take(), [0, 100, 200, 3, 4, 5]);
+    source.close();
+    assert_eq!(list.take(), [0]);
+}
+
+#[test]
+fn the_origin_of_the_second_flow_waits_until_it_drains() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let list = a.chain(&b).capacity(3).buffer(2).sink_to_list();
+    (0..3).for_each(|x| b.emit(x).unwrap());
+    assert!(b.emit(3).unwrap_err().is_full());
+    a.emit(9).unwrap();
+    a.close();
+    // One fits below, two are held still: there is room for one.
+    b.emit(3).unwrap();
+    assert!(b.emit(4).unwrap_err().is_full());
+    time.settle();
+    assert_eq!(list.take(), [9, 0, 1, 2, 3]);
+    b.emit(4).unwrap();
+    b.close();
+    time.settle();
+    assert_eq!(list.take(), [4]);
+    assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+}
+
+#[test]
+fn a_flow_that_waits_for_itself_fails_and_says_so() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let list = source.take(100).chain(&source).capacity(5).sink_to_list();
+    for x in 0..5 {
+        source.emit(x).unwrap();
+    }
+    let error = source.emit(5).unwrap_err();
+    assert!(error.to_string().contains("`chain`"), "{error}");
+    for x in 6..99 {
+        assert!(matches!(source.emit(x), Err(EmitError::Failed(_))));
+    }
+    // The last of the first flow closes it, and the second sees it too.
+    source.emit(99).unwrap();
+    assert_eq!(list.take().len(), 100 + 5 + 1);
+    source.emit(100).unwrap();
+    assert_eq!(list.take(), [100]);
+}
+
+#[test]
+fn what_a_full_chain_drops_is_counted() {
+    for (policy, expected) in [
+        (OnFull::DropOldest, vec![8, 9]),
+        (OnFull::DropNewest, vec![0, 1]),
+        (OnFull::Fail, vec![0, 1]),
+    ] {
+        let graph = Graph::new();
+        let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+        let list = a.chain(&b).capacity(2).on_full(policy).sink_to_list();
+        let receipts: Vec<_> = (0..10).flat_map(|x| b.emit_tracked(x)).collect();
+        a.close();
+        assert_eq!(list.take(), expected, "{policy:?}");
+        let snapshot = graph.snapshot().unwrap();
+        assert_eq!(snapshot.dropped() + snapshot.failed(), 8);
+        let done = receipts.iter().filter(|r| r.outcome() == Some(Ok(())));
+        assert_eq!(done.count(), 2);
+    }
+}
+
+#[test]
+fn failures_of_the_second_flow_keep_their_place() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<i32>(), graph.source::<i32>());
+    let fit = |x: i32| if x < 0 { Err("negative".into()) } else { Ok(x) };
+    let list = a
+        .try_map(fit)
+        .chain(b.try_map(fit))
+        .catch(|_| Some(-1))
+        .sink_to_list();
+    b.emit_all([1, -1, 2]).unwrap();
+    a.emit_all([-1, 0]).unwrap();
+    assert_eq!(list.take(), [-1, 0]);
+    a.close();
+    assert_eq!(list.take(), [1, -1, 2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_chain_is_the_first_flow_and_then_the_second(
+        script in prop::collection::vec((any::<bool>(), prop::collection::vec(0..1000u64, 0..20)), 0..12),
+        sizes in prop::collection::vec(0..20usize, 1..5),
+        close in 0..12usize,
+        ends in any::<bool>(),
+    ) {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let (a, b) = (graph.source::<u64>(), graph.source::<u64>());
+        let plain = a.chain(&b).sink_to_list();
+        let tight = a.chain(&b).buffer(3).sink_to_list();
+        let (mut first, mut second) = (Vec::<u64>::new(), Vec::<u64>::new());
+        let mut receipts = Vec::new();
+        for (at, (which, items)) in script.iter().enumerate() {
+            if at == close {
+                a.close();
+            }
+            let source = if *which { &a } else { &b };
+            if *which && at >= close {
+                continue;
+            }
+            for batch in items.chunks(sizes[at % sizes.len()].max(1)) {
+                match batch {
+                    [x] => receipts.push(source.emit_tracked(*x).unwrap()),
+                    _ => drop(source.emit_all(batch.iter().copied()).unwrap_or_else(|error| {
+                        // Full below: the driver comes by, and the rest goes after.
+                        time.settle();
+                        let rest = &batch[error.accepted..];
+                        for x in rest {
+                            source.emit(*x).unwrap();
+                            time.settle();
+                        }
+                        rest.len()
+                    })),
+                }
+                time.settle();
+            }
+            if *which { &mut first } else { &mut second }.extend(items);
+        }
+        a.close();
+        if ends {
+            b.close();
+        }
+        time.settle();
+        first.extend(second);
+        prop_assert_eq!(plain.take(), first.clone());
+        prop_assert_eq!(tight.take(), first);
+        prop_assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));
+    }
+
+    // ---- one value of all, and groups on demand ----
+
+    #[test]
+    fn a_fold_emits_once_at_the_close(
+        items in prop::collection::vec(0..1000u64, 0..40),
+        sizes in prop::collection::vec(0..20usize, 1..5),
+    ) {
+        let graph = Graph::new();
+        let source = graph.source::<u64>();
+        let folded = source.fold(7, |sum, x| sum * 31 % 1009 + x).sink_to_list();
+        let all = source.fold_all((Count, Sum, Max)).sink_to_list();
+        let receipt = source.emit_tracked(1).unwrap();
+        emit_in(&source, &items, &sizes);
+        prop_assert!(folded.is_empty() && all.is_empty());
+        prop_assert_eq!(receipt.outcome(), None);
+        source.close();
+        let mut seen = vec![1];
+        seen.extend(&items);
+        let naive = seen.iter().fold(7, |sum, x| sum * 31 % 1009 + x);
+        prop_assert_eq!(folded.take(), [naive]);
+        let naive = (seen.len() as u64, seen.iter().sum::<u64>(), *seen.iter().max().unwrap());
+        prop_assert_eq!(all.take(), [naive]);
+        prop_assert_eq!(receipt.outcome(), Some(Ok(())));
+    }
+
+    #[test]
+    fn groups_on_demand_are_the_elements_between_two_calls(
+        script in prop::collection::vec((prop::collection::vec(0..1000u64, 0..20), any::<bool>()), 0..12),
+        sizes in prop::collection::vec(0..20usize, 1..5),
+        max in 1..12usize,
+    ) {
+        let graph = Graph::new();
+        let (source, ask) = (graph.source::<u64>(), graph.source::<()>());
+        let (collect, flush) = source.collect();
+        let flushed = collect.max_len(max).sink_to_list();
+        let until = source.collect_until(&ask).max_len(max).sink_to_list();
+        let (mut expected, mut open) = (Vec::new(), Vec::new());
+        for (items, asks) in &script {
+            emit_in(&source, items, &sizes);
+            for x in items {
+                open.push(*x);
+                if open.len() == max {
+                    expected.push(std::mem::take(&mut open));
+                }
+            }
+            if *asks {
+                ask.emit(()).unwrap();
+                flush.flush();
+                expected.push(std::mem::take(&mut open));
+            }
+        }
+        source.close();
+        if !open.is_empty() {
+            expected.push(open);
+        }
+        ask.emit(()).unwrap();
+        flush.flush();
+        prop_assert_eq!(flushed.take(), expected.clone());
+        prop_assert_eq!(until.take(), expected);
+        prop_assert_eq!(nodes(&graph).iter().filter(|n| n.starts_with("collect_")).count(), 0);
+    }
+}
+
+#[test]
+fn a_fold_of_nothing_is_its_first_state_and_that_of_an_aggregate_is_nothing() {
+    let source = Source::<u64>::new();
+    let folded = source.fold(7, |sum, x| sum + x).sink_to_list();
+    let all = source.fold_all(Sum).sink_to_list();
+    let both = source.take(0).fold(1, |sum, x| sum + x).sink_to_list();
+    assert_eq!(both.take(), [1]);
+    source.close();
+    assert_eq!(folded.take(), [7]);
+    assert!(all.is_empty());
+}
+
+#[test]
+fn a_fold_lets_failures_pass() {
+    let source = Source::<i32>::new();
+    let fit = |x: i32| if x < 0 { Err("negative".into()) } else { Ok(x) };
+    let list = source
+        .try_map(fit)
+        .fold(0, |sum, x| sum + x)
+        .catch(|_| Some(-1))
+        .sink_to_list();
+    source.emit_all([1, -1, 2]).unwrap();
+    assert_eq!(list.take(), [-1]);
+    source.close();
+    assert_eq!(list.take(), [3]);
+}
+
+#[test]
+fn a_group_that_is_full_goes_early_and_is_counted() {
+    let source = Source::<u32>::new();
+    let (groups, flush) = source.collect();
+    let groups = groups.max_len(2).sink_to_list();
+    source.emit_all(0..5).unwrap();
+    assert_eq!(groups.take(), [[0, 1], [2, 3]]);
+    flush.flush();
+    flush.flush();
+    assert_eq!(groups.take(), [vec![4], vec![]]);
+    let snapshot = source.graph().snapshot().unwrap();
+    let counts = snapshot.named("collect").unwrap().counts;
+    assert_eq!((counts.passed, counts.early, counts.capacity), (5, 2, 2));
+}
+
+#[test]
+fn receipts_of_collected_elements_wait_for_their_group_and_so_does_who_asked() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let (source, ask) = (graph.source::<u32>(), graph.source::<()>());
+    let groups = source.collect_until(&ask).buffer(4).sink_to_list();
+    let receipts = [1, 2].map(|x| source.emit_tracked(x).unwrap());
+    let asked = ask.emit_tracked(()).unwrap();
+    let done = |expected| {
+        let all = receipts.iter().chain([&asked]);
+        all.map(|r| r.outcome()).all(|outcome| outcome == expected)
+    };
+    assert!(done(None));
+    time.settle();
+    assert!(done(Some(Ok(()))));
+    assert_eq!(groups.take(), [[1, 2]]);
+    // Torn down with its elements, it loses them.
+    let lost = source.emit_tracked(3).unwrap();
+    drop((graph, time, source, ask, groups));
+    assert_eq!(lost.outcome(), Some(Err(Lost::TornDown)));
+}
+
+#[test]
+fn a_flush_from_inside_comes_after_the_element_under_way() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let (groups, flush) = source.collect();
+    let again = flush.clone();
+    again.flush(); // Nothing is connected yet.
+    // Before the element is collected, and yet after it.
+    source.filter(|x| x % 3 == 0).sink(move |_| flush.flush());
+    let groups = groups.sink_to_list();
+    for x in 1..=7 {
+        source.emit(x).unwrap();
+    }
+    assert_eq!(groups.take(), [vec![1, 2, 3], vec![4, 5, 6]]);
+    // The handle in the closure keeps no graph alive.
+    let weak = source.downgrade();
+    drop((graph, source, groups));
+    again.flush();
+    assert!(matches!(weak.emit(8), Err(EmitError::Closed(8))));
+}
+
+#[test]
+fn a_flush_is_put_off_while_somebody_downstream_is_full() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let (groups, flush) = source.collect();
+    let groups = groups.buffer(1).sink_to_list();
+    source.emit(1).unwrap();
+    flush.flush();
+    source.emit(2).unwrap();
+    flush.flush();
+    flush.flush();
+    source.emit(3).unwrap();
+    let snapshot = graph.snapshot().unwrap();
+    assert_eq!(snapshot.named("collect").unwrap().counts.held, 2);
+    time.settle();
+    assert_eq!(groups.take(), [vec![1], vec![2, 3]]);
+}
+
+#[test]
+fn a_flush_of_what_has_gone_does_nothing() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let (groups, flush) = source.collect();
+    let first = groups.take(1).sink_to_list();
+    source.emit(1).unwrap();
+    flush.flush();
+    assert_eq!(first.take(), [[1]]);
+    assert_eq!(nodes(&graph), ["source"]);
+    source.emit(2).unwrap();
+    flush.flush();
+    assert!(first.is_empty());
+}
+
+#[test]
+#[should_panic(expected = "let a group have at least 1 element")]
+fn a_group_on_demand_may_hold_something() {
+    let (groups, _) = Source::<u32>::new().collect();
+    let _ = groups.max_len(0);
+}
