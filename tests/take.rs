@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{BoxFlow, EmitError, Lost, OnFull, union, zip};
+use headwater::{BoxFlow, EmitError, Lost, OnFull, Retry, union, zip};
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -345,6 +345,201 @@ fn a_holder_in_front_is_let_go_and_its_elements_are_done() {
         (3, 1),
         "the counts stay: of the buffer, of what has had enough, and of the end"
     );
+}
+
+type Holder = (&'static str, fn(BoxFlow<u64>, &Source<u64>) -> BoxFlow<u64>);
+
+/// All that may hold something when it is let go.
+const HOLDERS: [Holder; 22] = [
+    ("buffer", |f, _| f.buffer(3).boxed()),
+    ("delay", |f, _| f.delay(SECOND).boxed()),
+    ("rate_limit", |f, _| f.rate_limit(SECOND).boxed()),
+    ("throttle", |f, _| f.throttle(SECOND).boxed()),
+    ("debounce", |f, _| f.debounce(SECOND).boxed()),
+    ("sample", |f, _| f.sample(SECOND).boxed()),
+    ("latest", |f, _| f.latest().buffer(3).boxed()),
+    ("conflate", |f, _| {
+        f.conflate(|sum, x| *sum = sum.wrapping_add(x))
+            .delay(SECOND)
+            .boxed()
+    }),
+    ("on_idle", |f, _| f.on_idle(SECOND, || 7).boxed()),
+    ("session", |f, _| {
+        f.session(SECOND).map(|all| all[0]).boxed()
+    }),
+    ("timed_window", |f, _| {
+        f.timed_window(SECOND).map(|_| 0).boxed()
+    }),
+    ("partition_aged", |f, _| {
+        f.partition(9).max_age(SECOND).map(|all| all[0]).boxed()
+    }),
+    ("map_async", |f, _| f.map_async(2, |_| pending()).boxed()),
+    ("map_async().unordered()", |f, _| {
+        f.map_async(2, |_| pending()).unordered().boxed()
+    }),
+    ("try_map_async().retry()", |f, _| {
+        let fails = |_| async { Err::<u64, _>("not yet".into()) };
+        let often = Retry::attempts(9).fixed(SECOND);
+        f.try_map_async(2, fails).retry(often).boxed()
+    }),
+    ("map_async().by_key()", |f, _| {
+        f.map_async(2, |_| pending()).by_key(|x| x % 2).boxed()
+    }),
+    ("switch_map", |f, _| {
+        f.switch_map(|_| futures::stream::pending()).boxed()
+    }),
+    ("flat_map_stream", |f, _| {
+        f.flat_map_stream(2, |_| futures::stream::pending()).boxed()
+    }),
+    ("zip", |f, other| f.zip(other).map(|(x, _)| x).boxed()),
+    ("zip_latest", |f, other| {
+        f.zip_latest(other).map(|(x, _)| x).boxed()
+    }),
+    ("chain", |f, other| other.chain(f).boxed()),
+    ("with_latest", |f, other| {
+        other.delay(SECOND).with_latest(f, 0, |x, y| x + y).boxed()
+    }),
+];
+
+#[test]
+fn whatever_holds_in_front_is_let_go_and_its_elements_are_done() {
+    for (name, holder) in HOLDERS {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let (source, other) = (graph.source::<u64>(), graph.source::<u64>());
+        let stop = graph.source::<()>();
+        let captured = Arc::new(());
+        let guard = captured.clone();
+        let flow = source.map(move |x| x * Arc::strong_count(&guard).min(1) as u64);
+        let list = holder(flow.boxed(), &other)
+            .take_until(&stop)
+            .sink_to_list();
+        let mut receipts = Vec::new();
+        for x in 0..2_000 {
+            match source.emit_tracked(x) {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) => {
+                    assert!(error.is_full(), "{name}: {error}");
+                    break;
+                }
+            }
+        }
+        let passed = list.len();
+        stop.emit(()).unwrap();
+        time.settle();
+        // What was superseded before is lost; all that was held is done.
+        for receipt in &receipts {
+            let outcome = receipt.outcome();
+            assert!(
+                matches!(outcome, Some(Ok(()) | Err(Lost::Discarded))),
+                "{name}: {outcome:?}"
+            );
+        }
+        // `throttle` holds nothing: it drops.
+        let done = receipts.iter().any(|r| r.outcome() == Some(Ok(())));
+        assert!(done, "{name}");
+        assert_eq!(nodes(&graph), ["source"; 3], "{name}");
+        assert_eq!(Arc::strong_count(&captured), 1, "{name}");
+        // Nobody waits for it, and nothing of it happens later.
+        source.emit(1).unwrap();
+        other.emit(1).unwrap();
+        time.advance(100 * SECOND);
+        assert_eq!(list.len(), passed, "{name}");
+        let snapshot = graph.snapshot().unwrap();
+        assert_eq!((snapshot.held(), snapshot.waits.len()), (0, 0), "{name}");
+        assert!(graph.close().unwrap().complete, "{name}");
+    }
+}
+
+#[test]
+fn blocking_work_under_way_is_let_go() {
+    let graph = Graph::new();
+    let driver = graph.spawn_thread();
+    let (source, stop) = (graph.source::<u64>(), graph.source::<()>());
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let wait = move |x| {
+        let _ = gate.lock().unwrap().recv();
+        x
+    };
+    let list = source
+        .map_blocking(2, wait)
+        .take_until(&stop)
+        .sink_to_list();
+    let receipts: Vec<_> = (0..2).map(|x| source.emit_tracked(x).unwrap()).collect();
+    stop.emit(()).unwrap();
+    drop(open);
+    for receipt in receipts {
+        assert_eq!(futures::executor::block_on(receipt), Ok(()));
+    }
+    assert_eq!(nodes(&graph), ["source"; 2]);
+    assert!(list.is_empty());
+    assert!(graph.close().unwrap().complete);
+    driver.join().unwrap();
+}
+
+#[test]
+fn a_moved_branch_is_let_go_where_it_hangs() {
+    let graph = Graph::new();
+    let (old, new) = (graph.source::<u32>(), graph.source::<u32>());
+    let list = old.buffer(9).map(|x| x).take(2).sink_to_list();
+    let time = graph.drive_manually();
+    old.emit(1).unwrap();
+    list.branch().move_to(&new).unwrap();
+    old.emit(2).unwrap();
+    new.emit_all([3, 4]).unwrap();
+    time.settle();
+    assert_eq!(list.take(), [1, 3]);
+    assert!(!list.branch().is_connected());
+    assert_eq!(nodes(&graph), ["source"; 2]);
+    let sated = new.emit_tracked(5).unwrap();
+    assert_eq!(sated.outcome(), Some(Ok(())), "it has had enough");
+    let unheard = old.emit_tracked(5).unwrap();
+    assert_eq!(unheard.outcome(), Some(Err(Lost::Discarded)));
+}
+
+#[test]
+fn a_branch_that_moves_as_it_has_had_enough_is_let_go_all_the_same() {
+    let graph = Graph::new();
+    let (old, new) = (graph.source::<u32>(), graph.source::<u32>());
+    let branch = Arc::new(Mutex::new(None::<headwater::Branch>));
+    let (moving, to) = (branch.clone(), new.clone());
+    let list = old
+        .inspect(move |_| {
+            // Queued: the branch has had enough by then.
+            moving
+                .lock()
+                .unwrap()
+                .as_ref()
+                .unwrap()
+                .move_to(&to)
+                .unwrap();
+        })
+        .take(1)
+        .sink_to_list();
+    *branch.lock().unwrap() = Some(list.branch().clone());
+    old.emit(1).unwrap();
+    new.emit(2).unwrap();
+    assert_eq!(list.take(), [1]);
+    assert_eq!(nodes(&graph), ["source"; 2]);
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn a_shared_node_that_nobody_can_see_goes_with_its_last_branch() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let shared = source.map(|x| x + 1).share();
+    let (one, two) = (shared.take(1).sink_to_list(), shared.take(2).sink_to_list());
+    drop(shared);
+    source.emit(1).unwrap();
+    assert_eq!(nodes(&graph).len(), 5, "{:?}", nodes(&graph));
+    source.emit(2).unwrap();
+    assert_eq!((one.take(), two.take()), (vec![2], vec![2, 3]));
+    assert_eq!(nodes(&graph), ["source"]);
+    let receipt = source.emit_tracked(3).unwrap();
+    assert_eq!(receipt.outcome(), Some(Ok(())), "all have had enough");
+    assert_eq!(graph.snapshot().unwrap().dropped(), 0);
 }
 
 #[test]
