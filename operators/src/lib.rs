@@ -29,14 +29,15 @@ pub use shape::*;
 /// What most programs import: `use headwater_operators::prelude::*`.
 pub mod prelude {
     pub use crate::aggregate::{
-        Aggregate, Count, First, Last, Max, Mean, Median, Min, Of, Quantile, StdDev, Sum, Variance,
+        Aggregate, ApproxQuantile, Count, First, Last, Max, Mean, Median, Min, Of, Quantile,
+        StdDev, Sum, TopK, Variance,
     };
     pub use crate::engine::{
-        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Shared, Source, Time,
+        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Retry, Shared, Source,
+        Time,
     };
     pub use crate::flow::{Flow, Run};
-    pub use crate::group::Keep;
-    pub use crate::group::Keys;
+    pub use crate::group::{Keep, Keys};
     pub use crate::hold::OnFull;
     pub use crate::shape::BoxFlow;
 }

@@ -149,7 +149,7 @@ impl Branch {
     /// assert_eq!(pairs.take(), [vec![1, 2], vec![3]]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn disconnect(self) {
+    pub fn disconnect(&self) {
         let Some(run) = self.run() else { return };
         self.graph.restructure(|topology| {
             let heads = topology.part(run)?;
@@ -180,7 +180,7 @@ impl Branch {
     /// ```
     #[doc(alias = "destroy")]
     #[doc(alias = "abort")]
-    pub fn discard(self) {
+    pub fn discard(&self) {
         if let Some(run) = self.run() {
             self.graph.discard_run(run);
         }
