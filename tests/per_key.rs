@@ -770,7 +770,7 @@ fn a_run_may_have_sinks_of_its_own() {
         })
         .sink_to_list();
     source.emit_all(0..100).unwrap();
-    assert_eq!(total.load(Ordering::Relaxed), (0..100).sum());
+    assert_eq!(total.load(Ordering::Relaxed), (0..100).sum::<u64>());
     let sums = node(&graph, "sums").counts;
     assert_eq!(sums.passed, 100, "of all keys, those that are gone too");
     assert_eq!(node(&graph, "share").counts.passed, 100);
@@ -886,7 +886,7 @@ fn a_flow_carried_out_of_the_closure_has_no_elements() {
     let flow = carried.lock().unwrap().pop().unwrap();
     let late = flow.sink_to_list();
     source.emit_all([2, 11]).unwrap();
-    assert_eq!(late.take(), []);
+    assert!(late.is_empty());
     assert_eq!(node(&graph, "per_key").counts.lost(Loss::Unheard), 3);
 }
 
