@@ -254,6 +254,13 @@ impl<T> Fifo<T> {
         Some(slot)
     }
 
+    /// Moves up to `n` elements from the front into `batch`. Only while
+    /// [`is_plain`](Fifo::is_plain).
+    pub(crate) fn drain_plain(&mut self, n: usize, batch: &mut Vec<T>) {
+        let n = n.min(self.items.len());
+        batch.extend(self.items.drain(..n));
+    }
+
     /// Takes all elements out, to drain some from the front. Only while
     /// [`is_plain`](Fifo::is_plain); the rest is to be [given back](Fifo::give_back).
     #[inline]
