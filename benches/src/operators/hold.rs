@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::hint::black_box;
 use std::time::Duration;
 
 use futures::stream::{self, FuturesOrdered, Stream, StreamExt};
@@ -145,7 +146,7 @@ pub(super) fn rows() -> Vec<Workload> {
                 by_hand(|out| {
                     for lump in lumps(n) {
                         let mut newest = None;
-                        lump.for_each(|x| newest = Some(x));
+                        lump.for_each(|x| newest = Some(black_box(x)));
                         newest.into_iter().for_each(|x| out.put(x));
                     }
                 })

@@ -257,8 +257,13 @@ impl<T> Fifo<T> {
     /// Moves up to `n` elements from the front into `batch`. Only while
     /// [`is_plain`](Fifo::is_plain).
     pub(crate) fn drain_plain(&mut self, n: usize, batch: &mut Vec<T>) {
-        let n = n.min(self.items.len());
-        batch.extend(self.items.drain(..n));
+        if n >= self.items.len() && batch.is_empty() {
+            // As in `push_batch`, nothing is copied.
+            let spare = VecDeque::from(std::mem::take(batch));
+            *batch = Vec::from(std::mem::replace(&mut self.items, spare));
+        } else {
+            batch.extend(std::iter::from_fn(|| self.items.pop_front()).take(n));
+        }
     }
 
     /// Takes all elements out, to drain some from the front. Only while
