@@ -4,7 +4,6 @@
 //! time is told with each element, the elements lead the clock.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -158,7 +157,7 @@ pub(super) fn rows() -> Vec<Workload> {
             |n| {
                 by_hand(|out| {
                     for lump in lumps(n) {
-                        out.put(lump.reduce(|waiting, x| merged(waiting, x)).unwrap_or(0));
+                        out.put(lump.reduce(merged).unwrap_or(0));
                     }
                 })
             },
@@ -230,8 +229,8 @@ fn merged(waiting: u64, x: u64) -> u64 {
 }
 
 /// The question that is answered at once.
-fn asked(x: u64) -> impl Future<Output = u64> + Send {
-    async move { second(x) }
+async fn asked(x: u64) -> u64 {
+    second(x)
 }
 
 /// The stream that one element becomes.

@@ -64,9 +64,7 @@ fn targets(records: &[Record]) {
 
 /// A row an operator: the variants of a pair, the one by hand first, lie one after the other.
 fn operators(records: &[Record]) {
-    let mut rows = of_kind(records, "row")
-        .filter(|row| is_pair(row))
-        .peekable();
+    let mut rows = of_kind(records, "row").filter(is_pair).peekable();
     if rows.peek().is_none() {
         return;
     }
