@@ -70,11 +70,11 @@ impl Guests {
             0..4 => self
                 .take_branch(random)
                 .into_iter()
-                .for_each(Branch::disconnect),
+                .for_each(|branch| branch.disconnect()),
             4..6 => self
                 .take_branch(random)
                 .into_iter()
-                .for_each(Branch::discard),
+                .for_each(|branch| branch.discard()),
             6..8 => {
                 if !self.shared.is_empty() {
                     let at = random.below(self.shared.len());

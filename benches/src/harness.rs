@@ -14,6 +14,9 @@ const GRANULE: u64 = 10_000;
 /// others disturbs few rounds.
 const SLICE: Duration = Duration::from_millis(40);
 const QUICK_SLICE: Duration = Duration::from_millis(10);
+/// Pairs are many, and their figures coarser: shorter runs, and rounds not more than these.
+const PAIR_SLICE: Duration = Duration::from_millis(15);
+const PAIR_ROUNDS: usize = 7;
 const MOST: u64 = 100_000_000;
 
 /// What was measured of one variant.
@@ -44,14 +47,18 @@ pub(crate) fn measure(workload: &Workload, options: &Options) -> Result<Vec<Row>
         .filter(|variant| options.takes_variant(variant.name))
         .collect();
     same_checksums(workload, &variants)?;
-    let slice = if options.quick { QUICK_SLICE } else { SLICE };
+    let (slice, rounds) = match (options.quick, workload.table) {
+        (true, _) => (QUICK_SLICE, options.rounds()),
+        (false, None) => (SLICE, options.rounds()),
+        (false, Some(_)) => (PAIR_SLICE, options.rounds().min(PAIR_ROUNDS)),
+    };
     let counts: Vec<u64> = variants
         .iter()
         .map(|variant| options.count.unwrap_or_else(|| fitting(variant, slice)))
         .collect();
     let mut samples = vec![Vec::new(); variants.len()];
     // Rounds outside, variants inside: a noisy second hits all of them alike.
-    for _ in 0..options.rounds() {
+    for _ in 0..rounds {
         for ((variant, &count), samples) in variants.iter().zip(&counts).zip(&mut samples) {
             samples.push(timed(variant, count).0.as_nanos() as f64 / count as f64);
         }

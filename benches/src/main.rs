@@ -9,6 +9,7 @@ mod steps;
 
 mod harness;
 mod headwater;
+mod operators;
 mod options;
 mod outbox;
 mod report;
@@ -45,11 +46,12 @@ fn main() -> ExitCode {
 fn run(options: &options::Options) -> Result<(), String> {
     let chosen: Vec<_> = workloads::all()
         .into_iter()
-        .filter(|workload| options.takes(workload.name))
+        .filter(|workload| options.takes(workload))
         .collect();
     if chosen.is_empty() {
         return Err("no workload has that name".to_owned());
     }
+    let mut table = None;
     for workload in &chosen {
         if let Some((variant, count)) = options.single_run() {
             println!("{}", harness::once(workload, variant, count)?);
@@ -59,6 +61,11 @@ fn run(options: &options::Options) -> Result<(), String> {
         let verdicts = verdict::judge(workload, &rows, options.profile());
         if options.json {
             report::json(workload, &rows, &verdicts, options.profile());
+        } else if let Some(name) = workload.table {
+            if table.replace(name) != Some(name) {
+                report::head_of_pairs(name);
+            }
+            report::pair(workload, &rows);
         } else {
             report::table(workload, &rows, &verdicts);
         }

@@ -1,5 +1,7 @@
 //! What the command line may ask for.
 
+use crate::workload::Workload;
+
 /// Printed by `--help` and after a mistake.
 pub(crate) const USAGE: &str = "\
 usage: headwater-benches [--quick] [--json] [--profile NAME]
@@ -8,7 +10,7 @@ usage: headwater-benches [--quick] [--json] [--profile NAME]
   --quick           3 rounds of shorter runs, for a first look
   --json            one JSON object a line instead of tables
   --profile NAME    how this binary was built (release, lto): it is printed, and decides which targets apply
-  --workload NAME   only this workload
+  --workload NAME   only this workload, or the workloads of this table of operators
   --variant NAME    with --workload: only this variant; with --count too, run it once and print its checksum
                     (what an instruction counter wants to see)
   --count N         elements a run, instead of as many as fill the time slice
@@ -54,9 +56,11 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether a workload of that name was asked for.
-    pub(crate) fn takes(&self, workload: &str) -> bool {
-        self.workload.as_deref().is_none_or(|name| name == workload)
+    /// Whether that workload, or the table it is in, was asked for.
+    pub(crate) fn takes(&self, workload: &Workload) -> bool {
+        self.workload
+            .as_deref()
+            .is_none_or(|name| name == workload.name || Some(name) == workload.table)
     }
 
     /// Whether a variant of that name was asked for.

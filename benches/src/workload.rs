@@ -80,6 +80,8 @@ impl Variant {
 /// The same work done in several ways; the first is the baseline of all ratios.
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
+    /// The table that it is a row of, where it has none of its own: an operator's.
+    pub(crate) table: Option<&'static str>,
     pub(crate) what: &'static str,
     /// What one step is called.
     pub(crate) unit: &'static str,
@@ -95,12 +97,19 @@ impl Workload {
         let (unit, countable, targets) = ("element", true, Vec::new());
         Self {
             name,
+            table: None,
             what,
             unit,
             countable,
             variants: vec![baseline],
             targets,
         }
+    }
+
+    /// An operator and its work written out by hand: a row of a table of such pairs.
+    pub(crate) fn pair(name: &'static str, by_hand: fn(u64) -> u64, ours: fn(u64) -> u64) -> Self {
+        Self::new(name, "", Variant::hand("loop", by_hand))
+            .variant(Variant::ours("headwater", ours))
     }
 
     /// Adds a variant.

@@ -13,15 +13,15 @@ pub(crate) mod straight;
 pub(crate) mod two_threads;
 pub(crate) mod unique_lru;
 
-use crate::headwater;
 use crate::workload::Workload;
+use crate::{headwater, operators};
 
 /// Every workload with its hand-written loop and its peers.
 ///
 /// headwater's rows live apart from both, in `crate::headwater`, a file a workload; this list is where
 /// the two meet: `headwater::straight::add(straight::workload())`.
 pub(crate) fn all() -> Vec<Workload> {
-    vec![
+    let mut all = vec![
         headwater::straight::add(straight::workload()),
         headwater::one_by_one::add(one_by_one::workload()),
         headwater::sixteen_maps::add(sixteen_maps::workload()),
@@ -36,5 +36,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),
-    ]
+    ];
+    all.extend(operators::workloads());
+    all
 }

@@ -55,7 +55,7 @@ async fn main() -> Result<(), BoxError> {
     let took = begun.elapsed();
     graph.shutdown().await?;
 
-    let best = last.iter().last().unwrap_or_default();
+    let best = last.try_iter().last().unwrap_or_default();
     exact.check(&best, top, words)?;
     let (count, distinct) = exact.sizes();
     println!(

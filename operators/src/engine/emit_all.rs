@@ -98,10 +98,8 @@ impl<T: InGraph> Way<T> {
         let refused = bits::REFUSED;
         if !batch.is_empty() && self.cell.state.load(Ordering::Relaxed) & refused == 0 {
             tally.accepted += batch.len();
-            if self.cell.is_led() {
-                for item in batch.drain(..) {
-                    self.cell.deliver(item, Token::NONE, cx);
-                }
+            if let Some(lead) = self.cell.lead.get() {
+                self.cell.deliver_led(lead, batch, cx);
             } else {
                 let mut head = self.cell.head.take(cx);
                 head.push_batch(batch, cx);

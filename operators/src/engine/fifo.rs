@@ -254,6 +254,18 @@ impl<T> Fifo<T> {
         Some(slot)
     }
 
+    /// Moves up to `n` elements from the front into `batch`. Only while
+    /// [`is_plain`](Fifo::is_plain).
+    pub(crate) fn drain_plain(&mut self, n: usize, batch: &mut Vec<T>) {
+        if n >= self.items.len() && batch.is_empty() {
+            // As in `push_batch`, nothing is copied.
+            let spare = VecDeque::from(std::mem::take(batch));
+            *batch = Vec::from(std::mem::replace(&mut self.items, spare));
+        } else {
+            batch.extend(std::iter::from_fn(|| self.items.pop_front()).take(n));
+        }
+    }
+
     /// Takes all elements out, to drain some from the front. Only while
     /// [`is_plain`](Fifo::is_plain); the rest is to be [given back](Fifo::give_back).
     #[inline]

@@ -111,8 +111,20 @@ impl<T: InGraph> SourceCell<T> {
         cx.token = Token::NONE;
     }
 
-    pub(super) fn is_led(&self) -> bool {
-        self.lead.get().is_some()
+    /// As [`deliver`](SourceCell::deliver), for elements that lead the clock: the head stays out of its
+    /// cell from deadline to deadline.
+    pub(super) fn deliver_led(&self, lead: &Lead<T>, items: &mut Vec<T>, cx: &mut Cx) {
+        let mut head = self.head.take(cx);
+        for item in items.drain(..) {
+            if cx.begin_led(self.id, lead(&item)) {
+                head.push(item, cx);
+            } else {
+                self.head.put(cx, head);
+                self.deliver(item, Token::NONE, cx);
+                head = self.head.take(cx);
+            }
+        }
+        self.head.put(cx, head);
     }
 
     pub(super) fn has_queue_room(&self) -> bool {

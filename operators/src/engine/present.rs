@@ -80,6 +80,26 @@ impl Cx {
         idle || self.is_led_alone()
     }
 
+    /// The push of an element that says it is `time` begins, if no deadline has to be fired first.
+    /// Returns whether it does.
+    #[inline]
+    pub(crate) fn begin_led(&mut self, origin: NodeId, time: Time) -> bool {
+        let Clock::Led(now) = &mut self.clock else {
+            return false;
+        };
+        if time > *now {
+            if self.timers.next().is_some_and(|next| next <= time) {
+                return false;
+            }
+            *now = time;
+            self.heading = time;
+        }
+        self.now = Some(*now);
+        self.clock_read = true;
+        self.origin = origin;
+        true
+    }
+
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
         self.heading = now;

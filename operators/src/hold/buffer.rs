@@ -117,6 +117,7 @@ impl<R: Run> Run for Buffer<R> {
             pressure: Pressure::default(),
             closing: false,
             passed: 0,
+            batch: Vec::new(),
             next: Box::new(next),
         };
         let cell = plan.cell(&label, node);
@@ -132,6 +133,8 @@ struct BufferNode<T> {
     pressure: Pressure,
     closing: bool,
     passed: u64,
+    /// What goes in one turn.
+    batch: Vec<T>,
     next: Tail<T>,
 }
 
@@ -187,6 +190,29 @@ impl<T: InGraph> BufferNode<T> {
         self.kept(cx);
     }
 
+    /// Passes on what fits below, as one batch, where nothing stands between the elements. Returns
+    /// how many went.
+    fn pass_batch(&mut self, cx: &mut Cx) -> usize {
+        if self.queue.len() < 2 || !self.queue.is_plain() || cx.gated(self.label.id()) {
+            return 0;
+        }
+        let room = cx.room(&mut *self.next).min(TURN);
+        self.queue.drain_plain(room, &mut self.batch);
+        let passed = self.batch.len();
+        if passed > 0 {
+            self.next.push_batch(&mut self.batch, cx);
+            self.freed(cx);
+        }
+        passed
+    }
+
+    /// Something less is held.
+    fn freed(&mut self, cx: &mut Cx) {
+        if self.queue.len() < self.capacity {
+            self.pressure.release(cx);
+        }
+    }
+
     /// Something more is held.
     fn kept(&mut self, cx: &mut Cx) {
         if self.on_full == OnFull::Wait && self.queue.len() >= self.capacity {
@@ -220,6 +246,16 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
         self.kept(cx);
     }
 
+    fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        if self.on_full == OnFull::Wait {
+            self.passed += items.len() as u64;
+            self.queue.push_batch(items, cx);
+            self.kept(cx);
+        } else {
+            items.drain(..).for_each(|item| self.enter(item, cx));
+        }
+    }
+
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         match signal {
             Signal::Close => {
@@ -244,7 +280,8 @@ impl<T: InGraph> Entry<T> for BufferNode<T> {
 
 impl<T: InGraph> Node for BufferNode<T> {
     fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
-        for _ in 0..TURN {
+        let passed = self.pass_batch(cx);
+        for _ in passed..TURN {
             // One at a time: the first element may fill somebody downstream, who then has us wait.
             if cx.gated(self.label.id()) {
                 return;
@@ -259,9 +296,7 @@ impl<T: InGraph> Node for BufferNode<T> {
                 Slot::Hole => self.next.signal(Signal::Hole, cx),
             }
             cx.token = Token::NONE;
-            if self.queue.len() < self.capacity {
-                self.pressure.release(cx);
-            }
+            self.freed(cx);
         }
         if !self.queue.is_empty() {
             cx.wake(self.label.id());

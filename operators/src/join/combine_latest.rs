@@ -201,11 +201,20 @@ impl<S: Slots> Keeper for CombineNode<S> {
             }
             return;
         }
-        for item in items.drain(..) {
+        let mut rest = items.drain(..);
+        self.batch.reserve(rest.len());
+        while let Some(item) = rest.next() {
             slot(&mut self.slots).replace(item, &self.desk.label, cx);
-            let row = self.slots.row();
-            self.batch.extend(row);
+            if let Some(row) = self.slots.row() {
+                // All of this batch make rows from here on.
+                self.batch.push(row);
+                for item in rest.by_ref() {
+                    slot(&mut self.slots).renew(item);
+                    self.batch.extend(self.slots.row());
+                }
+            }
         }
+        drop(rest);
         if !self.batch.is_empty() {
             // The token of all rows is the same: the batch's, and those of the other inputs.
             let token = self.slots.token();

@@ -68,6 +68,15 @@ impl<T> Latest<T> {
         });
     }
 
+    /// As [`replace`](Latest::replace), by the next element of a batch, where the one before it was
+    /// used: there is nothing to lose, and their token is one.
+    #[inline]
+    pub(crate) fn renew(&mut self, item: T) {
+        if let Some(held) = &mut self.0 {
+            held.item = item;
+        }
+    }
+
     /// Lets the element go. Returns whether no row was made of it: then its lineage fails.
     #[inline]
     pub(crate) fn discard(&mut self) -> bool {
@@ -92,7 +101,7 @@ impl<T> Drop for Held<T> {
 /// All slots of a join: a tuple of [`Latest`], or a `Vec` of them.
 pub(crate) trait Slots: InGraph {
     /// The latest elements, as they are emitted.
-    type Row: InGraph;
+    type Row: Clone + InGraph;
 
     /// How many inputs have had no element yet.
     fn missing(&self) -> usize;

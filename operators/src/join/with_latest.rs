@@ -117,24 +117,23 @@ struct WithLatestNode<C, F, U, N> {
 impl<C: InGraph, F: InGraph, U: InGraph, N: Push<U>> Node for WithLatestNode<C, F, U, N> {}
 
 impl<C, F, U: InGraph, N: Push<U>> WithLatestNode<C, F, U, N> {
-    /// Has `push` push with the tokens of all that was used beside.
-    #[inline]
-    fn emit(&mut self, cx: &mut Cx, push: impl FnOnce(&mut Self, &mut Cx)) {
-        let token = self.latest.token();
-        if token.is_some() {
-            let token = Token::merge([cx.token.clone(), token]);
-            beside(token, cx, |cx| push(self, cx));
-        } else {
-            push(self, cx);
-        }
-    }
-
     fn pass_once(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         let (passed, held) = (self.passed, self.updated && self.latest.is_some());
         pass_once(self.label.id(), signal, &mut self.next, cx, |node| {
             node.counts.passed = passed;
             node.counts.held = u64::from(held);
         });
+    }
+}
+
+/// Has `push` push with the latest element's token beside that of the element under way.
+#[inline]
+fn beside_latest(token: Token, cx: &mut Cx, push: impl FnOnce(&mut Cx)) {
+    if token.is_some() {
+        let token = Token::merge([cx.token.clone(), token]);
+        beside(token, cx, push);
+    } else {
+        push(cx);
     }
 }
 
@@ -153,26 +152,29 @@ where
         };
         let item = (self.f)(item, latest);
         self.passed += 1;
-        self.emit(cx, |node, cx| node.next.push(item, cx));
+        let token = self.latest.token();
+        beside_latest(token, cx, |cx| self.next.push(item, cx));
     }
 
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        if !self.next.batches() {
-            for item in items.drain(..) {
-                self.enter(item, cx);
-            }
-            return;
-        }
+        let token = self.latest.token();
         let Some(latest) = self.latest.use_it() else {
             cx.token.fail(Lost::Discarded);
             cx.lose(self.label.id(), Loss::Unheard, items.len());
             return items.clear();
         };
         self.passed += items.len() as u64;
-        let f = &mut self.f;
-        self.batch
-            .extend(items.drain(..).map(|item| f(item, latest)));
-        self.emit(cx, |node, cx| node.next.push_batch(&mut node.batch, cx));
+        let (f, batch, next) = (&mut self.f, &mut self.batch, &mut self.next);
+        let results = items.drain(..).map(|item| f(item, latest));
+        let push = |cx: &mut Cx| {
+            if next.batches() {
+                batch.extend(results);
+                next.push_batch(batch, cx);
+            } else {
+                results.for_each(|result| next.push(result, cx));
+            }
+        };
+        beside_latest(token, cx, push);
     }
 
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

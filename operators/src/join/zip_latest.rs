@@ -297,9 +297,11 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Entry<T> for ZipLatestNode<T, S> {
             }
             return;
         }
-        let (slots, rows) = (&mut self.slots, items.len());
-        let row = |item| Some(slots.row()?.behind(item));
-        self.batch.extend(items.drain(..).filter_map(row));
+        let rows = items.len();
+        if let Some(row) = self.slots.row() {
+            let rows = items.drain(..).zip(std::iter::repeat_n(row, rows));
+            self.batch.extend(rows.map(|(item, row)| row.behind(item)));
+        }
         let token = Token::merge([cx.token.clone(), self.slots.token()]);
         beside(token, cx, |cx| self.next.push_batch(&mut self.batch, cx));
         self.gate.emitted(rows, cx);

@@ -107,20 +107,25 @@ impl<T: InGraph + Clone, N: Push<(T, T)>> Push<T> for PairwisePush<T, N> {
 
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        if self.next.batches() && !cx.token.is_some() && !self.token.is_some() {
-            self.passed += items.len() as u64;
+        if cx.token.is_some() || self.token.is_some() {
             for item in items.drain(..) {
-                if let Some(last) = self.last.replace(item.clone()) {
-                    self.batch.push((last, item));
-                }
+                self.push(item, cx);
             }
+            return;
+        }
+        self.passed += items.len() as u64;
+        let last = &mut self.last;
+        let pairs = items.drain(..).filter_map(|item| {
+            let last = last.replace(item.clone())?;
+            Some((last, item))
+        });
+        if self.next.batches() {
+            self.batch.extend(pairs);
             if !self.batch.is_empty() {
                 self.next.push_batch(&mut self.batch, cx);
             }
         } else {
-            for item in items.drain(..) {
-                self.push(item, cx);
-            }
+            pairs.for_each(|pair| self.next.push(pair, cx));
         }
     }
 

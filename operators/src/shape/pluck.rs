@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pick::Pick;
+use super::pick::{NotFound, Pick};
 use super::step::{Step, StepPush};
 use crate::engine::{Cx, Failure, Graph, Label, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
@@ -92,11 +92,40 @@ where
     fn step<N: Push<W::Part>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
         match self.what.pick(item) {
             Ok(part) => next.push(part, cx),
-            Err((error, item)) => {
-                let failure = Failure::with_element(&self.label, error, item);
-                next.signal(Signal::Fail(failure), cx);
-            }
+            Err(missing) => self.fail_one(missing, next, cx),
         }
+    }
+
+    #[inline]
+    fn step_all<N: Push<W::Part>>(
+        &mut self,
+        items: &mut impl Iterator<Item = T>,
+        next: &mut N,
+        cx: &mut Cx,
+    ) {
+        while let Some(missing) = items.find_map(|item| match self.what.pick(item) {
+            Ok(part) => {
+                next.push(part, cx);
+                None
+            }
+            Err(missing) => Some(missing),
+        }) {
+            self.fail_one(missing, next, cx);
+        }
+    }
+}
+
+impl<W> PluckStep<W> {
+    #[cold]
+    #[inline(never)]
+    fn fail_one<T: InGraph, U>(
+        &self,
+        (error, item): (NotFound, T),
+        next: &mut impl Push<U>,
+        cx: &mut Cx,
+    ) {
+        let failure = Failure::with_element(&self.label, error, item);
+        next.signal(Signal::Fail(failure), cx);
     }
 }
 
