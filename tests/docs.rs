@@ -213,6 +213,67 @@ fn every_method_of_a_flow_is_in_the_guide_on_choosing() {
     assert!(unnamed.is_empty(), "choosing.md does not name {unnamed:?}");
 }
 
+/// What a table's first cell is about: whom it links to, or all it says where it links to nobody.
+fn subjects(cell: &str) -> Vec<String> {
+    let links = cell.split("](").skip(1);
+    let links: Vec<_> = links
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(link, _)| link.to_owned())
+        .collect();
+    if links.is_empty() {
+        vec![cell.trim().to_owned()]
+    } else {
+        links
+    }
+}
+
+/// What comes twice within one table, as the subject of two rows.
+fn doubles(page: &str) -> Vec<String> {
+    let (mut seen, mut doubles) = (Vec::new(), Vec::new());
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix('|') else {
+            seen.clear();
+            continue;
+        };
+        for subject in subjects(row.split('|').next().unwrap_or_default()) {
+            if seen.contains(&subject) {
+                doubles.push(subject);
+            } else {
+                seen.push(subject);
+            }
+        }
+    }
+    doubles
+}
+
+#[test]
+fn no_table_of_the_guide_answers_twice() {
+    let guide = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide.md"));
+    assert!(guide.lines().filter(|line| line.starts_with('|')).count() > 40);
+    assert_eq!(doubles(&guide), [""; 0]);
+    let twice = "| [`a`](A) | 1 |\n| [`b`](B), [`a`](A) | 2 |\n| c | 3 |\n| c | 4 |\n\n| c | 5 |\n";
+    assert_eq!(doubles(twice), ["A", "c"]);
+}
+
+#[test]
+fn every_file_of_the_engine_has_a_row_in_the_architecture() {
+    let map = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"));
+    let (_, map) = map.split_once("| file in `engine/` |").unwrap();
+    let (map, _) = map.split_once("\n\n").unwrap();
+    let rows: Vec<_> = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(file, _)| file.to_owned())
+        .collect();
+    let names = files("engine", "rs").into_iter();
+    let names = names.map(|file| file.file_name().unwrap().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.filter(|name| name != "mod.rs").collect();
+    let mut sorted = rows;
+    sorted.sort();
+    names.sort();
+    assert_eq!(sorted, names);
+}
+
 #[test]
 fn the_walk_finds_what_is_missing() {
     let doc = "/// - **Emits** it.\n/// - **Waits** never.\n/// - **Holds** nothing.\n/// - **On close** it \

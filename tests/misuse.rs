@@ -14,7 +14,7 @@ use futures::executor::block_on;
 use headwater::prelude::*;
 use headwater::{
     DriverThread, EmitError, Lost, Receipt, WorkerPanicked, combine_latest, union, union_all, zip,
-    zip_all,
+    zip_all, zip_latest_all,
 };
 
 thread_local! {
@@ -71,25 +71,34 @@ const NOBODY_DRIVES: &str = "the graph holds timers or futures and nothing drive
 #[allow(clippy::too_many_lines, reason = "one line an operator")]
 fn nothing_of_zero_size_or_length_can_be_made() {
     type Misuse = fn(&Source<u32>);
-    let cases: [(&str, Misuse); 32] = [
+    let cases: [(&str, Misuse); 35] = [
         (
             "`buffer(0)` could hold nothing: give it room for at least 1 element",
             |s| drop(s.buffer(0)),
         ),
         (
-            "`capacity(0)` could hold nothing: give each input of the zip room for at least 1 \
-             element",
+            "`capacity(0)` could hold nothing: give `zip` room for at least 1 element",
             |s| drop(s.zip(s).capacity(0)),
         ),
         (
-            "`capacity(0)` could hold nothing: give each input of the zip room for at least 1 \
-             element",
+            "`capacity(0)` could hold nothing: give `zip` room for at least 1 element",
             |s| drop(zip((s, s, s)).capacity(0)),
         ),
         (
-            "`capacity(0)` could hold nothing: give each input of the zip room for at least 1 \
-             element",
+            "`capacity(0)` could hold nothing: give `zip_all` room for at least 1 element",
             |s| drop(zip_all([s, s]).capacity(0)),
+        ),
+        (
+            "`capacity(0)` could hold nothing: give `zip_latest` room for at least 1 element",
+            |s| drop(s.zip_latest(s).capacity(0)),
+        ),
+        (
+            "`capacity(0)` could hold nothing: give `zip_latest_all` room for at least 1 element",
+            |s| drop(zip_latest_all(s, [s]).capacity(0)),
+        ),
+        (
+            "`capacity(0)` could hold nothing: give `chain` room for at least 1 element",
+            |s| drop(s.chain(s).capacity(0)),
         ),
         (
             "`zip_all` of no flows would never emit nor close: give it at least 1 flow",

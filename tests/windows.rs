@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use headwater::aggregate::Aggregate;
 use headwater::prelude::*;
-use headwater::{EmitError, List, Loss, Lost, NodeSnapshot, OnFull, Turn};
+use headwater::{EmitError, List, Lost, NodeSnapshot, OnFull, Turn};
 use proptest::prelude::*;
 
 /// A time in milliseconds, and a value.
@@ -511,22 +511,28 @@ fn a_key_that_comes_for_ever_is_held_once() {
 }
 
 #[test]
-fn a_window_that_rolls_in_time_is_bounded_and_counts_who_had_to_leave() {
+fn a_window_that_rolls_in_time_is_bounded_and_counts_who_had_to_leave_early() {
     let graph = Graph::new();
     let time = graph.drive_manually();
     let source = graph.source::<u32>();
     let counts = source.rolling_time(ms(10), Count).max_len(3).sink_to_list();
-    source.emit_all(0..5).unwrap();
+    let receipts: Vec<_> = (0..5).map(|x| source.emit_tracked(x).unwrap()).collect();
     assert_eq!(counts.take(), [1, 2, 3, 3, 3]);
     let held = node(&graph, "rolling_time").counts;
     assert_eq!((held.held, held.capacity), (3, 3));
-    assert_eq!(held.lost(Loss::Overflow), 2);
-    // By time alone nothing is emitted, and nobody is lost.
+    assert_eq!((held.early, held.dropped()), (2, 0));
+    // No element is lost.
+    assert!(receipts.iter().all(|r| r.outcome() == Some(Ok(()))));
+    // By time alone nothing is emitted, and nobody leaves early.
     time.advance(ms(10));
     assert!(counts.is_empty());
     source.emit(5).unwrap();
     assert_eq!(counts.take(), [1]);
-    assert_eq!(node(&graph, "rolling_time").counts.dropped(), 2);
+    assert_eq!(node(&graph, "rolling_time").counts.early, 2);
+    // In a batch it is the same.
+    source.emit_all(6..10).unwrap();
+    assert_eq!(counts.take(), [2, 3, 3, 3]);
+    assert_eq!(node(&graph, "rolling_time").counts.early, 4);
 }
 
 #[test]

@@ -65,11 +65,7 @@ pub fn build(graph: &Graph, show: impl FnMut(News) + Send + 'static) -> Source<S
     let shown = load.map(|(mean, peak)| News::Load { mean, peak });
 
     // An alert when its state changes, not ten times a second.
-    let alerts = load
-        .map(|(mean, _)| alert(mean))
-        .unique()
-        .history(1)
-        .map(News::Alert);
+    let alerts = load.map(|(mean, _)| alert(mean)).dedup().map(News::Alert);
 
     let throughput = valid.fold_window(SECOND, Count).map(News::Throughput);
 

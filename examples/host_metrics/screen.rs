@@ -87,7 +87,7 @@ impl Screen {
             self.load.0, self.load.1, self.alert
         ));
         text.push(format!(
-            "{} samples/s, {} in all; Ctrl-C ends",
+            "{} samples in the last second, {} in all; Ctrl-C ends",
             self.throughput, self.total
         ));
         // Over the old text, in one write: a screen that is cleared first flickers.
@@ -154,7 +154,7 @@ fn plain_line(out: &mut impl Write, news: &News) -> std::io::Result<()> {
         }
         News::Load { .. } => Ok(()),
         News::Alert(alert) => writeln!(out, "alert: {alert:?}"),
-        News::Throughput(count) => writeln!(out, "{count} samples/s"),
+        News::Throughput(count) => writeln!(out, "{count} samples in the last second"),
     }
 }
 
@@ -171,7 +171,7 @@ fn json_line(out: &mut impl Write, news: &News) -> std::io::Result<()> {
         }),
         News::Load { mean, peak } => json!({ "load": { "mean": mean, "peak": peak } }),
         News::Alert(alert) => json!({ "alert": format!("{alert:?}") }),
-        News::Throughput(count) => json!({ "samples_per_second": count }),
+        News::Throughput(count) => json!({ "samples_in_last_second": count }),
     };
     writeln!(out, "{value}")
 }

@@ -29,15 +29,15 @@ fn main() -> Result<(), BoxError> {
 
     let readings = graph.from_iter((0..READINGS).map(reading)).share();
     let kept = readings.deadband(BAND).sink_to_list();
-    let restless = readings
+    let peak = readings
         .filter(|x| x.is_finite())
         .spread(WINDOW)
-        .rolling(READINGS, Max)
+        .fold_all(Max)
         .sink_to_list();
     graph.run()?; // until the iterator has ended
 
-    let (kept, peaks) = (kept.take(), restless.take());
-    let peak = peaks.last().ok_or("no window was full")?;
+    let (kept, peak) = (kept.take(), peak.take().pop());
+    let peak = peak.ok_or("no window was full")?;
     println!(
         "{READINGS} readings: {} kept, {} broken; at most {peak:.2} apart within {WINDOW}",
         kept.len(),
@@ -46,7 +46,7 @@ fn main() -> Result<(), BoxError> {
     if kept != kept_by_hand() {
         return Err("a plain loop keeps others".into());
     }
-    if *peak != peak_by_hand() {
+    if peak != peak_by_hand() {
         return Err("a plain loop finds another spread".into());
     }
     if failures.load(Ordering::Relaxed) != (READINGS / BROKEN) as u64 {

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headwater::Keep;
 use headwater::prelude::*;
 
 /// A word, and how often it has come.

@@ -479,6 +479,7 @@ pub trait Flow: Sized {
     }
 
     /// Lets elements pass as long as `predicate` holds, and ends with the first that does not fit.
+    #[doc(alias = "takeWhile")]
     #[track_caller]
     fn take_while<F>(
         self, // Needed twice? `.share()` it first.
@@ -518,6 +519,7 @@ pub trait Flow: Sized {
     }
 
     /// Lets elements pass until `other` emits its first, and ends then.
+    #[doc(alias = "takeUntil")]
     #[track_caller]
     fn take_until<U: Flow>(
         self, // Needed twice? `.share()` it first.
@@ -732,6 +734,8 @@ pub trait Flow: Sized {
     /// `.max_len(n)` bounds the window.
     #[doc(alias = "moving")]
     #[doc(alias = "moving_average")]
+    #[doc(alias = "running")]
+    #[doc(alias = "window")]
     #[track_caller]
     fn rolling_time<A>(
         self, // Needed twice? `.share()` it first.
@@ -893,6 +897,7 @@ pub trait Flow: Sized {
 
     /// Joins the latest elements of two flows, for each element of either. For up to eight flows
     /// there is [`combine_latest`](crate::combine_latest()), which takes a tuple of them.
+    #[doc(alias = "combineLatest")]
     #[track_caller]
     fn combine_latest<B>(
         self, // Needed twice? `.share()` it first.
@@ -1116,6 +1121,7 @@ pub trait Flow: Sized {
 
     /// As [`map_blocking`](Flow::map_blocking), for a closure that may fail. `.retry(policy)` tries
     /// again.
+    #[doc(alias = "spawn_blocking")]
     #[track_caller]
     fn try_map_blocking<U, F>(
         self, // Needed twice? `.share()` it first.

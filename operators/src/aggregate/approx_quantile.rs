@@ -38,6 +38,7 @@ const SPAN: f64 = 83.0;
 #[doc(alias = "tdigest")]
 #[doc(alias = "ddsketch")]
 #[doc(alias = "percentile")]
+#[must_use = "an aggregate does nothing until a flow folds with it"]
 pub struct ApproxQuantile<L = f64> {
     levels: L,
     accuracy: f64,

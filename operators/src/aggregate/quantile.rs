@@ -49,6 +49,7 @@ pub struct Median;
 #[derive(Debug, Clone, Copy)]
 #[doc(alias = "percentile")]
 #[doc(alias = "quantiles")]
+#[must_use = "an aggregate does nothing until a flow folds with it"]
 pub struct Quantile<L = f64>(L);
 
 impl<L: Levels> Quantile<L> {

@@ -90,6 +90,10 @@ pub trait Slide<T>: Send + 'static {
 
 /// A window of any aggregate, as two stacks: what has left is never subtracted, since only states of
 /// what is still there are merged. Three merges an element.
+///
+/// It stands beside `TwoStacks` because its caller says when the oldest leaves: a window of time, or
+/// one that has to go along with a window of another kind in a tuple, has no fixed length. Where it
+/// is fixed, `TwoStacks` does with one ring of slots, and reads as it takes in.
 pub(crate) struct Stacks<A, S> {
     aggregate: A,
     /// The older elements, oldest last: each the state of all from it on to the end of the older.

@@ -34,6 +34,7 @@ const LEAST: usize = 1_000;
 #[doc(alias = "most_common")]
 #[doc(alias = "heavy_hitters")]
 #[doc(alias = "nlargest")]
+#[must_use = "an aggregate does nothing until a flow folds with it"]
 pub struct TopK {
     k: usize,
     counters: usize,

@@ -86,8 +86,9 @@ pub(crate) trait Node: Send + 'static {
     /// The node was woken: one of its futures is ready, or its way down is open again.
     fn poll(&mut self, _cx: &mut Cx, _waker: &Waker) {}
 
-    /// The graph itself, and not a flow, sends a signal: only nodes where elements begin (pumped
-    /// streams, iterators) have something to do.
+    /// The graph itself, and not a flow, sends a signal. Nodes where elements begin (pumped streams,
+    /// iterators) send it down; those that count or hold answer a census here, since of a branch that
+    /// was taken off, and still drains, no flow asks any more.
     fn root(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
 
     /// Whoever is below has had enough, and nobody enters the node any more: a pump ends, without a

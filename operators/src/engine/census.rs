@@ -40,11 +40,14 @@ pub struct Counts {
     pub passed: u64,
     /// Elements that failed here.
     pub failed: u64,
-    /// Elements held now.
+    /// Elements held now, or what is held in their place: a window's state, a stream. In `delay`,
+    /// `rate_limit`, `pace`, `flat_map_stream`, `map_async` and its kin failures and empty places that
+    /// are held count too: `run` goes on until they have gone. Elsewhere they don't.
     pub held: u64,
     /// How many may be held before origins wait; 0 where the node holds nothing.
     pub capacity: u64,
-    /// Groups or windows emitted before their time, since they were full.
+    /// Groups or windows emitted before their time, since they were full; elements that left the window
+    /// of a `rolling_time` before theirs.
     pub early: u64,
     /// Ticks of a periodic operator that were missed and skipped.
     pub skipped: u64,

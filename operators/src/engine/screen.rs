@@ -250,7 +250,7 @@ fn held_at_all(counts: &Counts) -> String {
     }
 }
 
-/// At most six characters.
+/// At most seven characters.
 fn digits(count: u64) -> String {
     match count {
         0..=999_999 => count.to_string(),

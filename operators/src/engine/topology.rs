@@ -47,6 +47,11 @@ impl Site {
         }
     }
 
+    /// The kind of the node: the operator's name.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Whether both were made in the same place.
     pub(crate) fn is(&self, other: &Site) -> bool {
         (std::ptr::eq(self.at, other.at) || self.at == other.at) && self.kind == other.kind

@@ -13,9 +13,10 @@ use crate::flow::Run;
 ///
 /// - **Emits** the aggregate of a session when `gap` has passed on the graph's clock since its last
 ///   element, as in [`Session`](crate::Session).
-/// - **Holds** one state and no elements, however long a session is.
-/// - **Waits**: while somebody downstream is full, one session that is over is held; then the origin
-///   of the next element waits.
+/// - **Holds** one state and no elements, however long a session is; while somebody downstream is full,
+///   what one session that is over came to, too.
+/// - **Waits**: while somebody downstream is full, one session that is over is held; the origin of the
+///   element that begins another one waits.
 /// - **On close** it emits the session that is under way.
 /// - **Drops** nothing. A failure passes at once, ahead of the session, and does not prolong it.
 /// - **Panics** at construction if the gap is zero. The graph needs a driver, or a clock that is led

@@ -15,9 +15,10 @@ use crate::flow::Run;
 ///
 /// - **Emits** the aggregate of a window when its time is over; nothing for one in which nothing
 ///   came.
-/// - **Holds** one state and no elements.
-/// - **Waits**: while somebody downstream is full, one window that is over is held; then the origin
-///   of the next element waits.
+/// - **Holds** one state and no elements; while somebody downstream is full, what one window that is
+///   over came to, too.
+/// - **Waits**: while somebody downstream is full, one window that is over is held; the origin of the
+///   element that begins another one waits.
 /// - **On close** it emits the window that is under way.
 /// - **Drops** nothing. A failure passes at once, ahead of the window.
 /// - **Panics** at construction if the duration is zero. The graph needs a driver, or a clock that

@@ -17,8 +17,9 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** the aggregate with each element, from the first one on; with
 ///   [`full`](Rolling::full), from the n-th one on.
-/// - **Holds** n states and no elements, or what a window of the aggregate's own holds. It keeps state and not lineage: an element is done when
-///   its own output is done, though later ones are still computed from it.
+/// - **Holds** n states and no elements; or what a window of the aggregate's own holds of n elements:
+///   numbers for quantiles, clones for `TopK` and `Frequencies`. It keeps state and not lineage: an
+///   element is done when its own output is done, though later ones are still computed from it.
 /// - **Waits** never.
 /// - **On close** it passes it on.
 /// - **Drops** nothing. A failure passes in its place and leaves no gap in the window.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::census::take_census;
 use super::window::MAX_LEN;
 use crate::aggregate::{Aggregate, Slide};
-use crate::engine::{Cx, Graph, Label, Loss, Plan, Push, Role, Signal, Site, Time};
+use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site, Time};
 use crate::flow::{InGraph, Run};
 
 /// Folds the elements of the last stretch of time, with each element: see
@@ -18,13 +18,15 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** the aggregate with each element, from the first one on. That elements have left the
 ///   window by time alone emits nothing: the next element tells.
-/// - **Holds** up to 65 536 states, or [`max_len`](RollingTime::max_len), and no elements. It keeps
-///   state and not lineage: an element is done when its own output is done.
+/// - **Holds** up to 65 536 states, or [`max_len`](RollingTime::max_len), and no elements; or what a
+///   window of the aggregate's own holds of as many elements ([`Aggregate::slide`]): numbers for
+///   quantiles, clones for `TopK` and `Frequencies`. It keeps state and not lineage: an element is done
+///   when its own output is done.
 /// - **Waits** never.
 /// - **On close** it passes it on.
-/// - **Drops** nothing; but for one element more than `max_len` the oldest leaves the window before
-///   its time, which is counted as an overflow. A failure passes in its place and leaves no gap in
-///   the window.
+/// - **Drops** nothing. For one element more than `max_len` the oldest leaves the window before its
+///   time, which is counted as [`early`](crate::Counts::early). A failure passes in its place and
+///   leaves no gap in the window.
 /// - **Panics** at construction if the duration or the length is zero. It sets no timer, so that the
 ///   graph needs no driver for it.
 ///
@@ -68,7 +70,7 @@ impl<R, A> RollingTime<R, A> {
         }
     }
 
-    /// How many elements the window may have (65 536 by default).
+    /// How many elements the window may have (65 536 by default). For one more the oldest leaves early.
     ///
     /// # Panics
     /// If `max` is 0.
@@ -104,6 +106,7 @@ where
             window: self.aggregate.slide(),
             batch: Vec::new(),
             passed: 0,
+            early: 0,
             next,
         };
         self.upstream.build(push, plan);
@@ -120,6 +123,8 @@ struct RollingTimePush<W, O, N> {
     /// What a run that ends at a junction fills and passes on as a whole.
     batch: Vec<O>,
     passed: u64,
+    /// Elements that left before their time.
+    early: u64,
     next: N,
 }
 
@@ -141,14 +146,14 @@ impl<W, O, N> RollingTimePush<W, O, N> {
     }
 
     #[inline]
-    fn slide<T>(&mut self, item: &T, now: Time, cx: &mut Cx) -> Option<W::Output>
+    fn slide<T>(&mut self, item: &T, now: Time) -> Option<W::Output>
     where
         W: Slide<T>,
     {
         if self.times.len() >= self.max_len {
             self.times.pop_front();
             self.window.pop();
-            cx.lose(self.label.id(), Loss::Overflow, 1);
+            self.early += 1;
         }
         self.times.push_back(now);
         self.window.push(item);
@@ -167,7 +172,7 @@ where
         self.passed += 1;
         let now = cx.now();
         self.expire(now);
-        if let Some(reading) = self.slide(&item, now, cx) {
+        if let Some(reading) = self.slide(&item, now) {
             self.next.push(reading, cx);
         }
     }
@@ -179,7 +184,7 @@ where
         self.expire(now);
         let whole = self.next.batches();
         for item in items.drain(..) {
-            match self.slide(&item, now, cx) {
+            match self.slide(&item, now) {
                 Some(reading) if whole => self.batch.push(reading),
                 Some(reading) => self.next.push(reading, cx),
                 None => {}
@@ -194,6 +199,8 @@ where
         if let Signal::Census = signal {
             let held = self.times.len();
             take_census(&self.label, self.passed, held, self.max_len, true, cx);
+            let early = self.early;
+            cx.take_census(self.label.id(), |node| node.counts.early = early);
         }
         self.next.signal(signal, cx);
     }

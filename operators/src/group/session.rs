@@ -16,7 +16,7 @@ use crate::flow::Run;
 ///   another one.
 /// - **Holds** up to 65 536 elements, or `max_len`.
 /// - **Waits**: while somebody downstream is full, sessions that are over are held; once `max_len`
-///   elements are, the origin of the next waits.
+///   elements are, the origin of the element that fills it waits.
 /// - **On close** it emits the session that is under way.
 /// - **Drops** nothing. A failure passes at once, ahead of the session, and does not prolong it.
 /// - **Panics** at construction if the gap or the length is zero. The graph needs a driver, or a

@@ -19,7 +19,7 @@ use crate::flow::Run;
 ///   another one.
 /// - **Holds** up to 65 536 elements, or `max_len`.
 /// - **Waits**: while somebody downstream is full, windows that are over are held; once `max_len`
-///   elements are, the origin of the next waits.
+///   elements are, the origin of the element that fills it waits.
 /// - **On close** it emits what it holds as a last window.
 /// - **Drops** nothing. Under `keep_empty`, ticks that were missed, or for which there was no room
 ///   downstream, are skipped and counted. A failure passes at once, ahead of the window.

@@ -21,7 +21,7 @@ use crate::flow::{InGraph, Run};
 ///   makes another one, in which the same keys may come.
 /// - **Holds** up to 65 536 elements, or `max_len`.
 /// - **Waits**: while somebody downstream is full, windows that are over are held; once `max_len`
-///   elements are, the origin of the next waits.
+///   elements are, the origin of the element that fills it waits.
 /// - **On close** it emits what it holds as a last window.
 /// - **Drops** the elements that are not kept, which is the user's choice: they are done at once.
 ///   Skipped ticks are counted as in [`TimedWindow`](crate::TimedWindow). A failure passes at once,

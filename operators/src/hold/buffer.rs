@@ -13,12 +13,14 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** each element, in order, when the driver comes to it and nobody downstream is full.
 /// - **Holds** up to `n` elements, failures on their way down among them. Under a policy that lets
-///   nobody wait, failures come on top: `n` of them at most, one more is reported at once.
+///   nobody wait, up to `n` elements, and failures on top: while 2·`n` places are held, elements,
+///   failures and empty ones together, one failure more is reported at once, and its place is empty.
 /// - **Waits**: under [`OnFull::Wait`], the default, the origin of the element that fills it waits
 ///   until there is room.
 /// - **On close** it drains, then closes.
 /// - **Drops** nothing by default; under [`OnFull::DropOldest`] and [`OnFull::DropNewest`] what does
-///   not fit, counted as overflow; under [`OnFull::Fail`] that element fails.
+///   not fit, counted as overflow; under [`OnFull::Fail`] that element fails, and its failure goes down
+///   in its place.
 /// - **Panics** at construction if `n` is 0. The graph needs a driver.
 ///
 /// ```
@@ -54,7 +56,9 @@ pub enum OnFull {
     DropOldest,
     /// The new element goes, counted as overflow.
     DropNewest,
-    /// The new element fails with [`Overflow`].
+    /// The new element fails with [`Overflow`]. From a [`buffer`](crate::Flow::buffer) the failure goes
+    /// down in the element's place, to a `catch` below. A join (`zip`, `zip_latest`, `chain` and their
+    /// kin) reports it at once, as one that nobody caught, and the place stays empty.
     Fail,
 }
 

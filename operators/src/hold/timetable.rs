@@ -142,7 +142,7 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
         if self.queue.len() >= self.capacity {
             self.pressure.hold(cx);
         }
-        // For what stands in front of it that was seen to.
+        // Else the alarm is set already: for what stands in front of it.
         if self.queue.len() == 1 {
             self.arm(cx);
         }

@@ -24,8 +24,10 @@ use crate::hold::OnFull;
 ///   for ever: the element fails with [`Starved`](crate::Starved). Other [policies](Chain::on_full) drop
 ///   or fail what comes when it is full.
 /// - **On close** of both flows, and when nothing is held any more, it closes.
-/// - **Drops** nothing by default; else what its policy says, counted as overflow.
-/// - **Panics** at construction if the flows belong to two graphs.
+/// - **Drops** nothing by default; under [`OnFull::DropOldest`] and [`OnFull::DropNewest`] what does not
+///   fit, counted as overflow; under [`OnFull::Fail`] that element fails, which is reported at once: no
+///   `catch` below sees it.
+/// - **Panics** at construction if the flows belong to two graphs, or if the capacity is 0.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -71,7 +73,7 @@ impl<A, B> Chain<A, B> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        self.limit.set_capacity(capacity);
+        self.limit.set_capacity(capacity, "chain");
         self
     }
 

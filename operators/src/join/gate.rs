@@ -54,11 +54,12 @@ impl Default for Limit {
 }
 
 impl Limit {
+    /// `join` is the operator's name.
     #[track_caller]
-    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+    pub(crate) fn set_capacity(&mut self, capacity: usize, join: &str) {
         assert!(
             capacity > 0,
-            "`capacity(0)` could hold nothing: give each input of the zip room for at least 1 element"
+            "`capacity(0)` could hold nothing: give `{join}` room for at least 1 element"
         );
         self.capacity = capacity;
     }

@@ -23,8 +23,10 @@ use crate::hold::OnFull;
 ///   stays empty, so that later pairs do not shift.
 /// - **On close** of an input that holds nothing more it closes, as no row can follow.
 /// - **Drops** what is left without a mate then or comes later, and the mates of elements that failed
-///   or were dropped: counted as unpaired.
-/// - **Panics** at construction if the flows belong to two graphs.
+///   or were dropped: counted as unpaired. Under [`OnFull::DropOldest`] and [`OnFull::DropNewest`] what
+///   does not fit, counted as overflow; under [`OnFull::Fail`] that element fails, which is reported at
+///   once: no `catch` below sees it.
+/// - **Panics** at construction if the flows belong to two graphs, or if the capacity is 0.
 ///
 /// A constant between the elements of a row is for a closure to put there, and costs nothing:
 /// `a.zip(b).map(|(a, b)| (a, 5, b))`. It is no input: it belongs to no graph, and has neither a
@@ -72,7 +74,7 @@ impl<Runs> Zip<Runs> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        self.limit.set_capacity(capacity);
+        self.limit.set_capacity(capacity, "zip");
         self
     }
 

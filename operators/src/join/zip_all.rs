@@ -15,7 +15,8 @@ use crate::hold::OnFull;
 ///
 /// - **Emits** a `Vec` when every input has an element.
 /// - **Holds**, **Waits**, **On close**, **Drops**: as [`Zip`](crate::Zip).
-/// - **Panics** at construction if there is no flow, or if the flows belong to two graphs.
+/// - **Panics** at construction if there is no flow, if the flows belong to two graphs, or if the
+///   capacity is 0.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -59,7 +60,7 @@ impl<R> ZipAll<R> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        self.limit.set_capacity(capacity);
+        self.limit.set_capacity(capacity, "zip_all");
         self
     }
 

@@ -30,8 +30,12 @@ use crate::hold::OnFull;
 ///   one of the others closes that never had an element.
 /// - **Drops** an element of the others that is replaced before any tuple had it, counted as
 ///   superseded; at its close what no tuple had, as unpaired; what comes after that, as unpaired
-///   from the lossless flow and as unheard from the others.
-/// - **Panics** at construction if the flows belong to two graphs.
+///   from the lossless flow and as unheard from the others. Of the lossless flow nothing else by
+///   default; under [`OnFull::DropOldest`] and [`OnFull::DropNewest`] what does not fit, counted as
+///   overflow; under [`OnFull::Fail`] that element fails, which is reported at once: no `catch` below
+///   sees it.
+/// - **Panics** at construction if there is no other flow, if the flows belong to two graphs, or if the
+///   capacity is 0.
 ///
 /// Where flows hang from one source, the others are connected first: an element finds them up to date.
 ///
@@ -146,7 +150,7 @@ impl<R, Runs> ZipLatest<R, Runs> {
     /// If `capacity` is 0.
     #[track_caller]
     pub fn capacity(mut self, capacity: usize) -> Self {
-        self.limit.set_capacity(capacity);
+        self.limit.set_capacity(capacity, self.site.kind());
         self
     }
 

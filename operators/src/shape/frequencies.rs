@@ -24,7 +24,8 @@ const MAX_KEYS: usize = 65_536;
 /// - **Waits** never.
 /// - **On close** passes it on; the counts go.
 /// - **Drops** nothing: every element is emitted.
-/// - **Panics** where the element's `Hash`, `Eq` or `Clone` does; that poisons the graph.
+/// - **Panics** at construction if `max_keys` is 0; where the element's `Hash`, `Eq` or `Clone` does,
+///   and that poisons the graph.
 ///
 /// Up to `max_keys` distinct elements, all counts are exact. Where one more comes, it takes the place of
 /// one with the least count (the same one for the same input) and goes on from that count. From then

@@ -13,9 +13,8 @@ pub(crate) trait Step<T, U>: Send + 'static {
     /// Takes an element and passes on what becomes of it.
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
 
-    /// Takes many elements. One that may fail, or has another rare case, says how to loop without a
-    /// call in the loop: it would
-    /// keep what the run counts from staying in registers.
+    /// Takes many elements. A step that may fail, or has another rare case, says how to loop without a
+    /// call in the loop: that would keep what the run counts from staying in registers.
     #[inline]
     fn step_all<N: Push<U>>(
         &mut self,

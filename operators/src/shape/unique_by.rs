@@ -23,7 +23,8 @@ use crate::flow::{InGraph, Run};
 /// - **Waits** never.
 /// - **On close** passes it on; the history goes.
 /// - **Drops** repeats. That is no loss: it is not counted, and a tracked repeat is done.
-/// - **Panics** where the closure, or the element's `Clone`, does; that poisons the graph.
+/// - **Panics** at construction if the history is 0; where the closure, or the element's `Clone`, does,
+///   and that poisons the graph.
 ///
 /// ```
 /// # use headwater_operators as headwater;
