@@ -171,7 +171,7 @@ fn emit_all_returns_the_first_failure_and_counts_the_others() {
     assert!(
         error
             .to_string()
-            .ends_with("(after 1000 accepted, and 99 more failures)")
+            .ends_with("(1000 accepted, 100 of them failed)")
     );
     assert_eq!(failed::<i64>(Err(error.cause)).error().to_string(), "10");
     assert_eq!(list.len(), 900);

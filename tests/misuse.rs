@@ -262,7 +262,7 @@ fn refused(source: &Source<u32>, message: &str) {
     check(source.lock().emit(7).unwrap_err());
     check(source.emit_tracked(7).unwrap_err());
     let error = source.emit_all([7, 8]).unwrap_err();
-    assert_eq!(error.to_string(), format!("{message} (after 0 accepted)"));
+    assert_eq!(error.to_string(), format!("{message} (0 accepted)"));
     check(error.cause);
 }
 
@@ -357,8 +357,7 @@ fn a_failing_sink_is_named_with_its_place_in_the_user_s_source() {
     assert_eq!(
         error.to_string(),
         format!(
-            "accepted, but `try_sink` at {at} failed: the disk is full (after 2 accepted, and 1 \
-             more failures)"
+            "accepted, but `try_sink` at {at} failed: the disk is full (2 accepted, 2 of them failed)"
         )
     );
     assert_eq!(sibling.take(), [7, 8, 9]);

@@ -26,7 +26,7 @@ async fn main() -> Result<(), BoxError> {
     let recording = recording::read()?;
     let expected = by_hand::figures(&recording);
 
-    println!("   n     mean     peak      rise");
+    println!("readings mean     peak      rise of the outlet over the inlet");
     let figures = Arc::new(Mutex::new(Vec::new()));
     let shown = figures.clone();
     let analysis = pipeline::analyse(move |figure| {
@@ -63,6 +63,8 @@ impl fmt::Display for Figure {
     }
 }
 
+const USAGE: &str = "[--speed 1|10|max] [--seconds N]";
+
 struct Options {
     speed: Speed,
     seconds: Duration,
@@ -90,11 +92,12 @@ impl Options {
                     options.seconds = Duration::try_from_secs_f64(seconds)
                         .map_err(|e| format!("--seconds {number:?}: {e}"))?;
                 }
+                "--help" | "-h" => {
+                    println!("replay {USAGE}");
+                    std::process::exit(0);
+                }
                 other => {
-                    return Err(format!(
-                        "unknown option {other:?}; there are --speed 1|10|max and --seconds N"
-                    )
-                    .into());
+                    return Err(format!("unknown option {other:?}; there are {USAGE}").into());
                 }
             }
         }

@@ -144,7 +144,7 @@ impl Branch {
     /// let source = Source::<u32>::new();
     /// let pairs = source.partition(2).sink_to_list();
     /// source.emit_all([1, 2, 3])?;
-    /// pairs.branch().clone().disconnect();
+    /// pairs.branch().disconnect();
     /// source.emit(4)?;
     /// assert_eq!(pairs.take(), [vec![1, 2], vec![3]]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -172,7 +172,7 @@ impl Branch {
     /// let source = Source::<u32>::new();
     /// let pairs = source.partition(2).sink_to_list();
     /// let receipt = source.emit_tracked(1)?;
-    /// pairs.branch().clone().discard();
+    /// pairs.branch().discard();
     /// assert!(pairs.is_empty());
     /// assert_eq!(receipt.outcome(), Some(Err(Lost::TornDown)));
     /// assert_eq!(source.graph().snapshot()?.gone.counts.lost(Loss::Discarded), 1);

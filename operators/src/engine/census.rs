@@ -16,7 +16,8 @@ pub enum Loss {
     Superseded,
     /// A join closed, or its mate failed, and it was left without one.
     Unpaired,
-    /// Nobody was there to take it: no branch, a stream that was dropped, a join that had closed.
+    /// Nobody was there to take it: no branch, a stream that was dropped, a join that had closed. Where
+    /// all that hung there has had enough (`take` and its kin), nobody misses it and it is not counted.
     Unheard,
     /// The branch that held it was discarded.
     Discarded,

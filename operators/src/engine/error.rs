@@ -260,11 +260,12 @@ impl<T> fmt::Debug for EmitAllError<T> {
 
 impl<T> fmt::Display for EmitAllError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (after {} accepted", self.cause, self.accepted)?;
-        if self.others > 0 {
-            write!(f, ", and {} more failures", self.others)?;
+        write!(f, "{} ({} accepted", self.cause, self.accepted)?;
+        let first = usize::from(matches!(self.cause, EmitError::Failed(_)));
+        match self.others + first {
+            0 => f.write_str(")"),
+            failed => write!(f, ", {failed} of them failed)"),
         }
-        f.write_str(")")
     }
 }
 

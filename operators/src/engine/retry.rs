@@ -46,7 +46,7 @@ enum Delay {
 }
 
 impl Retry {
-    /// At most `attempts` of them, the first one included.
+    /// At most `attempts` of them, the first one included: three retries are four attempts.
     ///
     /// With 1 there is no second attempt; what it changes is that the failure brings its element
     /// along, for a [`dead_letter`](crate::Flow::dead_letter).

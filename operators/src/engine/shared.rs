@@ -155,13 +155,13 @@ impl<T> Shared<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn destroy(&self) {
-        self.handle.branch.clone().disconnect();
+        self.handle.branch.disconnect();
     }
 
     /// As [`destroy`](Shared::destroy), at once: what the node's run and all that hangs from it alone
     /// hold is lost, as by [`Branch::discard`].
     pub fn discard(&self) {
-        self.handle.branch.clone().discard();
+        self.handle.branch.discard();
     }
 
     /// The nodes that elements come to this one from, without others between.

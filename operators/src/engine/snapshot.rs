@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::census::{Counts, Gone};
+use super::census::{Counts, Gone, Loss};
 use super::clock::Time;
 use super::context::Cx;
 use super::error::Failure;
@@ -125,6 +125,13 @@ impl Snapshot {
     pub fn dropped(&self) -> u64 {
         let nodes = self.nodes.iter().map(|node| node.counts.dropped());
         nodes.sum::<u64>() + self.gone.counts.dropped()
+    }
+
+    /// Elements discarded anywhere for this reason, other than by the user's own predicates.
+    #[must_use]
+    pub fn lost(&self, reason: Loss) -> u64 {
+        let nodes = self.nodes.iter().map(|node| node.counts.lost(reason));
+        nodes.sum::<u64>() + self.gone.counts.lost(reason)
     }
 
     /// Elements that failed anywhere.
