@@ -142,3 +142,19 @@ fn what_begins_within_a_key_goes_through_the_forks_of_its_run() {
         }
     }
 }
+
+#[test]
+fn what_a_branch_that_was_taken_off_holds_for_a_join_that_has_closed_is_counted() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u64>();
+    let other = graph.source::<u64>();
+    let branch = source.delay(SECOND).zip(&other).sink(drop);
+    let receipts: Vec<_> = (0..2).map(|x| source.emit_tracked(x).unwrap()).collect();
+    branch.disconnect();
+    time.advance(SECOND * 9);
+    assert!(receipts.iter().all(|r| matches!(r.outcome(), Some(Err(_)))));
+    let report = graph.close().unwrap();
+    assert!(report.complete);
+    assert_eq!(report.snapshot.dropped(), 2);
+}
