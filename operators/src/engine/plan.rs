@@ -364,8 +364,9 @@ impl Plan {
     }
 
     /// Makes it part of the graph in the middle of a push, as part of the run `id` within a node.
-    /// `outside` says whether the run hangs from a fork that is not its own.
-    pub(super) fn apply_within(self, id: RunId, outside: bool, cx: &mut Cx) {
+    /// `outside` says whether the run hangs from a fork that is not its own. Returns what is to be
+    /// done as soon as the whole run is part of it.
+    pub(super) fn apply_within(self, id: RunId, outside: bool, cx: &mut Cx) -> Vec<AtOnce> {
         let pumps = self.pumps > 0;
         let (mut forks, at_once) = self.register(Some(id), cx);
         if outside {
@@ -383,7 +384,7 @@ impl Plan {
             })));
             cx.todo = true;
         }
-        do_at_once(at_once, cx);
+        at_once
     }
 
     /// Writes it into the graph's tables. Returns the forks it hangs from, and what is to be done at
@@ -457,7 +458,7 @@ impl std::fmt::Debug for Plan {
     }
 }
 
-fn do_at_once(works: Vec<AtOnce>, cx: &mut Cx) {
+pub(super) fn do_at_once(works: Vec<AtOnce>, cx: &mut Cx) {
     for work in works {
         let ambient = std::mem::take(&mut cx.token);
         work(cx);

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::context::Cx;
 use super::fork::Mail;
+use super::node::NodeState;
 use super::push::Signal;
 use super::runs::{Hanging, RunRecord};
 use super::topology::{NodeId, Role, Topology};
@@ -235,6 +236,13 @@ impl Cx {
         for record in &records {
             self.close_unheard(&record.forks);
             self.count_last(&record.nodes);
+            // As of a join that closed while a holder in front of it was to drain into it.
+            for id in &record.nodes {
+                let holds = |node: &mut NodeState| node.role != Role::End && node.counts.held > 0;
+                if self.node(*id).is_some_and(holds) {
+                    self.lose_held(*id);
+                }
+            }
             self.bury_nodes(record);
         }
         self.forsake(&heads);

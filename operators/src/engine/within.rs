@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use super::census::Counts;
 use super::context::Cx;
-use super::fork::Mail;
+use super::fork::{BranchId, Mail};
 use super::graph::Graph;
 use super::inbox::Entry;
+use super::lineage;
 use super::node::NodeState;
-use super::plan::Plan;
-use super::push::Signal;
+use super::plan::{Plan, do_at_once};
+use super::push::{Signal, Tail};
 use super::runs::Hanging;
 use super::topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 
@@ -246,9 +247,12 @@ impl Nursery {
         if let Some(slot) = cx.within.runs.get_mut(id.0 as usize) {
             *slot = Some(run);
         }
+        let mut at_once = Vec::new();
         for plan in plans {
-            plan.apply_within(id, outside, cx);
+            at_once.extend(plan.apply_within(id, outside, cx));
         }
+        // What begins in one plan goes through the forks of others.
+        do_at_once(at_once, cx);
         has
     }
 }
@@ -407,19 +411,21 @@ impl Cx {
         self.within.runs.get_mut(id.0 as usize)?.as_mut()
     }
 
-    /// The owner has closed the run and gives it no more elements. It goes at once if nothing is left
-    /// in it, else when it has drained.
-    pub(crate) fn leave_run(&mut self, id: RunId) {
+    /// The owner has closed the run, whose beginning is `head`, and gives it no more elements. It goes
+    /// at once if its ends have closed, else when it has drained.
+    pub(crate) fn leave_run<T: 'static>(&mut self, id: RunId, head: Option<Tail<T>>) {
         let Some(run) = self.run(id) else { return };
         run.left = true;
         let (open, pumps, owner) = (run.open, run.pumps, run.owner);
         let hangs = std::mem::take(&mut run.hangs);
         if !hangs.is_empty() || (pumps && open > 0) {
             let nodes = run.nodes.clone();
-            self.detach_soon(id, hangs, nodes);
+            self.detach_soon(id, hangs, nodes, open == 0);
         }
         if open == 0 {
             self.end_run(id);
+            // What is held in front of those that have had enough is done.
+            lineage::by_wish(move || drop(head));
         } else {
             *self.within.draining.entry(owner).or_default() += 1;
         }
@@ -427,9 +433,13 @@ impl Cx {
 
     /// Other flows may be under way where the run hangs: it is taken off when the push has ended.
     #[cold]
-    fn detach_soon(&mut self, id: RunId, hangs: Vec<Hanging>, nodes: Vec<NodeId>) {
+    fn detach_soon(&mut self, id: RunId, hangs: Vec<Hanging>, nodes: Vec<NodeId>, ended: bool) {
+        let letter = match ended {
+            true => Mail::LetGo,
+            false => Mail::Detach,
+        };
         self.inbox.leave(Entry::Task(Box::new(move |cx| {
-            cx.unhang_from_outside(&hangs);
+            cx.unhang_from_outside(&hangs, letter);
             cx.deliver_mail();
             for node in nodes {
                 if let Some(state) = cx.node(node)
@@ -445,15 +455,15 @@ impl Cx {
         self.todo = true;
     }
 
-    /// Writes to the forks outside of a run that its branches there are to close and go.
-    fn unhang_from_outside(&mut self, hangs: &[Hanging]) {
+    /// Writes to the forks outside of a run what its branches there are to do.
+    fn unhang_from_outside(&mut self, hangs: &[Hanging], letter: fn(BranchId) -> Mail) {
         if let Ok(mut topology) = self.topology.lock() {
             topology.count_hanging(hangs, false);
         }
         for head in hangs {
             // One that has gone has closed them.
             if self.node(head.fork).is_some() {
-                let letter = Mail::Detach(head.branch);
+                let letter = letter(head.branch);
                 self.mail.entry(head.fork).or_default().push(letter);
             }
         }
@@ -470,7 +480,7 @@ impl Cx {
             off.extend(lost);
         }
         if !off.is_empty() {
-            self.unhang_from_outside(&off);
+            self.unhang_from_outside(&off, Mail::Detach);
         }
     }
 
@@ -480,7 +490,7 @@ impl Cx {
         for id in self.within.all_in(owners) {
             let Some(run) = self.run(id) else { continue };
             let hangs = std::mem::take(&mut run.hangs);
-            self.unhang_from_outside(&hangs);
+            self.unhang_from_outside(&hangs, Mail::Detach);
         }
     }
 
@@ -573,7 +583,8 @@ impl Cx {
             // Holders write their counts when they are asked.
             self.count_last(&run.nodes);
         }
-        self.retire_all(run);
+        // All its ends have closed: what it holds is in front of some that have had enough.
+        lineage::by_wish(|| self.retire_all(run));
     }
 
     fn retire_all(&mut self, run: Inner) {

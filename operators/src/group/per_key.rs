@@ -259,10 +259,11 @@ where
         plan.at_port(&self.merged, 0);
         run.build(KeyEnd::new(self.out.clone(), id), &mut plan);
         let _ = plan.install();
+        // Before the run is in the graph: it may end at once.
+        self.out.open(cx).opened();
         let has = nursery.install(id, &self.merged, cx);
         self.has.holders |= has.holders;
         self.has.forks |= has.forks;
-        self.out.open(cx).opened();
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         // From here on the key's flow is of no use to anybody.
         slot.0 += 1;
@@ -282,7 +283,7 @@ where
             head.signal(Signal::Census, cx);
         }
         cx.token = token;
-        cx.leave_run(run.id);
+        cx.leave_run(run.id, run.head);
     }
 
     /// The keys that have been idle for too long expire, until somebody downstream is full.
