@@ -21,11 +21,9 @@ use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
 use super::topology::{Label, Role};
+use super::turn::TURN;
 use crate::InGraph;
 use crate::flow::Run;
-
-/// Results taken in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
 
 /// What goes with an element in flight. It moves with each future, so it is kept small.
 pub(crate) struct Ticket<T> {

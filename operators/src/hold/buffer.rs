@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use crate::engine::{
     Cx, Entry, Failure, Fifo, Graph, Holding, Label, Loss, Lost, Node, Plan, Port, Pressure, Push,
-    Role, Signal, Site, Slot, Tail, Token,
+    Role, Signal, Site, Slot, TURN, Tail, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -134,9 +134,6 @@ struct BufferNode<T> {
     passed: u64,
     next: Tail<T>,
 }
-
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
 
 impl<T: InGraph> BufferNode<T> {
     fn census(&mut self, cx: &mut Cx) {

@@ -9,11 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_core::Stream;
 use hashbrown::HashMap;
 
-use crate::engine::{Cx, Loss, Lost, NodeId, Pledge, Push, Tail, Token};
+use crate::engine::{Cx, Loss, Lost, NodeId, Pledge, Push, TURN, Tail, Token};
 use crate::flow::InGraph;
 
-/// Elements taken in one turn of the node, so that other nodes get theirs.
-const TURN: usize = 256;
 /// Elements taken of one stream before the next has its turn.
 const QUANTUM: usize = 32;
 

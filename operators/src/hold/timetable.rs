@@ -7,7 +7,7 @@ use std::task::Waker;
 use super::aside::aside;
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Fifo, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site,
-    Slot, Tail, Time, Token,
+    Slot, TURN, Tail, Time, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -88,9 +88,6 @@ struct TimedNode<T, P> {
     passed: u64,
     next: Tail<T>,
 }
-
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
 
 impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
     /// When what stands in front may go.

@@ -7,7 +7,7 @@ use super::gate::{Gate, Limit};
 use super::relay::{beside, pass_once};
 use crate::engine::{
     Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Slot,
-    Tail, Waits,
+    TURN, Tail, Waits,
 };
 use crate::flow::{InGraph, Run};
 use crate::hold::OnFull;
@@ -124,9 +124,6 @@ struct ChainNode<T> {
     passed: u64,
     next: Tail<T>,
 }
-
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
 
 impl<T: InGraph> ChainNode<T> {
     fn held(&self) -> [usize; 2] {

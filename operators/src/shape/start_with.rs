@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use crate::engine::{
     Cell, Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site,
-    Slot, Token,
+    Slot, TURN, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -107,9 +107,6 @@ struct StartNode<T, I, N> {
     passed: u64,
     next: N,
 }
-
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
 
 impl<T, I, N> StartNode<T, I, N>
 where
