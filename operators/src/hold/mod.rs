@@ -24,7 +24,7 @@ mod switch_map;
 mod throttle;
 mod timetable;
 
-pub use buffer::{Buffer, OnFull, Overflow};
+pub use buffer::Buffer;
 pub use conflate::Conflate;
 pub use debounce::Debounce;
 pub use delay::Delay;

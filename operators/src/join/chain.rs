@@ -6,11 +6,10 @@ use std::task::Waker;
 use super::gate::{Gate, Limit};
 use super::relay::{beside, pass_once};
 use crate::engine::{
-    Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Slot,
-    TURN, Tail, Waits,
+    Cx, Entry, Fifo, Graph, Label, Node, OnFull, Plan, Port, PortCounts, Push, Role, Signal, Site,
+    Slot, TURN, Tail, Waits,
 };
 use crate::flow::{InGraph, Run};
-use crate::hold::OnFull;
 
 /// Emits the elements of one flow, and once it has closed those of another: see
 /// [`Flow::chain`](crate::Flow::chain).

@@ -7,11 +7,10 @@ use super::inputs::{LatestOf, Lossless, into_runs};
 use super::latest::{Keeper, Latest, NthPort, Slots, TuplePort};
 use super::relay::beside;
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Label, Loss, Node, Plan, Port, PortCounts, Push, Role, Signal,
-    Site, Slot, Tail, Token, Waits,
+    Cell, Cx, Entry, Fifo, Graph, Label, Loss, Node, OnFull, Plan, Port, PortCounts, Push, Role,
+    Signal, Site, Slot, Tail, Token, Waits,
 };
 use crate::flow::{Flow, Forkable, InGraph, Run};
-use crate::hold::OnFull;
 
 /// Joins each element of a lossless flow with the latest ones of others: see [`Flow::zip_latest`],
 /// [`zip_latest`] and [`zip_latest_all`].
