@@ -3,6 +3,7 @@
 //! Users of flows need nothing of this; those who write operators in this crate start at
 //! [`push`](self::Push) and the file of `map`.
 
+mod aside;
 mod branch;
 mod broadcast;
 mod cell;
@@ -48,7 +49,7 @@ mod source;
 mod source_sink;
 mod surgery;
 mod thread;
-pub(crate) mod tokens;
+mod tokens;
 mod topology;
 mod turn;
 mod waking;

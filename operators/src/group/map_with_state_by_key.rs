@@ -274,9 +274,7 @@ where
     fn remains(&mut self, key: K, state: S, cx: &mut Cx) {
         if let Some(last) = self.hook.expire(key, state) {
             self.flush(cx);
-            let token = std::mem::replace(&mut cx.token, Token::NONE);
-            self.next.push(last, cx);
-            cx.token = token;
+            cx.with_token(Token::NONE, |cx| self.next.push(last, cx));
         }
     }
 

@@ -26,8 +26,6 @@ mod timed_window;
 mod timed_window_unique;
 mod window;
 
-use crate::engine::tokens;
-
 pub use collect::{Collect, CollectUntil, Flush};
 pub use distinct::Keep;
 pub use fold::{Fold, FoldAll};

@@ -9,7 +9,6 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::gather::{Elements, Gather};
-use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -231,7 +230,7 @@ where
     fn emit(&mut self, mut group: Group<T>, cx: &mut Cx) {
         self.held -= group.content.held();
         if let Some((group, token)) = group.content.take() {
-            push_with(&mut self.next, group, token, cx);
+            cx.with_token(token, |cx| self.next.push(group, cx));
         }
     }
 

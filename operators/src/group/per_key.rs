@@ -274,14 +274,14 @@ where
 
     /// A key goes: its run emits what it holds. No element is in it any more.
     fn close(&mut self, mut run: KeyRun<T>, cx: &mut Cx) {
-        let token = std::mem::replace(&mut cx.token, Token::NONE);
         if let Some(head) = &mut run.head {
-            head.signal(Signal::Close, cx);
-            // What is not in a cell writes its counts for the last time.
-            cx.new_query();
-            head.signal(Signal::Census, cx);
+            cx.with_token(Token::NONE, |cx| {
+                head.signal(Signal::Close, cx);
+                // What is not in a cell writes its counts for the last time.
+                cx.new_query();
+                head.signal(Signal::Census, cx);
+            });
         }
-        cx.token = token;
         cx.leave_run(run.id);
     }
 

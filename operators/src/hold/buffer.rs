@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use crate::engine::{
     Cx, Entry, Failure, Fifo, Graph, Holding, Label, Loss, Lost, Node, OnFull, Overflow, Plan,
-    Port, Pressure, Push, Role, Signal, Site, Slot, TURN, Tail, Token,
+    Port, Pressure, Push, Role, Signal, Site, Slot, TURN, Tail,
 };
 use crate::flow::{InGraph, Run};
 
@@ -127,11 +127,7 @@ impl<T: InGraph> BufferNode<T> {
                 }
                 Slot::Failure(failure) => {
                     // Not a matter of the element under way, nor of who emits it.
-                    let current = std::mem::replace(&mut cx.token, token);
-                    let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-                    cx.report(failure);
-                    cx.faults.emitting = emitting;
-                    cx.token = current;
+                    cx.with_token(token, |cx| cx.without_emitter(|cx| cx.report(failure)));
                 }
                 Slot::Hole => {}
             }
@@ -216,13 +212,7 @@ impl<T: InGraph> Node for BufferNode<T> {
             let Some((slot, token)) = self.queue.pop() else {
                 break;
             };
-            cx.token = token;
-            match slot {
-                Slot::Item(item) => self.next.push(item, cx),
-                Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
-                Slot::Hole => self.next.signal(Signal::Hole, cx),
-            }
-            cx.token = Token::NONE;
+            cx.with_token(token, |cx| slot.pass(&mut self.next, cx));
             if self.queue.len() < self.capacity {
                 self.pressure.release(cx);
             }

@@ -174,9 +174,8 @@ impl<S: Stream<Item: InGraph>> Inner<S> {
             }
             match self.stream.as_mut().poll_next(&mut task) {
                 Poll::Ready(Some(item)) => {
-                    cx.token = self.pledge.token().clone();
-                    next.push(item, cx);
-                    cx.token = Token::NONE;
+                    let token = self.pledge.token().clone();
+                    cx.with_token(token, |cx| next.push(item, cx));
                 }
                 Poll::Ready(None) => return Took::Ended,
                 Poll::Pending => return Took::All,

@@ -1,6 +1,5 @@
 //! An element waits: for room, for time, for a future.
 
-mod aside;
 mod buffer;
 mod conflate;
 mod debounce;

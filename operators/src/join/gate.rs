@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::relay::{beside, pass_once};
+use super::relay::pass_once;
 use super::starving::{Starved, starves};
 use crate::engine::{
     Blocked, Cx, Failure, Fifo, Label, Loss, Lost, OnFull, Overflow, Pressure, Push, Signal, Slot,
@@ -336,7 +336,9 @@ impl Gate {
                     token.fail(Lost::Discarded);
                     count += 1;
                 }
-                Some((Slot::Failure(failure), token)) => beside(token, cx, |cx| cx.report(failure)),
+                Some((Slot::Failure(failure), token)) => {
+                    cx.with_token(token, |cx| cx.report(failure))
+                }
                 Some((Slot::Hole, _)) => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::latest::Latest;
-use super::relay::{beside, pass_once};
+use super::relay::pass_once;
 use crate::engine::{
     Cx, Entry, Graph, Label, Loss, Lost, Node, Plan, Port, Push, Role, Signal, Site, Token,
 };
@@ -123,7 +123,7 @@ impl<C, F, U: InGraph, N: Push<U>> WithLatestNode<C, F, U, N> {
         let token = self.latest.token();
         if token.is_some() {
             let token = Token::merge([cx.token.clone(), token]);
-            beside(token, cx, |cx| push(self, cx));
+            cx.with_token(token, |cx| push(self, cx));
         } else {
             push(self, cx);
         }
