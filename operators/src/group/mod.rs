@@ -22,6 +22,7 @@ mod rolling_time;
 mod rolling_with_element;
 mod session;
 mod sliding_window;
+mod timed_push;
 mod timed_window;
 mod timed_window_unique;
 mod window;

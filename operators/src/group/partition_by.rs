@@ -9,8 +9,9 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::gather::{Elements, Gather};
+use super::timed_push::TimedPush;
 use crate::engine::{
-    Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
+    Alarm, Cx, Entry, Graph, Label, Node, Plan, Push, Role, Signal, Site, Tail, Time,
 };
 use crate::flow::{InGraph, Run};
 
@@ -125,55 +126,8 @@ where
             alarm: Alarm::default(),
             next: Box::new(next),
         };
-        let push = if self.age.is_some() {
-            plan.has_timers();
-            KeyedPush::Timed(Port(plan.cell(&label, node)))
-        } else {
-            KeyedPush::Inline(Box::new(node))
-        };
+        let push = TimedPush::new(node, self.age.is_some(), &label, plan);
         self.upstream.build(push, plan);
-    }
-}
-
-/// Without an age no timer enters the node, so that it needs no cell. One type for both ways, since
-/// the run above is compiled once for each.
-enum KeyedPush<T, F, K> {
-    Inline(Box<KeyedNode<T, F, K>>),
-    Timed(Port<KeyedNode<T, F, K>>),
-}
-
-impl<T, F, K> Push<T> for KeyedPush<T, F, K>
-where
-    T: InGraph,
-    F: FnMut(&T) -> K + InGraph,
-    K: Hash + Eq + Clone + InGraph,
-{
-    #[inline]
-    fn push(&mut self, item: T, cx: &mut Cx) {
-        match self {
-            KeyedPush::Inline(node) => node.enter(item, cx),
-            KeyedPush::Timed(port) => port.push(item, cx),
-        }
-    }
-
-    #[inline]
-    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        match self {
-            KeyedPush::Inline(node) => node.enter_batch(items, cx),
-            KeyedPush::Timed(port) => port.push_batch(items, cx),
-        }
-    }
-
-    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        match self {
-            KeyedPush::Inline(node) => node.enter_signal(signal, cx),
-            KeyedPush::Timed(port) => port.signal(signal, cx),
-        }
-    }
-
-    #[inline]
-    fn batches(&self) -> bool {
-        true
     }
 }
 

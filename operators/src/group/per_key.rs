@@ -231,7 +231,7 @@ where
         }
         let run = self.begin(&key, cx);
         let at = self.table.insert(hash, key, run, now);
-        self.arm(cx);
+        self.table.arm(&mut self.alarm, self.label.id(), cx);
         at
     }
 
@@ -294,26 +294,14 @@ where
             self.expired += 1;
             self.close(run, cx);
         }
-        self.arm(cx);
-    }
-
-    fn arm(&mut self, cx: &mut Cx) {
-        if let Some(deadline) = self.table.deadline()
-            // One that is overdue waits for room, and for no timer.
-            && deadline > cx.now()
-        {
-            self.alarm.set(self.label.id(), deadline, cx);
-        }
+        self.table.arm(&mut self.alarm, self.label.id(), cx);
     }
 
     /// What time it is, where keys grow old; those that are overdue go first.
     #[inline]
     fn time(&mut self, cx: &mut Cx) -> Time {
-        if !self.table.keys().is_timed() {
-            return Time::ZERO;
-        }
-        let now = cx.now();
-        if self.table.deadline().is_some_and(|at| at <= now) {
+        let (now, overdue) = self.table.time(cx);
+        if overdue {
             self.look(cx);
         }
         now
