@@ -200,6 +200,8 @@ proptest! {
         });
         let mut state = states.next().unwrap();
         states.for_each(|right| top.merge(&mut state, &right));
+        // Of those that came equally often, the same ones are read each time.
+        prop_assert_eq!(top.fold(&items), top.fold(&items));
         for reading in [top.fold(&items).unwrap(), top.finish(&state)] {
             prop_assert_eq!(reading.len(), k.min(exact.len()));
             let bound = items.len() as u64 / room as u64;

@@ -33,12 +33,11 @@ pub mod prelude {
         StdDev, Sum, TopK, Variance,
     };
     pub use crate::engine::{
-        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, Retry, Shared, Source,
-        Time,
+        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, OnFull, Retry, Shared,
+        Source, Time,
     };
     pub use crate::flow::{Flow, Run};
     pub use crate::group::{Keep, Keys};
-    pub use crate::hold::OnFull;
     pub use crate::shape::BoxFlow;
 }
 

@@ -50,6 +50,7 @@ mod of;
 mod quantile;
 mod slide;
 mod sorted;
+pub(crate) mod space_saving;
 mod sum;
 mod top_k;
 mod tuple;
@@ -67,8 +68,9 @@ pub use of::Of;
 pub use quantile::{Levels, Median, Quantile, Sample};
 pub use slide::Slide;
 use slide::{Either, Stacks};
+pub use space_saving::Counters;
 pub use sum::Sum;
-pub use top_k::{Counters, TopK};
+pub use top_k::TopK;
 pub use variance::{Moments, PopulationStdDev, PopulationVariance, StdDev, Variance};
 
 /// What windows, partitions and the metrics pipeline fold with: a summary of elements that can be

@@ -11,9 +11,7 @@ use super::graph::{Core, Graph};
 use super::park;
 use super::push::Signal;
 use super::topology::Role;
-
-/// How many nodes are polled in one hold of the lock, so that emitters get their turn.
-const TURN: usize = 256;
+use super::turn::TURN;
 
 /// What a turn of the driver found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

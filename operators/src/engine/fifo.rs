@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::context::Cx;
 use super::error::Failure;
 use super::lineage::{Lost, Token};
+use super::push::{Push, Signal};
 
 /// What stands in one place of a [`Fifo`].
 #[derive(Debug)]
@@ -15,6 +16,18 @@ pub(crate) enum Slot<T> {
     Failure(Failure),
     /// The place of an element that failed and was reported.
     Hole,
+}
+
+impl<T> Slot<T> {
+    /// Goes on down the run, with the token that rides at the moment.
+    #[inline]
+    pub(crate) fn pass(self, next: &mut impl Push<T>, cx: &mut Cx) {
+        match self {
+            Slot::Item(item) => next.push(item, cx),
+            Slot::Failure(failure) => next.signal(Signal::Fail(failure), cx),
+            Slot::Hole => next.signal(Signal::Hole, cx),
+        }
+    }
 }
 
 /// First in, first out. Elements lie side by side; tokens, failures and holes are kept apart with

@@ -309,7 +309,10 @@ impl Core {
     #[cold]
     #[inline(never)]
     pub(crate) fn settle(&self, cx: &mut Cx) {
-        let emitting = std::mem::replace(&mut cx.faults.emitting, false);
+        cx.without_emitter(|cx| self.work_off(cx));
+    }
+
+    fn work_off(&self, cx: &mut Cx) {
         loop {
             if let Some(inlet) = cx.reopened.pop() {
                 inlet.resume(cx);
@@ -337,7 +340,6 @@ impl Core {
             cx.see_off();
         }
         cx.todo = false;
-        cx.faults.emitting = emitting;
     }
 
     /// Ends what a poisoned graph still holds, so that nobody waits for it for ever: what was under

@@ -15,17 +15,15 @@ use super::fifo::{Fifo, Slot};
 use super::flight::{Flight, Limits};
 use super::holding::Holding;
 use super::lanes::Lanes;
-use super::lineage::{Pledge, Token};
+use super::lineage::Pledge;
 use super::naps::{Naps, Spare};
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
 use super::topology::{Label, Role};
+use super::turn::TURN;
 use crate::InGraph;
 use crate::flow::Run;
-
-/// Results taken in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
 
 /// What goes with an element in flight. It moves with each future, so it is kept small.
 pub(crate) struct Ticket<T> {
@@ -258,13 +256,8 @@ where
             };
             self.first = self.first.wrapping_add(1);
             self.due -= 1;
-            cx.token = ticket.pledge.redeem();
-            match slot {
-                Slot::Item(item) => self.next.push(item, cx),
-                Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
-                Slot::Hole => self.next.signal(Signal::Hole, cx),
-            }
-            cx.token = Token::NONE;
+            let token = ticket.pledge.redeem();
+            cx.with_token(token, |cx| slot.pass(&mut self.next, cx));
         }
     }
 

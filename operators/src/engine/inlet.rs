@@ -98,9 +98,7 @@ impl<T: InGraph> SourceCell<T> {
         if let Some(lead) = self.lead.get() {
             let time = lead(&item);
             if time > cx.clock.read() {
-                let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-                cx.advance_led(time);
-                cx.faults.emitting = emitting;
+                cx.without_emitter(|cx| cx.advance_led(time));
             }
         }
         cx.begin(self.id);
@@ -239,9 +237,7 @@ impl<T: InGraph> SourceCell<T> {
             cx.lose(self.id, Loss::Unheard, 1);
             return;
         }
-        let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-        self.deliver(item, token, cx);
-        cx.faults.emitting = emitting;
+        cx.without_emitter(|cx| self.deliver(item, token, cx));
     }
 }
 

@@ -3,6 +3,7 @@
 //! Users of flows need nothing of this; those who write operators in this crate start at
 //! [`push`](self::Push) and the file of `map`.
 
+mod aside;
 mod branch;
 mod broadcast;
 mod cell;
@@ -32,6 +33,7 @@ mod lineage;
 mod metadata;
 mod naps;
 mod node;
+mod on_full;
 mod park;
 mod plan;
 mod present;
@@ -47,8 +49,9 @@ mod source;
 mod source_sink;
 mod surgery;
 mod thread;
-pub(crate) mod tokens;
+mod tokens;
 mod topology;
+mod turn;
 mod waking;
 mod way;
 mod within;
@@ -66,6 +69,7 @@ pub use head::{Head, Pipe};
 pub use inlet::INBOX_CAPACITY;
 pub use lineage::{Lost, Outcome, Receipt, Token};
 pub use metadata::{Lineage, Metadata, Tagged};
+pub use on_full::{OnFull, Overflow};
 pub use plan::Plan;
 pub use push::{Push, Signal, Tail};
 pub use retry::{Retriable, Retry};
@@ -93,5 +97,6 @@ pub(crate) use pressure::{Blocked, Pressure, Waits};
 pub(crate) use push::Nobody;
 pub(crate) use shared::Handle;
 pub(crate) use tokens::Tokens;
+pub(crate) use turn::{BATCHES_IN_TURN, TURN};
 pub(crate) use within::{Has, Nursery, RunId};
 pub(crate) use workers::Workers;

@@ -12,6 +12,7 @@ use super::fork::{BranchId, Mail, close_tail};
 use super::graph::Graph;
 use super::inbox::Entry;
 use super::inlet::Inlet;
+use super::lineage::Token;
 use super::node::NodeState;
 use super::push::{Push, Signal, Tail};
 use super::runs::{Hanging, ItemType, RunRecord};
@@ -460,8 +461,6 @@ impl std::fmt::Debug for Plan {
 
 pub(super) fn do_at_once(works: Vec<AtOnce>, cx: &mut Cx) {
     for work in works {
-        let ambient = std::mem::take(&mut cx.token);
-        work(cx);
-        cx.token = ambient;
+        cx.with_token(Token::NONE, work);
     }
 }

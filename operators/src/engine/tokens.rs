@@ -2,7 +2,6 @@
 
 use super::context::Cx;
 use super::lineage::{Lost, Token};
-use super::push::Push;
 
 /// Tokens of the elements that something is made of, neighbours that share one counted once. Free while nothing is
 /// tracked. Dropped with tokens inside (teardown), it fails them.
@@ -55,12 +54,4 @@ impl Drop for Tokens {
     fn drop(&mut self) {
         self.0.iter().for_each(|token| token.fail(Lost::TornDown));
     }
-}
-
-/// Pushes what was made of several elements, with their token beside it.
-#[inline]
-pub(crate) fn push_with<T>(next: &mut impl Push<T>, item: T, token: Token, cx: &mut Cx) {
-    let ambient = std::mem::replace(&mut cx.token, token);
-    next.push(item, cx);
-    cx.token = ambient;
 }

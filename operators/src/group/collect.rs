@@ -3,9 +3,8 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
-use super::tokens::Tokens;
 use crate::engine::{
-    Cell, Core, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Token,
+    Cell, Core, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Token, Tokens,
 };
 use crate::flow::{InGraph, Run};
 
@@ -240,7 +239,7 @@ impl<T: InGraph, N: Push<Vec<T>>> CollectNode<T, N> {
         self.asked = false;
         let group = std::mem::take(&mut self.items);
         let token = Token::merge([self.tokens.take(), asked_by]);
-        super::tokens::push_with(&mut self.next, group, token, cx);
+        cx.with_token(token, |cx| self.next.push(group, cx));
     }
 
     fn flush(&mut self, cx: &mut Cx) {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::census::take_census;
 use super::gather::Gather;
-use super::tokens::push_with;
 use crate::engine::{Cx, Label, Push, Signal};
 use crate::flow::InGraph;
 
@@ -38,7 +37,7 @@ impl<T, C: Gather<T>, N: Push<C::Whole>> CountedPush<T, C, N> {
     #[inline]
     fn emit(&mut self, cx: &mut Cx) {
         if let Some((whole, token)) = self.content.take() {
-            push_with(&mut self.next, whole, token, cx);
+            cx.with_token(token, |cx| self.next.push(whole, cx));
         }
     }
 }

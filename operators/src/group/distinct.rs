@@ -6,8 +6,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use super::gather::Gather;
-use super::tokens::Tokens;
-use crate::engine::{Cx, Lost, Token};
+use crate::engine::{Cx, Lost, Token, Tokens};
 use crate::flow::InGraph;
 
 /// Which of several elements with one key a group keeps.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::gather::{Folded, Gather};
-use super::tokens::{Tokens, push_with};
 use crate::aggregate::Aggregate;
-use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site, Token};
+use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site, Token, Tokens};
 use crate::flow::{InGraph, Run};
 
 /// Folds all elements by a closure: see [`Flow::fold`](crate::Flow::fold).
@@ -217,7 +216,7 @@ impl<T: InGraph, V: Value<T>, N: Push<V::Output>> Push<T> for FoldPush<V, N> {
             Signal::Hole | Signal::Room(_) => return,
             Signal::Close => {
                 if let Some((value, token)) = self.value.finish() {
-                    push_with(&mut self.next, value, token, cx);
+                    cx.with_token(token, |cx| self.next.push(value, cx));
                 }
             }
             Signal::Census => {

@@ -1,8 +1,7 @@
 //! What a group or a window makes of its elements while it is open.
 
-use super::tokens::Tokens;
 use crate::aggregate::Aggregate;
-use crate::engine::{Cx, Token};
+use crate::engine::{Cx, Token, Tokens};
 use crate::flow::InGraph;
 
 /// What is collected of the elements of one group or window: themselves, or an aggregate's state.

@@ -51,9 +51,7 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
     fn flush(&mut self, cx: &mut Cx) {
         if !self.batch.is_empty() {
             let token = std::mem::take(&mut self.token);
-            let ambient = std::mem::replace(&mut cx.token, token);
-            self.next.push_batch(&mut self.batch, cx);
-            cx.token = ambient;
+            cx.with_token(token, |cx| self.next.push_batch(&mut self.batch, cx));
         }
     }
 

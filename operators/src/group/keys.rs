@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::engine::Time;
+use crate::engine::{Alarm, Cx, NodeId, Time};
 
 /// The bound on the keys of a keyed operator: how many live at once, and how long one lives that
 /// nothing comes for.
@@ -148,10 +148,6 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         }
     }
 
-    pub(super) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
@@ -241,6 +237,26 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
     /// When a key can have been idle for too long at the earliest.
     pub(super) fn deadline(&self) -> Option<Time> {
         Some(self.order.peek()?.seen + self.keys.idle?)
+    }
+
+    /// Sees to it that the node is called when the next key can have been idle for too long.
+    pub(super) fn arm(&self, alarm: &mut Alarm, id: NodeId, cx: &mut Cx) {
+        if let Some(deadline) = self.deadline()
+            // One that is overdue waits for room, and for no timer.
+            && deadline > cx.now()
+        {
+            alarm.set(id, deadline, cx);
+        }
+    }
+
+    /// What time it is, where keys grow old, and whether one may be overdue.
+    #[inline]
+    pub(super) fn time(&self, cx: &mut Cx) -> (Time, bool) {
+        if !self.keys.is_timed() {
+            return (Time::ZERO, false);
+        }
+        let now = cx.now();
+        (now, self.deadline().is_some_and(|at| at <= now))
     }
 
     /// Puts the top of the heap right, and says when that key was used.

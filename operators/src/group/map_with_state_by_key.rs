@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::keys::{Ahead, KeyTable, Keys};
+use super::timed_push::TimedPush;
 use crate::engine::{
-    Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Time, Token,
+    Alarm, Cx, Entry, Graph, Label, Node, Plan, Push, Role, Signal, Site, Time, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -170,50 +171,8 @@ where
             alarm: Alarm::default(),
             next,
         };
-        let push = if timed {
-            plan.has_timers();
-            StatePush::Timed(Port(plan.cell(&label, node)))
-        } else {
-            StatePush::Inline(Box::new(node))
-        };
+        let push = TimedPush::new(node, timed, &label, plan);
         self.upstream.build(push, plan);
-    }
-}
-
-/// Where keys don't grow old no timer enters the node, so that it needs no cell. One type for both
-/// ways, since the run above is compiled once for each.
-enum StatePush<Inner> {
-    Inline(Box<Inner>),
-    Timed(Port<Inner>),
-}
-
-impl<T: 'static, Inner: Entry<T>> Push<T> for StatePush<Inner> {
-    #[inline]
-    fn push(&mut self, item: T, cx: &mut Cx) {
-        match self {
-            StatePush::Inline(node) => node.enter(item, cx),
-            StatePush::Timed(port) => port.push(item, cx),
-        }
-    }
-
-    #[inline]
-    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        match self {
-            StatePush::Inline(node) => node.enter_batch(items, cx),
-            StatePush::Timed(port) => port.push_batch(items, cx),
-        }
-    }
-
-    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        match self {
-            StatePush::Inline(node) => node.enter_signal(signal, cx),
-            StatePush::Timed(port) => port.signal(signal, cx),
-        }
-    }
-
-    #[inline]
-    fn batches(&self) -> bool {
-        true
     }
 }
 
@@ -266,7 +225,7 @@ where
         }
         let state = (self.init)(&key);
         let at = self.table.insert(hash, key, state, now);
-        self.arm(cx);
+        self.table.arm(&mut self.alarm, self.label.id(), cx);
         at
     }
 
@@ -274,9 +233,7 @@ where
     fn remains(&mut self, key: K, state: S, cx: &mut Cx) {
         if let Some(last) = self.hook.expire(key, state) {
             self.flush(cx);
-            let token = std::mem::replace(&mut cx.token, Token::NONE);
-            self.next.push(last, cx);
-            cx.token = token;
+            cx.with_token(Token::NONE, |cx| self.next.push(last, cx));
         }
     }
 
@@ -295,26 +252,14 @@ where
             self.expired += 1;
             self.remains(key, state, cx);
         }
-        self.arm(cx);
-    }
-
-    fn arm(&mut self, cx: &mut Cx) {
-        if let Some(deadline) = self.table.deadline()
-            // One that is overdue waits for room, and for no timer.
-            && deadline > cx.now()
-        {
-            self.alarm.set(self.label.id(), deadline, cx);
-        }
+        self.table.arm(&mut self.alarm, self.label.id(), cx);
     }
 
     /// What time it is, for who must know; keys that are overdue go first.
     #[inline]
     fn time(&mut self, cx: &mut Cx) -> Time {
-        if !self.table.keys().is_timed() {
-            return Time::ZERO;
-        }
-        let now = cx.now();
-        if self.table.deadline().is_some_and(|at| at <= now) {
+        let (now, overdue) = self.table.time(cx);
+        if overdue {
             self.look(cx);
         }
         now

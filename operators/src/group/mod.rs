@@ -22,11 +22,10 @@ mod rolling_time;
 mod rolling_with_element;
 mod session;
 mod sliding_window;
+mod timed_push;
 mod timed_window;
 mod timed_window_unique;
 mod window;
-
-use crate::engine::tokens;
 
 pub use collect::{Collect, CollectUntil, Flush};
 pub use distinct::Keep;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::PartitionBy;
 use super::census::take_census;
 use super::gather::{Elements, Gather};
-use super::tokens::push_with;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -118,7 +117,7 @@ impl<T: InGraph> AgedNode<T> {
     fn emit(&mut self, cx: &mut Cx) {
         self.deadline = None;
         if let Some((group, token)) = self.group.take() {
-            push_with(&mut self.next, group, token, cx);
+            cx.with_token(token, |cx| self.next.push(group, cx));
         }
     }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::gather::{Elements, Gather};
-use super::tokens::push_with;
+use super::timed_push::TimedPush;
 use crate::engine::{
-    Alarm, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
+    Alarm, Cx, Entry, Graph, Label, Node, Plan, Push, Role, Signal, Site, Tail, Time,
 };
 use crate::flow::{InGraph, Run};
 
@@ -126,55 +126,8 @@ where
             alarm: Alarm::default(),
             next: Box::new(next),
         };
-        let push = if self.age.is_some() {
-            plan.has_timers();
-            KeyedPush::Timed(Port(plan.cell(&label, node)))
-        } else {
-            KeyedPush::Inline(Box::new(node))
-        };
+        let push = TimedPush::new(node, self.age.is_some(), &label, plan);
         self.upstream.build(push, plan);
-    }
-}
-
-/// Without an age no timer enters the node, so that it needs no cell. One type for both ways, since
-/// the run above is compiled once for each.
-enum KeyedPush<T, F, K> {
-    Inline(Box<KeyedNode<T, F, K>>),
-    Timed(Port<KeyedNode<T, F, K>>),
-}
-
-impl<T, F, K> Push<T> for KeyedPush<T, F, K>
-where
-    T: InGraph,
-    F: FnMut(&T) -> K + InGraph,
-    K: Hash + Eq + Clone + InGraph,
-{
-    #[inline]
-    fn push(&mut self, item: T, cx: &mut Cx) {
-        match self {
-            KeyedPush::Inline(node) => node.enter(item, cx),
-            KeyedPush::Timed(port) => port.push(item, cx),
-        }
-    }
-
-    #[inline]
-    fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        match self {
-            KeyedPush::Inline(node) => node.enter_batch(items, cx),
-            KeyedPush::Timed(port) => port.push_batch(items, cx),
-        }
-    }
-
-    fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        match self {
-            KeyedPush::Inline(node) => node.enter_signal(signal, cx),
-            KeyedPush::Timed(port) => port.signal(signal, cx),
-        }
-    }
-
-    #[inline]
-    fn batches(&self) -> bool {
-        true
     }
 }
 
@@ -231,7 +184,7 @@ where
     fn emit(&mut self, mut group: Group<T>, cx: &mut Cx) {
         self.held -= group.content.held();
         if let Some((group, token)) = group.content.take() {
-            push_with(&mut self.next, group, token, cx);
+            cx.with_token(token, |cx| self.next.push(group, cx));
         }
     }
 

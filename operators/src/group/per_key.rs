@@ -231,7 +231,7 @@ where
         }
         let run = self.begin(&key, cx);
         let at = self.table.insert(hash, key, run, now);
-        self.arm(cx);
+        self.table.arm(&mut self.alarm, self.label.id(), cx);
         at
     }
 
@@ -275,14 +275,14 @@ where
 
     /// A key goes: its run emits what it holds. No element is in it any more.
     fn close(&mut self, mut run: KeyRun<T>, cx: &mut Cx) {
-        let token = std::mem::replace(&mut cx.token, Token::NONE);
         if let Some(head) = &mut run.head {
-            head.signal(Signal::Close, cx);
-            // What is not in a cell writes its counts for the last time.
-            cx.new_query();
-            head.signal(Signal::Census, cx);
+            cx.with_token(Token::NONE, |cx| {
+                head.signal(Signal::Close, cx);
+                // What is not in a cell writes its counts for the last time.
+                cx.new_query();
+                head.signal(Signal::Census, cx);
+            });
         }
-        cx.token = token;
         cx.leave_run(run.id, run.head);
     }
 
@@ -295,26 +295,14 @@ where
             self.expired += 1;
             self.close(run, cx);
         }
-        self.arm(cx);
-    }
-
-    fn arm(&mut self, cx: &mut Cx) {
-        if let Some(deadline) = self.table.deadline()
-            // One that is overdue waits for room, and for no timer.
-            && deadline > cx.now()
-        {
-            self.alarm.set(self.label.id(), deadline, cx);
-        }
+        self.table.arm(&mut self.alarm, self.label.id(), cx);
     }
 
     /// What time it is, where keys grow old; those that are overdue go first.
     #[inline]
     fn time(&mut self, cx: &mut Cx) -> Time {
-        if !self.table.keys().is_timed() {
-            return Time::ZERO;
-        }
-        let now = cx.now();
-        if self.table.deadline().is_some_and(|at| at <= now) {
+        let (now, overdue) = self.table.time(cx);
+        if overdue {
             self.look(cx);
         }
         now

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::census::take_census;
-use super::tokens::push_with;
 use crate::engine::{Cx, Graph, Label, Lost, Plan, Push, Role, Signal, Site, Token};
 use crate::flow::{InGraph, Run};
 
@@ -138,7 +137,7 @@ impl<T: InGraph + Clone, N: Push<Vec<T>>> Push<T> for SlidingPush<T, N> {
             let mut window = Vec::with_capacity(self.held.len());
             window.extend_from_slice(older);
             window.extend_from_slice(newer);
-            push_with(&mut self.next, window, token, cx);
+            cx.with_token(token, |cx| self.next.push(window, cx));
         }
     }
 

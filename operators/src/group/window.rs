@@ -6,9 +6,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::gather::Gather;
-use super::tokens::{Tokens, push_with};
 use crate::engine::{
-    Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time,
+    Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time, Tokens,
 };
 use crate::flow::InGraph;
 
@@ -203,7 +202,8 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
     fn emit_next(&mut self, cx: &mut Cx) {
         if let Some(mut over) = self.over.pop_front() {
             self.waiting -= over.held;
-            push_with(&mut self.next, over.window, over.tokens.take(), cx);
+            let token = over.tokens.take();
+            cx.with_token(token, |cx| self.next.push(over.window, cx));
         }
     }
 

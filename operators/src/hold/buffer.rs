@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::engine::{
-    Cx, Entry, Failure, Fifo, Graph, Holding, Label, Loss, Lost, Node, Plan, Port, Pressure, Push,
-    Role, Signal, Site, Slot, Tail, Token,
+    Cx, Entry, Failure, Fifo, Graph, Holding, Label, Loss, Lost, Node, OnFull, Overflow, Plan,
+    Port, Pressure, Push, Role, Signal, Site, Slot, TURN, Tail,
 };
 use crate::flow::{InGraph, Run};
 
@@ -45,41 +45,6 @@ pub struct Buffer<R> {
     on_full: OnFull,
     site: Site,
 }
-
-/// What a full holder does with one element more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum OnFull {
-    /// Its origin waits: `emit` returns `Full`, `send` waits. Nothing is lost.
-    #[default]
-    Wait,
-    /// The oldest element goes, counted as overflow.
-    DropOldest,
-    /// The new element goes, counted as overflow.
-    DropNewest,
-    /// The new element fails with [`Overflow`]. From a [`buffer`](crate::Flow::buffer) the failure goes
-    /// down in the element's place, to a `catch` below. A join (`zip`, `zip_latest`, `chain` and their
-    /// kin) reports it at once, as one that nobody caught, and the place stays empty.
-    Fail,
-}
-
-/// A holder was full, and its policy is to fail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Overflow {
-    /// How many elements the holder has room for.
-    pub capacity: usize,
-}
-
-impl std::fmt::Display for Overflow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "there was no room: {} elements are held already",
-            self.capacity
-        )
-    }
-}
-
-impl std::error::Error for Overflow {}
 
 impl<R> Buffer<R> {
     #[track_caller]
@@ -142,9 +107,6 @@ struct BufferNode<T> {
     next: Tail<T>,
 }
 
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
-
 impl<T: InGraph> BufferNode<T> {
     fn census(&mut self, cx: &mut Cx) {
         let holding = Holding {
@@ -170,11 +132,7 @@ impl<T: InGraph> BufferNode<T> {
                 }
                 Slot::Failure(failure) => {
                     // Not a matter of the element under way, nor of who emits it.
-                    let current = std::mem::replace(&mut cx.token, token);
-                    let emitting = std::mem::replace(&mut cx.faults.emitting, false);
-                    cx.report(failure);
-                    cx.faults.emitting = emitting;
-                    cx.token = current;
+                    cx.with_token(token, |cx| cx.without_emitter(|cx| cx.report(failure)));
                 }
                 Slot::Hole => {}
             }
@@ -293,13 +251,7 @@ impl<T: InGraph> Node for BufferNode<T> {
             let Some((slot, token)) = self.queue.pop() else {
                 break;
             };
-            cx.token = token;
-            match slot {
-                Slot::Item(item) => self.next.push(item, cx),
-                Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
-                Slot::Hole => self.next.signal(Signal::Hole, cx),
-            }
-            cx.token = Token::NONE;
+            cx.with_token(token, |cx| slot.pass(&mut self.next, cx));
             self.freed(cx);
         }
         if !self.queue.is_empty() {

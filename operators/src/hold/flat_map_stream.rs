@@ -8,7 +8,7 @@ use futures_core::Stream;
 use super::inner_streams::InnerStreams;
 use crate::engine::{
     Cx, Entry, Fifo, Graph, Holding, Label, Loss, Lost, Node, Plan, Port, Pressure, Push, Role,
-    Signal, Site, Slot, Tail, Token,
+    Signal, Site, Slot, Tail,
 };
 use crate::flow::{InGraph, Run};
 
@@ -136,13 +136,11 @@ where
                     // Kept where the closure panics, so that the element is told.
                     cx.token = token;
                     let stream = (self.f)(item);
-                    let token = std::mem::replace(&mut cx.token, Token::NONE);
+                    let token = std::mem::take(&mut cx.token);
                     self.streams.open(stream, token, id, cx);
                 }
                 Slot::Failure(failure) => {
-                    cx.token = token;
-                    self.next.signal(Signal::Fail(failure), cx);
-                    cx.token = Token::NONE;
+                    cx.with_token(token, |cx| self.next.signal(Signal::Fail(failure), cx));
                 }
                 Slot::Hole => self.next.signal(Signal::Hole, cx),
             }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::task::Waker;
 
 use super::pump::{self, Lead, Pump};
-use crate::engine::{BATCH, Cx, Graph, Node, Plan, Push, Signal, Site, Time};
+use crate::engine::{BATCH, BATCHES_IN_TURN, Cx, Graph, Node, Plan, Push, Signal, Site, Time};
 use crate::flow::{InGraph, Run};
 
 /// A flow of an iterator's elements: see [`Graph::from_iter`].
@@ -85,8 +85,6 @@ struct IterPump<I: Iterator, N> {
     batch: Vec<I::Item>,
 }
 
-/// Batches pumped in one turn, so that other nodes get theirs.
-const TURN: usize = 64;
 /// Elements between two looks at the room that is left, where the run folds.
 const STRIDE: usize = 4 * BATCH;
 
@@ -136,7 +134,7 @@ where
     N: Push<I::Item>,
 {
     fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {
-        for _ in 0..TURN {
+        for _ in 0..BATCHES_IN_TURN {
             if self.pump.rests(cx) {
                 return;
             }

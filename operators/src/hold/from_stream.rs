@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use super::pump::{self, Lead, Pump};
-use crate::engine::{BATCH, Cx, Graph, Node, Plan, Push, Signal, Site, Time};
+use crate::engine::{BATCH, BATCHES_IN_TURN, Cx, Graph, Node, Plan, Push, Signal, Site, Time};
 use crate::flow::{InGraph, Run};
 
 /// A flow of a stream's elements: see [`Graph::from_stream`].
@@ -89,9 +89,6 @@ struct StreamPump<S: Stream, N> {
     batch: Vec<S::Item>,
 }
 
-/// Batches pumped in one turn, so that other nodes get theirs.
-const TURN: usize = 64;
-
 impl<S, N> StreamPump<S, N>
 where
     S: Stream<Item: InGraph> + InGraph,
@@ -131,7 +128,7 @@ where
 {
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         let mut task = Context::from_waker(waker);
-        for _ in 0..TURN {
+        for _ in 0..BATCHES_IN_TURN {
             if self.pump.rests(cx) {
                 return;
             }

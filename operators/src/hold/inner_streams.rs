@@ -9,11 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_core::Stream;
 use hashbrown::HashMap;
 
-use crate::engine::{Cx, Loss, Lost, NodeId, Pledge, Push, Tail, Token};
+use crate::engine::{Cx, Loss, Lost, NodeId, Pledge, Push, TURN, Tail, Token};
 use crate::flow::InGraph;
 
-/// Elements taken in one turn of the node, so that other nodes get theirs.
-const TURN: usize = 256;
 /// Elements taken of one stream before the next has its turn.
 const QUANTUM: usize = 32;
 
@@ -176,9 +174,8 @@ impl<S: Stream<Item: InGraph>> Inner<S> {
             }
             match self.stream.as_mut().poll_next(&mut task) {
                 Poll::Ready(Some(item)) => {
-                    cx.token = self.pledge.token().clone();
-                    next.push(item, cx);
-                    cx.token = Token::NONE;
+                    let token = self.pledge.token().clone();
+                    cx.with_token(token, |cx| next.push(item, cx));
                 }
                 Poll::Ready(None) => return Took::Ended,
                 Poll::Pending => return Took::All,

@@ -1,6 +1,5 @@
 //! An element waits: for room, for time, for a future.
 
-mod aside;
 mod buffer;
 mod conflate;
 mod debounce;
@@ -24,7 +23,7 @@ mod switch_map;
 mod throttle;
 mod timetable;
 
-pub use buffer::{Buffer, OnFull, Overflow};
+pub use buffer::Buffer;
 pub use conflate::Conflate;
 pub use debounce::Debounce;
 pub use delay::Delay;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::aside::aside;
 use crate::engine::{
     Alarm, Cx, Entry, Label, Loss, Lost, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
     Tokens,
@@ -81,7 +80,7 @@ impl<T: InGraph, K: Keep<T>> NewestNode<T, K> {
         if self.due > cx.now() || cx.gated(id) {
             return;
         }
-        aside(id, cx, |cx| {
+        cx.aside(id, |cx| {
             if let Some(item) = self.waiting.take() {
                 cx.token = self.tokens.take();
                 self.next.push(item, cx);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::aside::aside;
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Tail, Time,
 };
@@ -127,7 +126,7 @@ impl<T: InGraph, F: FnMut() -> T> IdleNode<T, F> {
             return;
         }
         self.idle_from = None;
-        aside(id, cx, |cx| self.next.push((self.make)(), cx));
+        cx.aside(id, |cx| self.next.push((self.make)(), cx));
     }
 
     /// An element comes.

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::aside::aside;
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Fifo, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site,
-    Slot, Tail, Time, Token,
+    Slot, TURN, Tail, Time,
 };
 use crate::flow::{InGraph, Run};
 
@@ -89,9 +88,6 @@ struct TimedNode<T, P> {
     next: Tail<T>,
 }
 
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
-
 impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
     /// When what stands in front may go.
     fn front(&self) -> Option<Time> {
@@ -111,16 +107,10 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
     /// Passes something on at once. Whoever is full then has this node wait, which has room, and not
     /// the origin.
     fn go(&mut self, slot: Slot<T>, cx: &mut Cx) {
-        let origin = std::mem::replace(&mut cx.origin, self.label.id());
-        match slot {
-            Slot::Item(item) => {
-                self.table.goes(cx.now());
-                self.next.push(item, cx);
-            }
-            Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
-            Slot::Hole => self.next.signal(Signal::Hole, cx),
+        if matches!(slot, Slot::Item(_)) {
+            self.table.goes(cx.now());
         }
-        cx.origin = origin;
+        cx.with_origin(self.label.id(), |cx| slot.pass(&mut self.next, cx));
     }
 
     /// A failure or a hole keeps the place of its element.
@@ -176,9 +166,7 @@ impl<T: InGraph, P: Timetable<T>> TimedNode<T, P> {
                 break;
             };
             self.due.pop_front();
-            cx.token = token;
-            self.go(slot, cx);
-            cx.token = Token::NONE;
+            cx.with_token(token, |cx| self.go(slot, cx));
             if self.queue.len() < self.capacity {
                 self.pressure.release(cx);
             }
@@ -237,7 +225,7 @@ impl<T: InGraph, P: Timetable<T>> Node for TimedNode<T, P> {
         let now = cx.now();
         self.alarm.rang(now);
         // Where an element brings the time along, it has no part in this.
-        aside(self.label.id(), cx, |cx| self.drain(cx));
+        cx.aside(self.label.id(), |cx| self.drain(cx));
     }
 
     fn poll(&mut self, cx: &mut Cx, _waker: &Waker) {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::gate::{Gate, Limit};
-use super::relay::{beside, pass_once};
+use super::relay::pass_once;
 use crate::engine::{
-    Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Slot,
-    Tail, Waits,
+    Cx, Entry, Fifo, Graph, Label, Node, OnFull, Plan, Port, PortCounts, Push, Role, Signal, Site,
+    TURN, Tail, Waits,
 };
 use crate::flow::{InGraph, Run};
-use crate::hold::OnFull;
 
 /// Emits the elements of one flow, and once it has closed those of another: see
 /// [`Flow::chain`](crate::Flow::chain).
@@ -127,9 +126,6 @@ struct ChainNode<T> {
     next: Tail<T>,
 }
 
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
-
 impl<T: InGraph> ChainNode<T> {
     fn held(&self) -> [usize; 2] {
         [usize::from(!self.first), self.queue.len()]
@@ -148,31 +144,33 @@ impl<T: InGraph> ChainNode<T> {
         }
         let id = self.label.id();
         // Whoever is full from now on has this node wait, and not whoever closed the first flow.
-        let origin = std::mem::replace(&mut cx.origin, id);
-        for _ in 0..TURN {
-            if cx.gated(id) {
-                cx.origin = origin;
-                return;
-            }
-            let Some((slot, token)) = self.queue.pop() else {
-                break;
-            };
-            beside(token, cx, |cx| match slot {
-                Slot::Item(item) => self.next.push(item, cx),
-                Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
-                Slot::Hole => self.next.signal(Signal::Hole, cx),
-            });
-            if self.queue.items() < self.capacity {
-                self.gate.emitted(0, cx);
-            }
+        if !cx.with_origin(id, |cx| self.pass_on(cx)) {
+            return;
         }
-        cx.origin = origin;
         if !self.queue.is_empty() {
             cx.wake(id);
         } else if !self.second {
             self.second = true;
             self.next.signal(Signal::Close, cx);
         }
+    }
+
+    /// Emits as much of what is held as goes in one turn. Returns false where somebody downstream is
+    /// full.
+    fn pass_on(&mut self, cx: &mut Cx) -> bool {
+        for _ in 0..TURN {
+            if cx.gated(self.label.id()) {
+                return false;
+            }
+            let Some((slot, token)) = self.queue.pop() else {
+                break;
+            };
+            cx.with_token(token, |cx| slot.pass(&mut self.next, cx));
+            if self.queue.items() < self.capacity {
+                self.gate.emitted(0, cx);
+            }
+        }
+        true
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::relay::{Below, beside, pass_once};
+use super::relay::{Below, pass_once};
 use crate::engine::{Cx, Label, Loss, Push, Signal, Token};
 
 /// The part of the node that does not depend on the types of its inputs.
@@ -50,7 +50,7 @@ impl Desk {
     #[inline]
     pub(crate) fn emit<O>(&mut self, token: Token, row: O, next: &mut impl Push<O>, cx: &mut Cx) {
         self.rows += 1;
-        beside(token, cx, |cx| next.push(row, cx));
+        cx.with_token(token, |cx| next.push(row, cx));
     }
 
     pub(crate) fn emit_batch<O>(
@@ -61,7 +61,7 @@ impl Desk {
         cx: &mut Cx,
     ) {
         self.rows += rows.len() as u64;
-        beside(token, cx, |cx| next.push_batch(rows, cx));
+        cx.with_token(token, |cx| next.push_batch(rows, cx));
     }
 
     /// Notes that an input closed. Returns whether the join ends now, as no row can follow.

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::relay::{beside, pass_once};
+use super::relay::pass_once;
 use super::starving::{Starved, starves};
 use crate::engine::{
-    Blocked, Cx, Failure, Fifo, Label, Loss, Lost, Pressure, Push, Signal, Slot, Waits,
+    Blocked, Cx, Failure, Fifo, Label, Loss, Lost, OnFull, Overflow, Pressure, Push, Signal, Slot,
+    Waits,
 };
-use crate::hold::{OnFull, Overflow};
 
 /// How many elements each input of a zip holds before its origin waits, by default.
-pub const ZIP_CAPACITY: usize = 1024;
+const CAPACITY: usize = 1024;
 
 /// The part of a zip that does not depend on the types of its inputs.
 pub(crate) struct Gate {
@@ -47,7 +47,7 @@ pub(crate) struct Limit {
 impl Default for Limit {
     fn default() -> Limit {
         Limit {
-            capacity: ZIP_CAPACITY,
+            capacity: CAPACITY,
             on_full: OnFull::Wait,
         }
     }
@@ -337,7 +337,9 @@ impl Gate {
                     token.fail(Lost::Discarded);
                     count += 1;
                 }
-                Some((Slot::Failure(failure), token)) => beside(token, cx, |cx| cx.report(failure)),
+                Some((Slot::Failure(failure), token)) => {
+                    cx.with_token(token, |cx| cx.report(failure))
+                }
                 Some((Slot::Hole, _)) => {}
             }
         }

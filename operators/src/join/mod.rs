@@ -18,7 +18,6 @@ mod zip_latest;
 
 pub use chain::Chain;
 pub use combine_latest::{Combinable, CombineLatest, combine_latest, combine_latest_all};
-pub use gate::ZIP_CAPACITY;
 pub use inputs::{Inputs, LatestOf, Lossless};
 pub use starving::Starved;
 pub use take_until::TakeUntil;

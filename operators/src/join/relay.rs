@@ -1,15 +1,6 @@
-//! What every join does alike: rows ride with the right tokens, and signals that come by several
-//! inputs go on once.
+//! What every join does alike: signals that come by several inputs go on once.
 
-use crate::engine::{Cx, NodeId, NodeState, Push, Signal, Token};
-
-/// Does `work` with this token riding beside, then goes on with the one that rode before.
-#[inline]
-pub(crate) fn beside(token: Token, cx: &mut Cx, work: impl FnOnce(&mut Cx)) {
-    let ambient = std::mem::replace(&mut cx.token, token);
-    work(cx);
-    cx.token = ambient;
-}
+use crate::engine::{Cx, NodeId, NodeState, Push, Signal};
 
 /// Passes on a signal that concerns neither elements nor the close, by whichever input it comes
 /// first. In a census the node writes its counts.

@@ -1,7 +1,6 @@
 //! One row of a zip: what becomes of it when some of its places hold no element.
 
 use super::gate::Gate;
-use super::relay::beside;
 use crate::engine::{Cx, Failure, Loss, Lost, Push, Signal, Slot, Token};
 
 /// Collects the places of one row: a failure or a hole in any of them makes the row a hole, and
@@ -31,7 +30,7 @@ impl RowCheck {
                 self.failure = Some((failure, token));
             }
             // One place, one failure: the others of the row go no further.
-            Slot::Failure(failure) => beside(token, cx, |cx| cx.report(failure)),
+            Slot::Failure(failure) => cx.with_token(token, |cx| cx.report(failure)),
         }
         self.broken = true;
         None
@@ -47,16 +46,16 @@ impl RowCheck {
     ) {
         match row {
             Some(row) if !self.broken => {
-                beside(Token::merge(self.tokens), cx, |cx| next.push(row, cx));
+                cx.with_token(Token::merge(self.tokens), |cx| next.push(row, cx));
             }
             _ => {
                 self.tokens.iter().for_each(|t| t.fail(Lost::Discarded));
                 cx.lose(gate.label.id(), Loss::Unpaired, self.items);
                 match self.failure {
                     Some((failure, token)) => {
-                        beside(token, cx, |cx| next.signal(Signal::Fail(failure), cx));
+                        cx.with_token(token, |cx| next.signal(Signal::Fail(failure), cx));
                     }
-                    None => beside(Token::NONE, cx, |cx| next.signal(Signal::Hole, cx)),
+                    None => cx.with_token(Token::NONE, |cx| next.signal(Signal::Hole, cx)),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::latest::Latest;
-use super::relay::{beside, pass_once};
+use super::relay::pass_once;
 use crate::engine::{
     Cx, Entry, Graph, Label, Loss, Lost, Node, Plan, Port, Push, Role, Signal, Site, Token,
 };
@@ -131,7 +131,7 @@ impl<C, F, U: InGraph, N: Push<U>> WithLatestNode<C, F, U, N> {
 fn beside_latest(token: Token, cx: &mut Cx, push: impl FnOnce(&mut Cx)) {
     if token.is_some() {
         let token = Token::merge([cx.token.clone(), token]);
-        beside(token, cx, push);
+        cx.with_token(token, push);
     } else {
         push(cx);
     }

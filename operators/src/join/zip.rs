@@ -5,11 +5,10 @@ use std::sync::Arc;
 use super::gate::{Gate, Heard, Limit};
 use super::row::RowCheck;
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Node, Plan, Port, PortCounts, Push, Role, Signal, Site, Tail,
-    Waits,
+    Cell, Cx, Entry, Fifo, Graph, Node, OnFull, Plan, Port, PortCounts, Push, Role, Signal, Site,
+    Tail, Waits,
 };
 use crate::flow::{Flow, InGraph, Run};
-use crate::hold::OnFull;
 
 /// Pairs the elements of two to eight flows by position: see [`Flow::zip`] and [`zip`].
 ///

@@ -6,10 +6,9 @@ use super::gate::{Gate, Heard, Limit};
 use super::inputs::into_runs;
 use super::row::RowCheck;
 use crate::engine::{
-    Cell, Cx, Fifo, Graph, Node, Plan, PortCounts, Push, Role, Signal, Site, Tail, Waits,
+    Cell, Cx, Fifo, Graph, Node, OnFull, Plan, PortCounts, Push, Role, Signal, Site, Tail, Waits,
 };
 use crate::flow::{Flow, InGraph, Run};
-use crate::hold::OnFull;
 
 /// Lines up the elements of like flows by position: a `Vec` for each row. See [`zip_all`].
 ///

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use super::gate::{Gate, Heard, Limit};
 use super::inputs::{LatestOf, Lossless, into_runs};
 use super::latest::{Keeper, Latest, NthPort, Slots, TuplePort};
-use super::relay::beside;
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Label, Loss, Node, Plan, Port, PortCounts, Push, Role, Signal,
-    Site, Slot, Tail, Token, Waits,
+    Cell, Cx, Entry, Fifo, Graph, Label, Loss, Node, OnFull, Plan, Port, PortCounts, Push, Role,
+    Signal, Site, Slot, Tail, Token, Waits,
 };
 use crate::flow::{Flow, Forkable, InGraph, Run};
-use crate::hold::OnFull;
 
 /// Joins each element of a lossless flow with the latest ones of others: see [`Flow::zip_latest`],
 /// [`zip_latest`] and [`zip_latest_all`].
@@ -238,13 +236,13 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> ZipLatestNode<T, S> {
                 Slot::Item(item) => {
                     if let Ok((row, token)) = self.row(item, &token) {
                         rows += 1;
-                        beside(token, cx, |cx| self.next.push(row, cx));
+                        cx.with_token(token, |cx| self.next.push(row, cx));
                     }
                 }
                 Slot::Failure(failure) => {
-                    beside(token, cx, |cx| next.signal(Signal::Fail(failure), cx));
+                    cx.with_token(token, |cx| next.signal(Signal::Fail(failure), cx));
                 }
-                Slot::Hole => beside(Token::NONE, cx, |cx| next.signal(Signal::Hole, cx)),
+                Slot::Hole => cx.with_token(Token::NONE, |cx| next.signal(Signal::Hole, cx)),
             }
         }
         self.gate.emitted(rows, cx);
@@ -282,7 +280,7 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Entry<T> for ZipLatestNode<T, S> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         match self.row(item, &cx.token) {
             Ok((row, token)) => {
-                beside(token, cx, |cx| self.next.push(row, cx));
+                cx.with_token(token, |cx| self.next.push(row, cx));
                 self.gate.emitted(1, cx);
             }
             Err(item) => {
@@ -307,7 +305,7 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Entry<T> for ZipLatestNode<T, S> {
             self.batch.extend(rows.map(|(item, row)| row.behind(item)));
         }
         let token = Token::merge([cx.token.clone(), self.slots.token()]);
-        beside(token, cx, |cx| self.next.push_batch(&mut self.batch, cx));
+        cx.with_token(token, |cx| self.next.push_batch(&mut self.batch, cx));
         self.gate.emitted(rows, cx);
     }
 

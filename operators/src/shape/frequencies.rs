@@ -3,8 +3,8 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::counter::Counter;
 use super::step::{Step, StepPush};
+use crate::aggregate::space_saving::Counters;
 use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Site};
 use crate::flow::{InGraph, Run};
 
@@ -93,7 +93,7 @@ where
     fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
         let step = FrequenciesStep {
-            counter: Counter::new(self.max_keys),
+            counter: Counters::new(self.max_keys),
             label,
         };
         self.upstream.build(StepPush::new(step, next), plan);
@@ -101,7 +101,7 @@ where
 }
 
 struct FrequenciesStep<T> {
-    counter: Counter<T>,
+    counter: Counters<T>,
     label: Arc<Label>,
 }
 

@@ -4,7 +4,6 @@ mod accumulate;
 mod accumulate_from_first;
 mod boxed;
 mod catch;
-mod counter;
 mod cut;
 mod dedup;
 mod dedup_by_key;

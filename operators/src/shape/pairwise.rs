@@ -86,9 +86,7 @@ impl<T: InGraph + Clone, N: Push<(T, T)>> PairwisePush<T, N> {
     fn push_tracked(&mut self, pair: (T, T), cx: &mut Cx) {
         let of_last = std::mem::replace(&mut self.token, cx.token.clone());
         let of_both = Token::merge([of_last, cx.token.clone()]);
-        let ambient = std::mem::replace(&mut cx.token, of_both);
-        self.next.push(pair, cx);
-        cx.token = ambient;
+        cx.with_token(of_both, |cx| self.next.push(pair, cx));
     }
 }
 

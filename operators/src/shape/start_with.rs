@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site,
-    Slot, Token,
+    Cell, Cx, Entry, Fifo, Graph, Label, Node, Plan, Port, Pressure, Push, Role, Signal, Site, TURN,
 };
 use crate::flow::{InGraph, Run};
 
@@ -108,9 +107,6 @@ struct StartNode<T, I, N> {
     next: N,
 }
 
-/// Elements passed on in one turn, so that other nodes get theirs.
-const TURN: usize = 256;
-
 impl<T, I, N> StartNode<T, I, N>
 where
     T: InGraph,
@@ -143,13 +139,7 @@ where
             let Some((slot, token)) = self.queue.pop() else {
                 break;
             };
-            cx.token = token;
-            match slot {
-                Slot::Item(item) => self.next.push(item, cx),
-                Slot::Failure(failure) => self.next.signal(Signal::Fail(failure), cx),
-                Slot::Hole => self.next.signal(Signal::Hole, cx),
-            }
-            cx.token = Token::NONE;
+            cx.with_token(token, |cx| slot.pass(&mut self.next, cx));
             self.pressure.release(cx);
         }
         if !self.is_open() {
