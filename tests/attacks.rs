@@ -458,3 +458,25 @@ fn a_stage_that_makes_several_elements_of_one_leaves_room_below_it_in_batches_to
     assert_eq!(error.accepted, 2);
     assert_eq!(graph.snapshot().unwrap().held(), 6);
 }
+
+#[test]
+fn a_circle_of_joins_that_closes_while_one_of_them_is_at_work_is_found_at_once() {
+    let graph = Graph::new();
+    let (a, b, c) = (
+        graph.source::<u8>(),
+        graph.source::<u8>(),
+        graph.source::<u8>(),
+    );
+    let chain = c.chain(&a).capacity(1).share();
+    a.zip(&b).capacity(1).sink(drop);
+    chain.zip(&a).capacity(1).sink(drop);
+    // `a` waits at the chain for the end of `c`, and `b` at a zip for `a`.
+    a.emit(0).unwrap();
+    b.emit(0).unwrap();
+    b.emit(0).unwrap();
+    // The second element waits for `a`, at a zip that it comes to by the chain.
+    c.emit(0).unwrap();
+    c.emit(0).unwrap();
+    let full = |source: &Source<u8>| matches!(source.emit(0), Err(EmitError::Full(_)));
+    assert!(!(full(&a) && full(&b) && full(&c)), "all wait for ever");
+}
