@@ -421,3 +421,62 @@ fn whoever_shuts_a_graph_driven_by_hand_is_woken_by_each_result() {
         });
     }
 }
+
+#[test]
+fn what_becomes_of_one_element_may_be_more_than_a_zip_with_itself_holds_in_a_batch_too() {
+    let source = Source::<u64>::new();
+    let many = source.flat_map(|n| 0..n).share();
+    let rows = many.zip(&many).capacity(2).sink_to_list();
+    source.emit(5).unwrap();
+    assert_eq!(rows.take().len(), 5);
+    // Once the whole batch that the element became went to the one input, and failed there.
+    assert_eq!(source.emit_all([5, 7]).unwrap(), 2);
+    assert_eq!(rows.take().len(), 12);
+}
+
+#[test]
+fn a_stage_that_makes_several_elements_of_one_leaves_room_below_it_in_batches_too() {
+    struct Thrice;
+    impl headwater::Stage<u64, u64> for Thrice {
+        fn on_item(&mut self, x: u64, out: &mut headwater::Outlet<'_, impl headwater::Push<u64>>) {
+            (0..3).for_each(|_| out.emit(x));
+        }
+    }
+    let source = Source::<u64>::new();
+    let many = source.stage(Thrice).share();
+    let rows = many.zip(&many).sink_to_list();
+    assert_eq!(source.emit_all(0..1_000).unwrap(), 1_000);
+    assert_eq!(rows.take().len(), 3_000);
+
+    // A full buffer refuses the source after the element that filled it, and not after a batch.
+    let graph = Graph::new();
+    let _time = graph.drive_manually();
+    let source = graph.source::<u64>();
+    source.stage(Thrice).buffer(4).sink(drop);
+    let error = source.emit_all(0..100).unwrap_err();
+    assert!(matches!(error.cause, EmitError::Full(_)));
+    assert_eq!(error.accepted, 2);
+    assert_eq!(graph.snapshot().unwrap().held(), 6);
+}
+
+#[test]
+fn a_circle_of_joins_that_closes_while_one_of_them_is_at_work_is_found_at_once() {
+    let graph = Graph::new();
+    let (a, b, c) = (
+        graph.source::<u8>(),
+        graph.source::<u8>(),
+        graph.source::<u8>(),
+    );
+    let chain = c.chain(&a).capacity(1).share();
+    a.zip(&b).capacity(1).sink(drop);
+    chain.zip(&a).capacity(1).sink(drop);
+    // `a` waits at the chain for the end of `c`, and `b` at a zip for `a`.
+    a.emit(0).unwrap();
+    b.emit(0).unwrap();
+    b.emit(0).unwrap();
+    // The second element waits for `a`, at a zip that it comes to by the chain.
+    c.emit(0).unwrap();
+    c.emit(0).unwrap();
+    let full = |source: &Source<u8>| matches!(source.emit(0), Err(EmitError::Full(_)));
+    assert!(!(full(&a) && full(&b) && full(&c)), "all wait for ever");
+}

@@ -97,8 +97,9 @@ pub(crate) trait Node: Send + 'static {
         true
     }
 
-    /// Nothing moves in the graph while an origin waits for this join: it looks whether that can end.
-    fn starved(&mut self, _cx: &mut Cx) {}
+    /// An origin waits for this join, which looks whether that can end. `still`: nothing moves in the
+    /// graph.
+    fn starved(&mut self, _still: bool, _cx: &mut Cx) {}
 
     /// What each input of a join holds, for those who ask why a graph is stuck.
     fn inputs(&self) -> PortCounts {
@@ -124,7 +125,7 @@ pub(crate) trait Station: Send + Sync {
     fn tick(&self, cx: &mut Cx);
     fn poll(&self, cx: &mut Cx, waker: &Waker);
     fn signal(&self, signal: Signal<'_>, cx: &mut Cx);
-    fn starved(&self, cx: &mut Cx);
+    fn starved(&self, still: bool, cx: &mut Cx);
     fn let_go(&self, cx: &mut Cx) -> bool;
     fn inputs(&self, cx: &mut Cx) -> PortCounts;
     fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)>;
@@ -160,9 +161,9 @@ impl<N: Node> Station for Cell<N> {
         goes
     }
 
-    fn starved(&self, cx: &mut Cx) {
+    fn starved(&self, still: bool, cx: &mut Cx) {
         let mut node = self.take(cx);
-        node.starved(cx);
+        node.starved(still, cx);
         self.put(cx, node);
     }
 

@@ -84,6 +84,8 @@ pub struct Cx {
     pub(crate) departing: Vec<NodeId>,
     /// Joins at which an origin waits, or did before: they may starve.
     pub(crate) joins_full: Vec<NodeId>,
+    /// Somebody waits at a join that was looked at while another was at work, and could not be asked.
+    pub(crate) unsure: bool,
     /// What nodes that are gone had counted.
     pub(crate) gone: Gone,
     pub(super) query: u32,
@@ -137,6 +139,7 @@ impl Cx {
             let_go: Vec::new(),
             departing: Vec::new(),
             joins_full: Vec::new(),
+            unsure: false,
             gone: Gone::default(),
             query: 0,
             within: Within::default(),

@@ -332,17 +332,22 @@ impl Cx {
         }
         // The joins ask what the holders in front of them hold.
         self.broadcast(Signal::Census);
-        for id in self.joins_full.clone() {
-            if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
-                station.starved(self);
-            }
-        }
+        self.ask_full_joins(true);
         let mut joins = std::mem::take(&mut self.joins_full);
         joins.retain(|id| {
             let station = self.node(*id).and_then(|node| node.station.clone());
             station.is_some_and(|station| station.waits(self).is_some())
         });
         self.joins_full = joins;
+    }
+
+    /// Lets each join at which an origin waits look whether that is for ever.
+    pub(crate) fn ask_full_joins(&mut self, still: bool) {
+        for id in self.joins_full.clone() {
+            if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
+                station.starved(still, self);
+            }
+        }
     }
 
     /// Whether nothing more can happen: an empty graph is not finished, but about to be built.

@@ -327,6 +327,9 @@ impl Core {
                     Some(Entry::Task(task)) => task(cx),
                     None => {}
                 }
+            } else if cx.unsure {
+                cx.ask_full_joins(false);
+                cx.unsure = false;
             } else if !((cx.drives_itself() && cx.poll_next())
                 || (cx.is_led_alone() && cx.run_out()))
             {

@@ -260,9 +260,9 @@ impl<T: InGraph> Node for ChainNode<T> {
         self.drain(cx);
     }
 
-    fn starved(&mut self, cx: &mut Cx) {
+    fn starved(&mut self, still: bool, cx: &mut Cx) {
         let held = self.held();
-        self.gate.look_again(&held, cx);
+        self.gate.look_again(&held, still, cx);
     }
 
     fn waits(&self) -> Option<Waits> {

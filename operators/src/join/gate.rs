@@ -246,11 +246,11 @@ impl Gate {
         verdict
     }
 
-    /// With nothing left to do in the graph, an origin waits here: if nobody will feed an empty
-    /// input, let the origin run into the error.
-    pub(crate) fn look_again(&mut self, held: &[usize], cx: &mut Cx) {
+    /// An origin waits here: if nobody will feed an empty input, let the origin run into the error.
+    /// `still`: with nothing left to do in the graph.
+    pub(crate) fn look_again(&mut self, held: &[usize], still: bool, cx: &mut Cx) {
         if let Some(waits) = self.waits(held)
-            && starves(waits, false, true, cx)
+            && starves(waits, false, still, cx)
         {
             self.give_up(cx);
         }

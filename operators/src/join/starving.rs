@@ -27,6 +27,11 @@ pub(crate) fn starves(me: Waits, pending: bool, still: bool, cx: &mut Cx) -> boo
         if join != id
             && let Some(station) = cx.node(join).and_then(|node| node.station.clone())
         {
+            // One at work may let those go who wait there, or not: it is asked afterwards.
+            if !still && station.inputs(cx).is_empty() {
+                cx.unsure = true;
+                cx.todo = true;
+            }
             stuck.extend(station.waits(cx));
         }
     }

@@ -296,9 +296,9 @@ macro_rules! zip_arity {
         }
 
         impl<$($T: InGraph),+> Node for ZipNode<($(Fifo<$T>,)+), ($($T,)+)> {
-            fn starved(&mut self, cx: &mut Cx) {
+            fn starved(&mut self, still: bool, cx: &mut Cx) {
                 let held = self.held();
-                self.gate.look_again(&held, cx);
+                self.gate.look_again(&held, still, cx);
             }
 
             fn waits(&self) -> Option<Waits> {

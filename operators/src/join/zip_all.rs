@@ -152,9 +152,9 @@ impl<T: InGraph> ZipAllNode<T> {
 }
 
 impl<T: InGraph> Node for ZipAllNode<T> {
-    fn starved(&mut self, cx: &mut Cx) {
+    fn starved(&mut self, still: bool, cx: &mut Cx) {
         self.count();
-        self.gate.look_again(&self.held, cx);
+        self.gate.look_again(&self.held, still, cx);
     }
 
     fn waits(&self) -> Option<Waits> {

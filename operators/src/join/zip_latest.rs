@@ -260,9 +260,9 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> ZipLatestNode<T, S> {
 }
 
 impl<T: InGraph, S: Slots<Row: Behind<T>>> Node for ZipLatestNode<T, S> {
-    fn starved(&mut self, cx: &mut Cx) {
+    fn starved(&mut self, still: bool, cx: &mut Cx) {
         let held = self.held();
-        self.gate.look_again(&held, cx);
+        self.gate.look_again(&held, still, cx);
     }
 
     fn waits(&self) -> Option<Waits> {

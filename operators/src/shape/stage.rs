@@ -200,6 +200,9 @@ struct StageStep<S> {
 }
 
 impl<T, U, S: Stage<T, U>> Step<T, U> for StageStep<S> {
+    // It may, and nobody can know.
+    const EXPANDS: bool = true;
+
     #[inline]
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
         let label = &self.label;

@@ -46,6 +46,10 @@ pub(crate) trait Step<T, U>: Send + 'static {
 pub(crate) struct StepPush<S, U, N> {
     step: S,
     out: Gather<U, N>,
+    /// Of a step that expands: whether something below has only so much room, as a source found that
+    /// asked. What is made of an element then goes on one by one: gathered, it would fill one input
+    /// of a join before the next sees any.
+    limited: bool,
 }
 
 impl<S, U, N> StepPush<S, U, N> {
@@ -56,6 +60,7 @@ impl<S, U, N> StepPush<S, U, N> {
                 batch: Vec::new(),
                 next,
             },
+            limited: false,
         }
     }
 }
@@ -73,7 +78,7 @@ where
 
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        if self.out.next.batches() {
+        if self.out.next.batches() && !self.limited {
             self.step.step_all(&mut items.drain(..), &mut self.out, cx);
             self.out.flush(cx);
         } else {
@@ -96,7 +101,8 @@ where
             Signal::Room(room) if S::EXPANDS => {
                 let mut below = usize::MAX;
                 self.out.next.signal(Signal::Room(&mut below), cx);
-                if below < usize::MAX {
+                self.limited = below < usize::MAX;
+                if self.limited {
                     *room = (*room).min(below.min(1));
                 }
             }
