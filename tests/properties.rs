@@ -105,6 +105,10 @@ proptest! {
         capacity in 1..5usize,
         buffers in prop_oneof![Just(0u16), any::<u16>()],
     ) {
+        // What lies in a buffer, or in a chain after its first flow has ended, gets on by the driver.
+        let chains = ops.iter().any(|op| matches!(op, Op::Chain(_)));
+        let ends = !closes.is_empty() || ops.iter().any(|op| matches!(op, Op::Take(..)));
+        let driven = buffers != 0 || chains && ends;
         let graph = Graph::new();
         let time = graph.drive_manually();
         let mut sources = Vec::new();
@@ -129,7 +133,7 @@ proptest! {
                 order.into_iter().any(|i| !matches!(sources[i].emit(x), Err(EmitError::Full(_))))
             };
             let accepted = go_on() || {
-                prop_assert!(buffers != 0 || !open.contains(&true), "nobody need look at it");
+                prop_assert!(driven || !open.contains(&true), "nobody need look at it");
                 time.settle();
                 go_on()
             };
