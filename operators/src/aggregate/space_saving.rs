@@ -26,7 +26,7 @@ pub struct Counters<K> {
     least: u64,
     cursor: usize,
     expired: u64,
-    /// What a key that is not counted may have come to.
+    /// What a key that was not counted when summaries were merged may have come to by then.
     missed: u64,
 }
 
@@ -108,6 +108,11 @@ impl<K: Clone + Hash + Eq> Counters<K> {
         Some(known.count)
     }
 
+    /// What a key that is not counted may have come to. Those that went had the least count.
+    fn missed(&self) -> u64 {
+        self.missed.max(self.least)
+    }
+
     /// The `k` commonest keys, the commonest first.
     pub(super) fn top(&self, k: usize) -> Vec<(K, u64)> {
         let mut counts: Vec<_> = self.table.iter().map(|known| known.count).collect();
@@ -126,23 +131,24 @@ impl<K: Clone + Hash + Eq> Counters<K> {
     }
 
     /// Adds what `right` has counted. A key that only one side has counted may have come as often as
-    /// the other side has `missed`.
+    /// the other side has [`missed`](Counters::missed).
     pub(super) fn merge(&mut self, right: &Counters<K>) {
+        let missed = self.missed();
         let mut all = Vec::with_capacity(self.places.len() + right.places.len());
         for known in in_order(right.table.iter(), &right.places, &right.hasher) {
             if self.get(&known.key).is_none() {
                 all.push(Counted {
                     key: known.key.clone(),
-                    count: known.count + self.missed,
+                    count: known.count + missed,
                 });
             }
         }
         for mut known in in_order(self.table.drain(), &self.places, &self.hasher) {
-            known.count += right.get(&known.key).unwrap_or(right.missed);
+            known.count += right.get(&known.key).unwrap_or(right.missed());
             all.push(known);
         }
         all.sort_by_key(|known| Reverse(known.count));
-        self.missed += right.missed;
+        self.missed = missed + right.missed();
         if let Some(dropped) = all.get(self.capacity) {
             self.missed = self.missed.max(dropped.count);
         }
@@ -172,7 +178,6 @@ impl<K: Clone + Hash + Eq> Counters<K> {
                 self.cursor += 1;
                 if let Ok(entry) = self.table.find_entry(hash, here) {
                     *place = successor;
-                    self.missed = least;
                     return entry.remove().0;
                 }
             }
