@@ -18,7 +18,9 @@ use crate::flow::{Flow, InGraph, Run};
 /// The closure is called with a key's first element, and builds that key's run: any operators, with
 /// state, windows, timers or futures, side branches into sinks, or a join with a flow from outside.
 /// All that it connects belongs to the run, and goes with it. Pictures and snapshots show the
-/// operators once, with the counts of all keys added up.
+/// operators once, with the counts of all keys added up. A flow from outside that a run uses reaches it
+/// from the next element on; where it comes from the fork that feeds `per_key` too, from the next
+/// batch on, if it was a batch that brought the first key.
 ///
 /// - **Emits** what the runs emit, in the order in which they emit it: elements enter their runs one
 ///   by one, so what comes of one is ahead of what comes of the next, of whichever key.

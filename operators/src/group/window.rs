@@ -173,10 +173,11 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
         // Where the data lead the clock, deadlines come one by one, though the data have gone on to
         // `to` already.
         let to = cx.heading();
-        if self.windows.keep_empty && windows_between(now, to, every) > LEAP {
+        if self.windows.keep_empty && to > now && windows_between(now, to, every) > LEAP {
             self.end = to.next_boundary(Time::ZERO, every);
         }
-        if self.windows.keep_empty && self.started {
+        // As a rule one has ended, and counting them takes a division.
+        if self.windows.keep_empty && self.started && self.end != before + every {
             // All that ended but for the one that was emitted.
             let ended = windows_between(before, self.end, every);
             self.skipped += ended.saturating_sub(1);
