@@ -225,6 +225,28 @@ fn a_server_goes_with_a_process_that_is_aborted() -> Tested {
 }
 
 #[test]
+fn what_a_failing_test_leaves_is_swept_a_day_later_and_what_is_used_is_not() -> Tested {
+    let Some(store) = or_skip(VictoriaMetrics::start()) else {
+        return Ok(());
+    };
+    let run = store.directory().parent().ok_or("no parent")?;
+    let left = run.join("left-behind");
+    let fresh = run.join("left-behind-today");
+    for folder in [&left, &fresh] {
+        std::fs::create_dir_all(folder)?;
+    }
+    let two_days_ago = SystemTime::now() - Duration::from_secs(2 * 24 * 60 * 60);
+    std::fs::File::open(store.directory())?.set_modified(two_days_ago)?;
+    std::fs::File::open(&left)?.set_modified(two_days_ago)?;
+    let other = VictoriaMetrics::start()?;
+    assert!(!left.exists(), "nobody uses it");
+    assert!(fresh.exists(), "it is of today");
+    assert!(store.directory().exists(), "it is in use");
+    drop(other);
+    Ok(std::fs::remove_dir_all(fresh)?)
+}
+
+#[test]
 fn a_server_that_does_not_come_up_says_why() {
     let started = Prometheus::start("no_such_key: 1");
     if let Err(Error::Missing { .. }) = &started {

@@ -45,3 +45,32 @@ impl Port {
         self.address
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::TcpListener;
+
+    use super::Port;
+
+    fn nap() -> bool {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        false
+    }
+
+    #[test]
+    fn a_port_is_free_and_nobody_elses_until_it_is_dropped() {
+        let claimed: Vec<Port> = (0..100).map(|_| Port::claim().unwrap()).collect();
+        let numbers: BTreeSet<u16> = claimed.iter().map(|port| port.address().port()).collect();
+        assert_eq!(numbers.len(), claimed.len());
+        for port in claimed {
+            drop(TcpListener::bind(port.address()).unwrap());
+            // Nobody listens, and it is taken all the same.
+            let number = port.address().port();
+            assert!(Port::try_claim(number).is_none());
+            drop(port);
+            // A process that another thread starts has our sockets until it becomes another program.
+            assert!((0..1000).any(|_| Port::try_claim(number).is_some() || nap()));
+        }
+    }
+}

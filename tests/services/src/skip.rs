@@ -21,8 +21,10 @@ pub fn or_skip<S>(started: Result<S, Error>) -> Option<S> {
         Err(missing @ Error::Missing { .. }) if !ci() => {
             let test = std::thread::current();
             let test = test.name().unwrap_or("test");
-            // Not `eprintln`, which the harness keeps to itself when the test passes.
-            let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {missing}");
+            // Not `eprintln`, which the harness keeps to itself when the test passes; and in one piece, as
+            // others write too.
+            let line = format!("\nSKIPPED {test}: {missing}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
             None
         }
         Err(error) => panic!("{error}"),

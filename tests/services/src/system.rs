@@ -1,16 +1,22 @@
 //! What differs between systems: signals, locks, and who may install. Servers run on Unix only.
 
 #[cfg(unix)]
-pub(crate) use unix::{Signal, in_own_group, is_free, is_root, lock, send, until_stopped};
+pub(crate) use unix::{
+    Signal, in_own_group, is_free, is_root, lock, make_executable, send, until_stopped,
+};
 
 #[cfg(not(unix))]
-pub(crate) use other::{Signal, in_own_group, is_free, is_root, lock, send, until_stopped};
+pub(crate) use other::{
+    Signal, in_own_group, is_free, is_root, lock, make_executable, send, until_stopped,
+};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::File;
+    use std::fs::{self, File, Permissions};
     use std::io;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
+    use std::path::Path;
     use std::process::{Child, Command};
 
     use rustix::fs::{FlockOperation, flock};
@@ -45,6 +51,10 @@ mod unix {
         flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
+    pub(crate) fn make_executable(path: &Path) -> io::Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(0o755))
+    }
+
     pub(crate) fn is_root() -> bool {
         geteuid().is_root()
     }
@@ -54,6 +64,7 @@ mod unix {
 mod other {
     use std::fs::File;
     use std::io;
+    use std::path::Path;
     use std::process::{Child, Command};
 
     pub(crate) struct Signal;
@@ -81,6 +92,10 @@ mod other {
 
     pub(crate) fn is_free(_: &File) -> bool {
         false
+    }
+
+    pub(crate) fn make_executable(_: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     pub(crate) fn is_root() -> bool {

@@ -1,13 +1,14 @@
 //! Debian packages, without the servers in them being started by the way.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{install, system};
 
 /// Asked by maintainers' scripts whether they may start a server; 101 is no.
-const POLICY: &str = "/usr/sbin/policy-rc.d";
+const ASKED: &str = "/usr/sbin/policy-rc.d";
 const NO: &str =
     "#!/bin/sh\n# Put here by headwater's tests while they install packages.\nexit 101\n";
 
@@ -28,7 +29,7 @@ impl Debian {
                 "only root can install it: sudo apt-get install --no-install-recommends {package}"
             ));
         }
-        let _policy = Policy::set();
+        let _policy = Policy::set(ASKED);
         if !self.updated {
             // A bare machine has no lists. One that has them, and no network, may have the package too.
             let _ = apt(&["update"]);
@@ -58,30 +59,67 @@ fn apt(args: &[&str]) -> Result<(), String> {
 /// While it lives, packages start nothing; the owner's own policy is left alone.
 #[derive(Debug)]
 struct Policy {
-    ours: bool,
+    /// The file, if it is ours.
+    ours: Option<PathBuf>,
 }
 
 impl Policy {
-    fn set() -> Self {
-        // One of ours may have been left by a process that was killed.
-        let ours = match fs::read_to_string(POLICY) {
-            Ok(policy) => policy == NO,
-            Err(_) => !Path::new(POLICY).exists() && written(),
+    fn set(path: &str) -> Self {
+        let path = PathBuf::from(path);
+        let ours = match fs::read(&path) {
+            // Left behind by a process that was killed.
+            Ok(policy) => policy == NO.as_bytes(),
+            // Without a policy a package may start its server, which is a nuisance and no failure.
+            Err(_) => !path.exists() && write(&path).is_ok(),
         };
+        let ours = ours.then_some(path);
         Self { ours }
     }
 }
 
-/// Without a policy a package may start its server, which is a nuisance and no failure.
-fn written() -> bool {
-    let executable = || Command::new("chmod").args(["755", POLICY]).status();
-    fs::write(POLICY, NO).is_ok() && executable().is_ok_and(|status| status.success())
-}
-
 impl Drop for Policy {
     fn drop(&mut self) {
-        if self.ours {
-            let _ = fs::remove_file(POLICY);
+        if let Some(path) = &self.ours {
+            let _ = fs::remove_file(path);
         }
+    }
+}
+
+fn write(path: &Path) -> io::Result<()> {
+    fs::write(path, NO)?;
+    system::make_executable(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::{NO, Policy, fs};
+    use crate::folder::Scratch;
+
+    #[test]
+    fn a_policy_says_no_while_it_is_set_and_goes_with_it() {
+        let scratch = Scratch::new("policy").unwrap();
+        let path = scratch.path().join("policy-rc.d");
+        let path = path.to_str().unwrap();
+        for left_behind in [false, true] {
+            if left_behind {
+                fs::write(path, NO).unwrap();
+            }
+            let policy = Policy::set(path);
+            let asked = Command::new("sh").arg(path).status().unwrap();
+            assert_eq!(asked.code(), Some(101));
+            drop(policy);
+            assert!(fs::metadata(path).is_err());
+        }
+    }
+
+    #[test]
+    fn the_owners_policy_is_left_alone() {
+        let scratch = Scratch::new("policy").unwrap();
+        let path = scratch.path().join("policy-rc.d");
+        fs::write(&path, "exit 0").unwrap();
+        drop(Policy::set(path.to_str().unwrap()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "exit 0");
     }
 }
