@@ -104,7 +104,9 @@ impl Parcel {
         let rejected = error.rejected_count().min(now);
         *done += now;
         self.fate.rejected.fetch_add(rejected as u64, Relaxed);
-        self.fate.delivered.fetch_add((now - rejected) as u64, Relaxed);
+        self.fate
+            .delivered
+            .fetch_add((now - rejected) as u64, Relaxed);
         self.fate.failed(&error);
         Err(error)
     }
@@ -125,14 +127,20 @@ struct Told<S> {
 }
 
 impl<S: MetricSink> Told<S> {
-    async fn deliver(&mut self, parcel: &Parcel, descriptions: &Descriptions) -> Result<(), SinkError> {
+    fn describe(&mut self, descriptions: &Descriptions) {
         let descriptions = descriptions.read().unwrap_or_else(PoisonError::into_inner);
-        let news: Vec<_> = descriptions[self.told..].to_vec();
-        drop(descriptions);
-        for metric in &news {
+        for metric in &descriptions[self.told..] {
             self.sink.describe(metric);
         }
-        self.told += news.len();
+        self.told = descriptions.len();
+    }
+
+    async fn deliver(
+        &mut self,
+        parcel: &Parcel,
+        descriptions: &Descriptions,
+    ) -> Result<(), SinkError> {
+        self.describe(descriptions);
         self.sink.deliver(&parcel.elements[parcel.done()..]).await
     }
 }
@@ -210,7 +218,11 @@ pub(super) fn connect<S: MetricSink>(
                     let outcome = sink.deliver(&parcel, &descriptions).await;
                     parcel.attempted(outcome)
                 }
-                Job::Close => sink.sink.close().await.inspect_err(|error| fate.failed(error)),
+                Job::Close => sink
+                    .sink
+                    .close()
+                    .await
+                    .inspect_err(|error| fate.failed(error)),
             }
         };
         let attempt = Attempt(runtime.spawn(attempt));

@@ -59,7 +59,8 @@ impl Handle {
     /// counted.
     #[inline]
     pub fn send(&self, value: impl Into<Value>) {
-        self.intake.send_or_drop(self.sample(value.into(), self.now()));
+        self.intake
+            .send_or_drop(self.sample(value.into(), self.now()));
     }
 
     /// Sends a value, or says why not.
@@ -76,16 +77,14 @@ impl Handle {
     ///
     /// # Errors
     /// As [`try_send`](Handle::try_send).
-    pub fn send_at(
-        &self,
-        value: impl Into<Value>,
-        time: impl Into<Time>,
-    ) -> Result<(), SendError> {
+    pub fn send_at(&self, value: impl Into<Value>, time: impl Into<Time>) -> Result<(), SendError> {
         let sample = self.sample(value.into(), time.into());
-        self.intake.send(sample).map_err(|error| match error.is_full() {
-            true => SendError::Full(error.into_element().value),
-            false => SendError::Closed(error.into_element().value),
-        })
+        self.intake
+            .send(sample)
+            .map_err(|error| match error.is_full() {
+                true => SendError::Full(error.into_element().value),
+                false => SendError::Closed(error.into_element().value),
+            })
     }
 
     /// Begins to measure how long something takes, in seconds.

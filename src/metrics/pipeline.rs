@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use hashbrown::HashMap;
 
 use super::aggregate::Running;
-use super::element::Element;
 use super::delivery::{self, Descriptions, Fate};
+use super::element::Element;
 use super::error::{MetricError, SendError};
 use super::handle::Handle;
 use super::metric::Metric;
@@ -16,11 +16,11 @@ use super::options::SinkOptions;
 use super::sample::Sample;
 use super::sink::MetricSink;
 use super::snapshot::MetricsSnapshot;
-use super::tags::{IntoTags, Tags};
+use super::tags::IntoTags;
 use super::timer::TimerBuilder;
 use super::value::Value;
 use crate::prelude::*;
-use crate::{Branch, Driver, GraphError, Keys, Shards, Sharded, Shared, Time};
+use crate::{Branch, Driver, GraphError, Keys, Sharded, Shards, Shared, Time};
 
 /// Metrics of a service: values go in from any thread, are aggregated by window or batch and by tags,
 /// and reach several sinks, each at its own pace.
@@ -106,8 +106,9 @@ impl MetricsPipelineBuilder {
 
     /// One more sink.
     pub fn sink_with(mut self, sink: impl MetricSink, options: SinkOptions) -> Self {
-        self.sinks
-            .push(Box::new(move |pipeline| pipeline.add_sink_with(sink, options)));
+        self.sinks.push(Box::new(move |pipeline| {
+            pipeline.add_sink_with(sink, options)
+        }));
         self
     }
 
@@ -192,7 +193,11 @@ impl MetricsPipeline {
         let recipe = metric.recipe()?;
         let (name, described) = (recipe.described.name.clone(), recipe.described.clone());
         let running = Arc::new(Running::new(recipe, self.0.epoch.clone()));
-        let mut metrics = self.0.metrics.write().unwrap_or_else(PoisonError::into_inner);
+        let mut metrics = self
+            .0
+            .metrics
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if metrics.by_name.contains_key(&name) {
             return Err(MetricError::SameMetric(name));
         }
@@ -203,7 +208,9 @@ impl MetricsPipeline {
         metrics.all.push(running);
         metrics.by_name.insert(name, number);
         let descriptions = self.0.descriptions.write();
-        descriptions.unwrap_or_else(PoisonError::into_inner).push(described);
+        descriptions
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(described);
         Ok(())
     }
 
@@ -232,7 +239,11 @@ impl MetricsPipeline {
         sink: impl MetricSink,
         options: SinkOptions,
     ) -> Result<(), MetricError> {
-        let name = options.name.clone().unwrap_or_else(|| sink.name()).into_owned();
+        let name = options
+            .name
+            .clone()
+            .unwrap_or_else(|| sink.name())
+            .into_owned();
         let mut sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         if sinks.contains_key(&name) {
             return Err(MetricError::SameSink(name.into()));
@@ -302,7 +313,11 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric.
     pub fn handle(&self, metric: &str, tags: impl IntoTags) -> Result<Handle, SendError> {
-        let metrics = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(&number) = metrics.by_name.get(metric) else {
             return Err(metrics.unknown(metric));
         };
@@ -318,7 +333,11 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric.
     pub fn timer(&self, metric: &str) -> Result<TimerBuilder, SendError> {
-        let metrics = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         match metrics.by_name.contains_key(metric) {
             true => Ok(TimerBuilder::new(self.clone(), metric)),
             false => Err(metrics.unknown(metric)),
@@ -328,9 +347,14 @@ impl MetricsPipeline {
     /// What went in and out so far, and what is held, for each metric and each sink.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
-        let metrics = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        MetricsSnapshot::new(&metrics.all, sinks.values(), self.0.graph.snapshot().ok())
+        let graph = self.0.graph.snapshot().ok();
+        MetricsSnapshot::new(&metrics.all, &sinks, graph.as_ref())
     }
 
     /// The graph that it runs in: for its topology, its own snapshot, and pictures of it.
@@ -395,7 +419,11 @@ impl Metrics {
 
 impl std::fmt::Debug for MetricsPipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let metrics = self.0.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("MetricsPipeline")
             .field("metrics", &metrics.by_name.keys())
             .finish_non_exhaustive()

@@ -1,5 +1,6 @@
 //! What a pipeline has done so far, for people and programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
@@ -76,16 +77,18 @@ pub struct SinkSnapshot {
 }
 
 impl MetricsSnapshot {
-    pub(super) fn new<'a>(
+    pub(super) fn new(
         metrics: &[Arc<Running>],
-        sinks: impl Iterator<Item = &'a Connected>,
-        graph: Option<Snapshot>,
+        sinks: &BTreeMap<String, Connected>,
+        graph: Option<&Snapshot>,
     ) -> MetricsSnapshot {
-        let graph = graph.as_ref();
         let samples = graph.and_then(|graph| graph.named("samples"));
         MetricsSnapshot {
             metrics: metrics.iter().map(|metric| of_metric(metric)).collect(),
-            sinks: sinks.map(|sink| of_sink(&sink.fate, graph)).collect(),
+            sinks: sinks
+                .values()
+                .map(|sink| of_sink(&sink.fate, graph))
+                .collect(),
             overflow: samples.map_or(0, |node| node.counts.lost(Loss::Overflow)),
             waiting: samples.map_or(0, |node| node.counts.held),
         }
@@ -176,7 +179,11 @@ impl fmt::Display for MetricsSnapshot {
             }
         }
         if self.overflow > 0 {
-            writeln!(f, "\n{} values found the buffer of their thread full", self.overflow)?;
+            writeln!(
+                f,
+                "\n{} values found the buffer of their thread full",
+                self.overflow
+            )?;
         }
         Ok(())
     }

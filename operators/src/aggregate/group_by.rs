@@ -117,7 +117,8 @@ where
     }
 
     fn finish(&self, groups: &Self::State) -> Self::Output {
-        let read = |(_, key, state): &(u64, K, A::State)| (key.clone(), self.aggregate.finish(state));
+        let read =
+            |(_, key, state): &(u64, K, A::State)| (key.clone(), self.aggregate.finish(state));
         groups.groups.iter().map(read).collect()
     }
 }
