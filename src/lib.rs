@@ -2,6 +2,7 @@
 #![warn(unreachable_pub)]
 
 pub mod guide;
+pub mod metrics;
 mod runtime;
 
 pub use headwater_operators::*;

@@ -71,6 +71,11 @@ impl<L: Levels> ApproxQuantile<L> {
         self
     }
 
+    /// The level, or levels, that are read.
+    pub fn levels(&self) -> &L {
+        &self.levels
+    }
+
     /// The same of what `field` makes of each element, typically a field of a record; see [`Of`].
     #[inline]
     pub fn of<T, V, F>(self, field: F) -> Of<Self, F>

@@ -63,6 +63,11 @@ impl<L: Levels> Quantile<L> {
         Quantile(levels)
     }
 
+    /// The level, or levels, that are read.
+    pub fn levels(&self) -> &L {
+        &self.0
+    }
+
     /// The same of what `field` makes of each element, typically a field of a record; see [`Of`].
     #[inline]
     pub fn of<T, V, F>(self, field: F) -> Of<Self, F>

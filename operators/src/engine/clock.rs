@@ -47,8 +47,11 @@ impl Time {
     /// The first moment after `self` that lies a whole number of `period`s after `anchor`.
     #[must_use]
     pub fn next_boundary(self, anchor: Time, period: Duration) -> Time {
+        if self < anchor {
+            return anchor;
+        }
         let period = nanos(period).max(1);
-        let passed = self.0.saturating_sub(anchor.0) / period;
+        let passed = (self.0 - anchor.0) / period;
         Time(
             anchor
                 .0

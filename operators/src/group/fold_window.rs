@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::gather::Folded;
 use super::window::{WindowNode, Windows};
 use crate::aggregate::Aggregate;
-use crate::engine::{Graph, Plan, Port, Push, Role, Site};
+use crate::engine::{Graph, Plan, Port, Push, Role, Site, Time};
 use crate::flow::Run;
 
 /// Folds the elements of each stretch of time: see [`Flow::fold_window`](crate::Flow::fold_window).
@@ -59,6 +59,14 @@ impl<R, A> FoldWindow<R, A> {
             aggregate,
             site: Site::new("fold_window"),
         }
+    }
+
+    /// Windows begin at `anchor`, and whole durations before and after it, instead of at the clock's
+    /// zero. The first one may be shorter.
+    #[doc(alias = "offset")]
+    pub fn anchored(mut self, anchor: Time) -> Self {
+        self.windows.anchor(anchor);
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::gather::Elements;
 use super::window::{WindowNode, Windows};
-use crate::engine::{Graph, Plan, Port, Push, Role, Site};
+use crate::engine::{Graph, Plan, Port, Push, Role, Site, Time};
 use crate::flow::Run;
 
 /// Makes a `Vec` of the elements of each stretch of time: see
@@ -82,6 +82,14 @@ impl<R> TimedWindow<R> {
     #[track_caller]
     pub fn max_len(mut self, max: usize) -> Self {
         self.windows.limit(max);
+        self
+    }
+
+    /// Windows begin at `anchor`, and whole durations before and after it, instead of at the clock's
+    /// zero. The first one may be shorter.
+    #[doc(alias = "offset")]
+    pub fn anchored(mut self, anchor: Time) -> Self {
+        self.windows.anchor(anchor);
         self
     }
 }

@@ -22,6 +22,8 @@ const LEAP: u64 = 100;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     length: Duration,
+    /// Where on the clock a window begins, and others whole lengths before and after it.
+    pub(super) anchor: Time,
     /// Whether a window ends when `length` has passed since its last element, and not at the next
     /// multiple of `length`.
     after_a_gap: bool,
@@ -38,6 +40,7 @@ impl Windows {
     pub(super) fn of_elements(length: Duration) -> Windows {
         Windows {
             length,
+            anchor: Time::ZERO,
             after_a_gap: false,
             capacity: MAX_LEN,
             grows: true,
@@ -61,6 +64,13 @@ impl Windows {
             after_a_gap: true,
             ..self
         }
+    }
+
+    /// Windows begin whole lengths before and after `anchor`.
+    pub(super) fn anchor(&mut self, anchor: Time) {
+        let length = Time::from(self.length).as_nanos();
+        // The first one after the clock's zero: what comes before it is a shorter window.
+        self.anchor = Time::from_nanos(anchor.as_nanos() % length);
     }
 
     /// How many elements may be held.
@@ -169,12 +179,13 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
                 _ => self.skipped += 1,
             }
         }
-        let before = std::mem::replace(&mut self.end, now.next_boundary(Time::ZERO, every));
+        let before =
+            std::mem::replace(&mut self.end, now.next_boundary(self.windows.anchor, every));
         // Where the data lead the clock, deadlines come one by one, though the data have gone on to
         // `to` already.
         let to = cx.heading();
         if self.windows.keep_empty && to > now && windows_between(now, to, every) > LEAP {
-            self.end = to.next_boundary(Time::ZERO, every);
+            self.end = to.next_boundary(self.windows.anchor, every);
         }
         // As a rule one has ended, and counting them takes a division.
         if self.windows.keep_empty && self.started && self.end != before + every {
@@ -321,7 +332,9 @@ impl<T: InGraph, C: Gather<T>> Node for WindowNode<T, C> {
         let led = matches!(cx.clock, Clock::Led(_));
         if self.windows.keep_empty && !self.started && !led && !self.closed {
             self.started = true;
-            self.end = cx.now().next_boundary(Time::ZERO, self.windows.length);
+            self.end = cx
+                .now()
+                .next_boundary(self.windows.anchor, self.windows.length);
             self.arm(cx);
         }
         self.drain(cx);

@@ -1,0 +1,229 @@
+//! A metric as a composition: group by window or batch, aggregate by tags, and make elements of it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::by_tags::{ByTags, Grouped};
+use super::element::Element;
+use super::error::MetricError;
+use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
+use super::sample::Sample;
+use super::series::{Lookup, SeriesTable};
+use crate::aggregate::Aggregate;
+use crate::prelude::*;
+use crate::{BoxFlow, Outlet, Push, Stage, Time};
+
+impl Metric {
+    /// Aggregates the elements of a flow that have this metric's name; others are left out.
+    ///
+    /// An element's time counts from the Unix epoch. How that compares to the graph's clock is taken
+    /// from the first element, unless [`epoch`](Metric::epoch) says it.
+    ///
+    /// # Errors
+    /// A [`MetricError`] where the metric is not complete or contradicts itself.
+    pub fn aggregate<F>(self, elements: F) -> Result<BoxFlow<Element>, MetricError>
+    where
+        F: Flow<Item = Element>,
+    {
+        if self.aligned == Aligned::WallClock && self.epoch.is_none() {
+            return Err(MetricError::NoEpoch(self.name.clone()));
+        }
+        let epoch = self.epoch.map_or_else(OnceLock::new, OnceLock::from);
+        let recipe = self.recipe()?;
+        let name = recipe.described.name.clone();
+        let running = Arc::new(Running::new(recipe, epoch.into()));
+        let mut lookup = Lookup::new(running.series.clone());
+        let samples = elements
+            .filter(move |element| element.is_named(&name))
+            .map(move |element| Sample {
+                metric: 0,
+                series: lookup.series(element.tags(), element.time()),
+                value: element.value(),
+                time: element.time(),
+            });
+        Ok(running.aggregate(samples))
+    }
+}
+
+/// A metric in a graph.
+pub(super) struct Running {
+    pub(super) recipe: Recipe,
+    pub(super) series: Arc<SeriesTable>,
+    pub(super) counts: Counts,
+    /// The Unix time at which the graph's clock was zero, once it is known.
+    epoch: Arc<OnceLock<Time>>,
+}
+
+/// What a metric counts.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) values: AtomicU64,
+    pub(super) elements: AtomicU64,
+    pub(super) overflow: AtomicU64,
+    pub(super) late: AtomicU64,
+    pub(super) dropped: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) last_failure: Mutex<Option<String>>,
+}
+
+impl Running {
+    pub(super) fn new(recipe: Recipe, epoch: Arc<OnceLock<Time>>) -> Running {
+        let metric = &recipe.metric;
+        let series = SeriesTable::new(metric.default_tags.clone(), metric.max_tag_sets);
+        Running {
+            series: Arc::new(series),
+            counts: Counts::default(),
+            recipe,
+            epoch,
+        }
+    }
+
+    /// The whole pipeline of one metric.
+    pub(super) fn aggregate<F>(self: &Arc<Self>, samples: F) -> BoxFlow<Element>
+    where
+        F: Flow<Item = Sample>,
+    {
+        let by_tags = ByTags::new(self.recipe.aggregators.clone(), self.series.clone());
+        let keeps_values = self.recipe.aggregators.iter().any(|a| a.keeps_values);
+        let anchor = self.anchor();
+        let arrived = samples.stage(Arrive::new(self));
+        let groups = match self.recipe.grouping {
+            Grouping::Batch(n) => arrived.fold_partition(n, by_tags).boxed(),
+            Grouping::Window(length) if keeps_values => arrived
+                .timed_window(length)
+                .anchored(anchor)
+                .max_len(self.recipe.metric.max_values)
+                .filter_map(move |values| by_tags.fold(&values))
+                .boxed(),
+            Grouping::Window(length) => arrived
+                .fold_window(length, by_tags)
+                .anchored(anchor)
+                .boxed(),
+        };
+        groups.stage(Finish(self.clone())).boxed()
+    }
+
+    /// Where on the graph's clock a window begins.
+    fn anchor(&self) -> Time {
+        let (Grouping::Window(length), Aligned::WallClock, Some(epoch)) = (
+            self.recipe.grouping,
+            self.recipe.metric.aligned,
+            self.epoch.get(),
+        ) else {
+            return Time::ZERO;
+        };
+        // The first multiple of the length, since the Unix epoch, at which the graph's clock runs.
+        let zero = Time::from_nanos(epoch.as_nanos().saturating_sub(1));
+        Time::ZERO + (zero.next_boundary(Time::ZERO, length) - *epoch)
+    }
+
+    /// The beginning of the window that is under way at `now`, on the graph's clock.
+    fn begin(&self, now: Time, length: Duration) -> Time {
+        let end = now.next_boundary(self.anchor(), length);
+        Time::ZERO + (end - Time::from(length))
+    }
+
+    /// The Unix time of a time on the graph's clock.
+    fn since_epoch(&self, time: Time) -> Time {
+        let epoch = self.epoch.get().copied().unwrap_or_default();
+        epoch + time.elapsed()
+    }
+}
+
+/// Adds to a counter that is written under the graph's lock only.
+fn count(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Relaxed) + more, Relaxed);
+}
+
+/// Looks whether values come in time.
+struct Arrive {
+    running: Arc<Running>,
+    /// The end of the window under way, on the graph's clock.
+    end: Time,
+    /// What was measured before this is late.
+    begin: Time,
+}
+
+impl Arrive {
+    fn new(running: &Arc<Running>) -> Arrive {
+        Arrive {
+            running: running.clone(),
+            end: Time::ZERO,
+            begin: Time::ZERO,
+        }
+    }
+
+    #[cold]
+    fn next_window(&mut self, sample: &Sample, now: Time, length: Duration) {
+        let running = &self.running;
+        running
+            .epoch
+            .get_or_init(|| Time::ZERO + (sample.time - now));
+        self.end = now.next_boundary(running.anchor(), length);
+        let begin = running.since_epoch(running.begin(now, length));
+        self.begin = Time::ZERO + (begin - Time::from(running.recipe.metric.tolerance));
+    }
+}
+
+impl Stage<Sample, Sample> for Arrive {
+    fn on_item(&mut self, sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
+        count(&self.running.counts.values, 1);
+        if let Grouping::Window(length) = self.running.recipe.grouping {
+            let now = out.now();
+            if now >= self.end {
+                self.next_window(&sample, now, length);
+            }
+            if sample.time < self.begin {
+                count(&self.running.counts.late, 1);
+                if self.running.recipe.metric.late == Late::Drop {
+                    return count(&self.running.counts.dropped, 1);
+                }
+            }
+        }
+        out.emit(sample);
+    }
+}
+
+/// Makes elements of the groups of a window or batch, aggregator by aggregator.
+struct Finish(Arc<Running>);
+
+impl Stage<Grouped, Element> for Finish {
+    fn on_item(&mut self, groups: Grouped, out: &mut Outlet<'_, impl Push<Element>>) {
+        let Finish(running) = self;
+        let counts = &running.counts;
+        let latest = groups.totals.latest;
+        let time = match running.recipe.grouping {
+            Grouping::Batch(_) => latest,
+            Grouping::Window(length) => {
+                let now = out.now();
+                let end = running.since_epoch(running.begin(now, length));
+                // In the middle of a window, at the close or as it was full, it ends now.
+                if end > latest {
+                    end
+                } else {
+                    running.since_epoch(now)
+                }
+            }
+        };
+        count(&counts.overflow, groups.totals.overflow);
+        let outputs = &running.recipe.described.outputs;
+        for (output, outcomes) in outputs.iter().zip(groups.columns) {
+            for (tags, outcome) in groups.tags.iter().zip(outcomes) {
+                match outcome {
+                    Ok(Some(value)) => {
+                        count(&counts.elements, 1);
+                        out.emit(Element::made(&output.name, value, tags, time));
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        count(&counts.failed, 1);
+                        let text = format!("{}{{{tags}}}: {error}", output.name);
+                        let last = counts.last_failure.lock();
+                        *last.unwrap_or_else(PoisonError::into_inner) = Some(text);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What can be wrong with a metric, a pipeline, or a value that is sent.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use super::value::Value;
+
+/// Why a metric cannot be aggregated, or a pipeline cannot be built, as it was described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetricError {
+    /// The metric has no name.
+    NoName,
+    /// Neither a window nor a batch was named.
+    NoGrouping(Arc<str>),
+    /// A window and a batch were named, or one of them twice.
+    TwoGroupings(Arc<str>),
+    /// A window of no time.
+    ZeroWindow(Arc<str>),
+    /// A batch of no values.
+    ZeroBatch(Arc<str>),
+    /// No aggregator was named.
+    NoAggregator(Arc<str>),
+    /// Two aggregators of the metric have this name.
+    SameAggregator {
+        /// The metric.
+        metric: Arc<str>,
+        /// The name that comes twice.
+        aggregator: Arc<str>,
+    },
+    /// Windows are aligned to the wall clock, and nobody said how the graph's clock relates to it.
+    NoEpoch(Arc<str>),
+    /// Another metric has this name.
+    SameMetric(Arc<str>),
+    /// There are as many metrics as a pipeline may have.
+    TooMany(Arc<str>),
+    /// Another sink has this name.
+    SameSink(Arc<str>),
+    /// The pipeline was shut down.
+    Closed,
+}
+
+impl fmt::Display for MetricError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MetricError::NoName => f.write_str(
+                "a metric has an empty name: its elements are called by it, so give it one",
+            ),
+            MetricError::NoGrouping(metric) => write!(
+                f,
+                "metric {metric:?} says neither of a window nor of a batch what is aggregated \
+                 together: call `.window(duration)` or `.batch(n)`"
+            ),
+            MetricError::TwoGroupings(metric) => write!(
+                f,
+                "metric {metric:?} says twice what is aggregated together: call one of \
+                 `.window(duration)` and `.batch(n)`, once"
+            ),
+            MetricError::ZeroWindow(metric) => {
+                write!(
+                    f,
+                    "metric {metric:?} has windows of no time: give them a duration"
+                )
+            }
+            MetricError::ZeroBatch(metric) => {
+                write!(
+                    f,
+                    "metric {metric:?} has batches of 0 values: let it be 1 at least"
+                )
+            }
+            MetricError::NoAggregator(metric) => write!(
+                f,
+                "metric {metric:?} has no aggregator and would emit nothing: call `.agg(name, \
+                 aggregate)`"
+            ),
+            MetricError::SameAggregator { metric, aggregator } => write!(
+                f,
+                "metric {metric:?} has two aggregators called {aggregator:?}, whose elements could \
+                 not be told apart: give one another name"
+            ),
+            MetricError::NoEpoch(metric) => write!(
+                f,
+                "metric {metric:?} has windows aligned to the wall clock: say by `.epoch(time)` when \
+                 the graph's clock was zero"
+            ),
+            MetricError::SameMetric(metric) => {
+                write!(
+                    f,
+                    "there is a metric {metric:?} already: give this one another name"
+                )
+            }
+            MetricError::TooMany(metric) => write!(
+                f,
+                "there is no room for metric {metric:?}: a pipeline has at most 65536 metrics; use \
+                 tags where the names are made by the program"
+            ),
+            MetricError::SameSink(sink) => write!(
+                f,
+                "there is a sink {sink:?} already: give this one a name of its own by \
+                 `SinkOptions::name`"
+            ),
+            MetricError::Closed => f.write_str("the pipeline was shut down"),
+        }
+    }
+}
+
+impl Error for MetricError {}
+
+/// Why a value was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no metric of this name.
+    Unknown {
+        /// The name that was given.
+        metric: String,
+        /// The names that there are, sorted.
+        known: Vec<Arc<str>>,
+    },
+    /// The buffer of the sending thread is full: the pipeline does not keep up.
+    Full(Value),
+    /// The pipeline was shut down.
+    Closed(Value),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendError::Unknown { metric, known } if known.is_empty() => {
+                write!(
+                    f,
+                    "there is no metric {metric:?}, and no other one: add it first"
+                )
+            }
+            SendError::Unknown { metric, known } => {
+                write!(
+                    f,
+                    "there is no metric {metric:?}; known are {}",
+                    known.join(", ")
+                )
+            }
+            SendError::Full(value) => write!(
+                f,
+                "the value {value} was not taken: the buffer of this thread is full, since the \
+                 pipeline does not keep up"
+            ),
+            SendError::Closed(value) => {
+                write!(
+                    f,
+                    "the value {value} was not taken: the pipeline was shut down"
+                )
+            }
+        }
+    }
+}
+
+impl Error for SendError {}

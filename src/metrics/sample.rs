@@ -1,0 +1,19 @@
+//! What travels through a pipeline's graph: a value, and numbers for its metric and tags.
+
+use super::value::Value;
+use crate::Time;
+
+/// A series of a metric: one set of tags, by the number its [table](super::series) gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Series(pub(super) u32);
+
+/// A value on its way to being aggregated. Copied, so that senders share no count of references.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    /// The metric, by its number in the pipeline.
+    pub(super) metric: u32,
+    pub(super) series: Series,
+    pub(super) value: Value,
+    /// When it was measured, since the Unix epoch.
+    pub(super) time: Time,
+}

@@ -1,0 +1,223 @@
+//! The series of a metric: which sets of tags there are, and their numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::sample::Series;
+use super::tags::Tags;
+use crate::Time;
+
+/// How long a series is known that nobody sends to and nobody holds a handle of.
+pub(super) const IDLE: Duration = Duration::from_secs(600);
+
+/// How long to wait before idle ones are looked for again.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Gives each set of tags a number, up to a bound: what is beyond it is one series, the *overflow*.
+///
+/// Numbers are never given twice. A series that was idle for [`IDLE`] makes room for another one.
+pub(super) struct SeriesTable {
+    defaults: Tags,
+    max: usize,
+    overflow: Tags,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By the tags as they were given, and with the defaults: these may be several for one series.
+    by_tags: HashMap<Tags, Arc<Entry>>,
+    by_number: HashMap<Series, Arc<Entry>>,
+    last: u32,
+    /// When idle series were looked for.
+    swept: Time,
+}
+
+/// One series. As long as somebody but the table holds it, it stays.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) series: Series,
+    pub(super) tags: Tags,
+    /// In nanoseconds.
+    last_used: AtomicU64,
+}
+
+impl Entry {
+    fn new(series: Series, tags: Tags, now: Time) -> Arc<Entry> {
+        Arc::new(Entry {
+            series,
+            tags,
+            last_used: now.as_nanos().into(),
+        })
+    }
+
+    /// Notes the use. Written at most once a second, as all senders read it.
+    fn touch(&self, now: Time) {
+        let now = now.as_nanos();
+        if now.saturating_sub(self.last_used.load(Ordering::Relaxed)) > 1_000_000_000 {
+            self.last_used.store(now, Ordering::Relaxed);
+        }
+    }
+
+    fn is_idle(&self, now: Time) -> bool {
+        let last_used = Time::from_nanos(self.last_used.load(Ordering::Relaxed));
+        now - last_used >= IDLE
+    }
+}
+
+impl SeriesTable {
+    /// The series of all that comes when there are too many.
+    pub(super) const OVERFLOW: Series = Series(0);
+
+    pub(super) fn new(defaults: Tags, max: usize) -> SeriesTable {
+        SeriesTable {
+            overflow: defaults.with("overflow", true),
+            defaults,
+            max,
+            known: RwLock::default(),
+        }
+    }
+
+    /// The series of these tags, completed by the default ones.
+    pub(super) fn resolve(&self, tags: &Tags, now: Time) -> Arc<Entry> {
+        let known = self.read();
+        if let Some(entry) = known.by_tags.get(tags) {
+            entry.touch(now);
+            return entry.clone();
+        }
+        let all = self.defaults.merged(tags);
+        // Where there are too many, senders must not queue up to be told so.
+        let hopeless = known.is_full(self.max) && now - known.swept < SWEEP;
+        if hopeless && !known.by_tags.contains_key(&all) {
+            return self.overflow(now);
+        }
+        drop(known);
+        self.add(tags, all, now)
+    }
+
+    #[cold]
+    fn add(&self, given: &Tags, all: Tags, now: Time) -> Arc<Entry> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !known.by_tags.contains_key(&all) && known.is_full(self.max) {
+            known.forget_idle(now);
+            if known.is_full(self.max) {
+                return self.overflow(now);
+            }
+        }
+        known.resolve(given, all, now)
+    }
+
+    fn overflow(&self, now: Time) -> Arc<Entry> {
+        Entry::new(SeriesTable::OVERFLOW, self.overflow.clone(), now)
+    }
+
+    /// The tags of a series that was in use a moment ago.
+    pub(super) fn tags(&self, series: Series) -> Tags {
+        let known = self.read();
+        let entry = known.by_number.get(&series);
+        entry.map_or_else(|| self.overflow.clone(), |entry| entry.tags.clone())
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.read().by_number.len()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn resolve(&mut self, given: &Tags, all: Tags, now: Time) -> Arc<Entry> {
+        let entry = match self.by_tags.get(&all) {
+            Some(entry) => entry.clone(),
+            None => {
+                self.last += 1;
+                let entry = Entry::new(Series(self.last), all.clone(), now);
+                self.by_number.insert(entry.series, entry.clone());
+                self.by_tags.insert(all, entry.clone());
+                entry
+            }
+        };
+        self.by_tags.insert(given.clone(), entry.clone());
+        entry
+    }
+
+    fn is_full(&self, max: usize) -> bool {
+        self.by_number.len() >= max
+    }
+
+    fn forget_idle(&mut self, now: Time) {
+        self.swept = now;
+        let mut own: HashMap<Series, usize> = HashMap::new();
+        for entry in self.by_tags.values() {
+            *own.entry(entry.series).or_insert(1) += 1;
+        }
+        let held = |entry: &Arc<Entry>| {
+            let own = own.get(&entry.series).copied().unwrap_or(1);
+            Arc::strong_count(entry) > own
+        };
+        self.by_number
+            .retain(|_, entry| !entry.is_idle(now) || held(entry));
+        let by_number = &self.by_number;
+        self.by_tags
+            .retain(|_, entry| by_number.contains_key(&entry.series));
+    }
+}
+
+/// A table as one user sees it: what was looked up a moment ago is not looked up again.
+pub(super) struct Lookup {
+    table: Arc<SeriesTable>,
+    recent: Box<[Option<Recent>]>,
+}
+
+struct Recent {
+    tags: Tags,
+    series: Series,
+    /// Until when the table need not be told that the series is in use.
+    until: Time,
+}
+
+impl Lookup {
+    const RECENT: usize = 512;
+
+    pub(super) fn new(table: Arc<SeriesTable>) -> Lookup {
+        Lookup {
+            table,
+            recent: (0..Lookup::RECENT).map(|_| None).collect(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn series(&mut self, tags: &Tags, now: Time) -> Series {
+        let at = tags.hash_code() as usize % Lookup::RECENT;
+        match &self.recent[at] {
+            Some(recent) if recent.tags == *tags && now < recent.until => recent.series,
+            _ => self.look_up(at, tags, now),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, at: usize, tags: &Tags, now: Time) -> Series {
+        let series = self.table.resolve(tags, now).series;
+        self.recent[at] = Some(Recent {
+            tags: tags.clone(),
+            series,
+            until: now + Duration::from_secs(1),
+        });
+        series
+    }
+}
+
+impl std::fmt::Debug for SeriesTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SeriesTable")
+            .field("len", &self.len())
+            .field("max", &self.max)
+            .finish_non_exhaustive()
+    }
+}
