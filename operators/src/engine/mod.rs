@@ -4,6 +4,7 @@
 //! [`push`](self::Push) and the file of `map`.
 
 mod aside;
+mod batch;
 mod branch;
 mod broadcast;
 mod cell;
@@ -81,6 +82,7 @@ pub use thread::DriverThread;
 pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 pub use workers::WorkerPanicked;
 
+pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Entry, Node, Port, PortCounts};
 pub(crate) use clock::{Alarm, Clock};
 pub(crate) use emit_all::BATCH;
