@@ -377,6 +377,41 @@ proptest! {
     }
 
     #[test]
+    fn each_key_may_have_a_run_of_a_type_of_its_own_or_none(
+        items in prop::collection::vec(0u32..60, 0..80),
+        cut in 1usize..20,
+        max in 1usize..8,
+    ) {
+        let unused = 4;
+        let mut expected_of: HashMap<u32, Vec<u32>> = HashMap::new();
+        for key in 0..6 {
+            let (_, oracle) = chains()[key as usize];
+            let of_key = expected(&items, max, oracle).remove(&key);
+            expected_of.extend(of_key.filter(|_| key != unused).map(|of_key| (key, of_key)));
+        }
+        let graph = Graph::new();
+        let source = graph.source::<u32>();
+        let nothing = graph.source::<u32>().share();
+        let list = source
+            .per_key(decade, Keys::max(max), move |key, flow| {
+                let key = *key;
+                let made = match key {
+                    k if k == unused => nothing.map(|x| x).boxed(),
+                    _ => chains()[key as usize].0(flow),
+                };
+                made.map(move |x| (key, x))
+            })
+            .sink_to_list();
+        for batch in items.chunks(cut) {
+            source.emit_all(batch.iter().copied()).unwrap();
+        }
+        let unheard = items.iter().filter(|x| decade(x) == unused).count() as u64;
+        prop_assert_eq!(node(&graph, "per_key").counts.lost(Loss::Unheard), unheard);
+        source.close();
+        prop_assert_eq!(by_key(&list.take()), expected_of);
+    }
+
+    #[test]
     fn what_comes_of_an_element_is_out_before_the_next_one_of_whichever_key(
         items in prop::collection::vec(0u32..60, 0..60),
         cuts in prop::collection::vec(1usize..9, 0..12),

@@ -156,32 +156,34 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         self.len() >= self.keys.max
     }
 
-    /// Where `key`, which is used now, lies until the next change of keys; or its hash, to
+    /// What belongs to `key`, which is used now, with its number; or its hash, to
     /// [`insert`](KeyTable::insert) it with.
     #[inline]
-    pub(super) fn find(&mut self, key: &K, now: Time) -> Result<usize, u64> {
+    pub(super) fn find(&mut self, key: &K, now: Time) -> Result<(u32, &mut V), u64> {
         let hash = self.hasher.hash_one(key);
-        let Some(at) = self
-            .table
-            .find_bucket_index(hash, |place| place.key == *key)
-        else {
+        let Some(place) = self.table.find_mut(hash, |place| place.key == *key) else {
             return Err(hash);
         };
         self.uses += 1;
-        if let Some(place) = self.table.get_bucket_mut(at) {
-            place.used = self.uses;
-            if let Some(seen) = self.seen.get_mut(place.number as usize) {
-                *seen = now;
-            }
+        place.used = self.uses;
+        if let Some(seen) = self.seen.get_mut(place.number as usize) {
+            *seen = now;
         }
-        Ok(at)
+        Ok((place.number, &mut place.value))
     }
 
-    /// Adds a key that is not known, used now, and says where it lies. The caller has made room.
-    pub(super) fn insert(&mut self, hash: u64, key: K, value: V, now: Time) -> usize {
+    /// The number that the next new key gets. Numbers are small: those of keys that are gone are used
+    /// again.
+    pub(super) fn next_number(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.table.len() as u32)
+    }
+
+    /// Adds a key that is not known, used now. The caller has made room.
+    pub(super) fn insert(&mut self, hash: u64, key: K, value: V, now: Time) -> &mut V {
         self.uses += 1;
         let (used, seen) = (self.uses, now);
-        let number = self.free.pop().unwrap_or(self.table.len() as u32);
+        let number = self.next_number();
+        self.free.pop();
         if self.keys.is_timed() {
             let at = number as usize;
             self.seen.resize(self.seen.len().max(at + 1), seen);
@@ -193,39 +195,26 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
             value,
             used,
         };
-        let hasher = &self.hasher;
-        let rehash = |place: &Place<K, V>| hasher.hash_one(&place.key);
-        self.table.insert_unique(hash, place, rehash);
         self.order.push(Used {
             used,
             seen,
             hash,
             number,
         });
-        let at = self
-            .table
-            .find_bucket_index(hash, |place| place.number == number);
-        at.unwrap_or_default()
+        let hasher = &self.hasher;
+        let rehash = |place: &Place<K, V>| hasher.hash_one(&place.key);
+        let entry = self.table.insert_unique(hash, place, rehash);
+        &mut entry.into_mut().value
     }
 
-    #[inline]
-    pub(super) fn value(&mut self, at: usize) -> Option<&mut V> {
-        let place = self.table.get_bucket_mut(at);
-        place.map(|place| &mut place.value)
-    }
-
-    pub(super) fn values(&mut self) -> impl Iterator<Item = &mut V> {
-        self.table.iter_mut().map(|place| &mut place.value)
-    }
-
-    /// Takes out the key that was used least recently.
-    pub(super) fn pop(&mut self) -> Option<(K, V)> {
+    /// Takes out the key that was used least recently, with its number and what belongs to it.
+    pub(super) fn pop(&mut self) -> Option<(u32, K, V)> {
         self.settle_top()?;
         self.pop_top()
     }
 
     /// Takes out a key that has been idle for too long at `now`, the longest idle first.
-    pub(super) fn pop_idle(&mut self, now: Time) -> Option<(K, V)> {
+    pub(super) fn pop_idle(&mut self, now: Time) -> Option<(u32, K, V)> {
         let idle = self.keys.idle?;
         // What the heap says is too early at the most: no need to look at keys before that.
         if self.order.peek()?.seen + idle > now || self.settle_top()? + idle > now {
@@ -273,47 +262,57 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         }
     }
 
-    fn pop_top(&mut self) -> Option<(K, V)> {
+    fn pop_top(&mut self) -> Option<(u32, K, V)> {
         let Used { hash, number, .. } = self.order.pop()?;
         let entry = self.table.find_entry(hash, |place| place.number == number);
         let (place, _) = entry.ok()?.remove();
         self.free.push(number);
-        Some((place.key, place.value))
+        Some((number, place.key, place.value))
     }
 }
 
-/// What becomes of a batch, key by key: the places of its elements are looked up first and used
-/// after. Looking up waits for memory, and lookups that follow each other closely wait together.
+/// What becomes of a batch, key by key: the keys of its elements are looked up first and used after.
+/// Looking up waits for memory, and lookups that follow each other closely wait together.
 #[derive(Default)]
 pub(super) struct Ahead {
-    places: Vec<usize>,
+    numbers: Vec<u32>,
 }
 
 impl Ahead {
     /// Looks up the keys of `items` up to the first that is not known, and hands it over with its
     /// hash. The order of uses is as if each had been looked up in its turn.
+    ///
+    /// `begun` is the number of the first key, where that was looked up already.
     #[inline]
     pub(super) fn look<T, K: Hash + Eq, V>(
         &mut self,
         items: &[T],
+        begun: Option<u32>,
         key: &mut impl FnMut(&T) -> K,
         table: &mut KeyTable<K, V>,
         now: Time,
     ) -> Option<(u64, K)> {
-        self.places.clear();
-        for item in items {
+        // Written to in place: whether there is room need not be asked for each.
+        self.numbers.resize(items.len(), 0);
+        let known = usize::from(begun.is_some()).min(items.len());
+        let (first, rest) = self.numbers.split_at_mut(known);
+        first.fill(begun.unwrap_or_default());
+        for (at, (item, number)) in items[known..].iter().zip(rest).enumerate() {
             let key = key(item);
             match table.find(&key, now) {
-                Ok(at) => self.places.push(at),
-                Err(hash) => return Some((hash, key)),
+                Ok((found, _)) => *number = found,
+                Err(hash) => {
+                    self.numbers.truncate(known + at);
+                    return Some((hash, key));
+                }
             }
         }
         None
     }
 
-    /// The places that were found.
+    /// The numbers of the keys that were found.
     #[inline]
-    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        self.places.iter().copied()
+    pub(super) fn numbers(&self) -> &[u32] {
+        &self.numbers
     }
 }

@@ -10,6 +10,7 @@ mod fold_session;
 mod fold_window;
 mod gather;
 mod key_end;
+mod key_runs;
 mod keys;
 mod map_with_state_by_key;
 mod partition;
