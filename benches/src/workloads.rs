@@ -8,6 +8,7 @@ pub(crate) mod partition;
 pub(crate) mod per_key;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
+pub(crate) mod sharded;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
 pub(crate) mod two_threads;
@@ -37,6 +38,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),
     ];
+    all.extend(headwater::sharded::add(sharded::workloads()));
     all.extend(operators::workloads());
     all
 }
