@@ -134,7 +134,7 @@ impl Graph {
     /// let graph = Graph::new();
     /// let driver = graph.spawn_thread();
     /// let requests = graph.sharded::<u64>(Shards::default());
-    /// let total = requests.fold(0, |sum, n| *sum += n).sink_to_list();
+    /// let total = requests.fold(0, |sum, n| sum + n).sink_to_list();
     /// std::thread::scope(|scope| {
     ///     for _ in 0..4 {
     ///         scope.spawn(|| (1..=1000).try_for_each(|n| requests.send(n)).unwrap());

@@ -10,7 +10,6 @@ use super::census::Loss;
 use super::clock::{Alarm, Time};
 use super::coarse::Coarse;
 use super::context::Cx;
-use super::emit_all::BATCH;
 use super::fork::Fork;
 use super::graph::Core;
 use super::inbox::{Entry, Inbox};
@@ -22,9 +21,6 @@ use super::shard::{Shard, slot};
 use super::shards::Shards;
 use super::topology::NodeId;
 use crate::InGraph;
-
-/// How many elements are pushed at once: a shard that was drained in time holds fewer.
-const MOST: usize = 2 * BATCH;
 
 /// What a graph keeps of a sharded source.
 pub(crate) struct ShardedCell<T> {
@@ -262,7 +258,7 @@ impl<T: InGraph> Desk<T> {
             if cx.gated(cell.id) {
                 return false;
             }
-            let room = cx.room(&mut self.fork).clamp(1, MOST);
+            let room = cx.room(&mut self.fork).max(1);
             shard.take(room, &mut self.batch);
             left = left.saturating_sub(self.batch.len());
             self.flowed = true;
@@ -278,9 +274,8 @@ impl<T: InGraph> Desk<T> {
     /// The graph was stopped by a failure: what was accepted before is counted, and goes.
     #[cold]
     fn discard(&mut self, cell: &ShardedCell<T>, shard: &Shard<T>, cx: &mut Cx) -> bool {
-        let mut dead = Vec::new();
-        shard.take(usize::MAX, &mut dead);
-        cx.lose(cell.id, Loss::Unheard, dead.len());
+        let dead = shard.take_all();
+        cx.lose(cell.id, Loss::Unheard, dead.iter().map(Vec::len).sum());
         cx.graves.push(Box::new(dead));
         cx.todo = true;
         true
@@ -407,12 +402,7 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send> {
         self.signs.state.fetch_or(why, Ordering::Release);
         self.finished.store(true, Ordering::Relaxed);
-        let mut dead = Vec::new();
-        for shard in &self.shards {
-            let mut items = Vec::new();
-            shard.take(usize::MAX, &mut items);
-            dead.push(items);
-        }
+        let dead: Vec<_> = self.shards.iter().map(Shard::take_all).collect();
         self.take_senders(wakes);
         // What hangs from here later hangs from a closed fork.
         let desk = Desk::new(Fork::closed(self.id));
