@@ -12,7 +12,7 @@ use std::task::Waker;
 use qcell::QCellOwner;
 
 use super::census::{Gone, Report};
-use super::clock::{Clock, Time, Timers};
+use super::clock::{Clock, Time};
 use super::ending::Upstream;
 use super::error::OnError;
 use super::fault::Faults;
@@ -22,6 +22,7 @@ use super::inbox::Inbox;
 use super::inlet::Inlet;
 use super::lineage::{Token, Watch};
 use super::node::NodeState;
+use super::timers::Timers;
 use super::topology::{NodeId, Topology};
 use super::waking::Wakeups;
 use super::within::Within;
