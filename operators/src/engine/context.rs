@@ -37,7 +37,8 @@ pub struct Cx {
     pub(crate) token: Token,
     /// Who started the push under way: a source, or the holder that drains.
     pub(crate) origin: NodeId,
-    /// Raised by each change of the structure, so that forks know when to look at their mail.
+    /// Raised by each change of the structure, so that forks know when to look at their mail. Within a
+    /// push, `todo` is set with it.
     pub(crate) epoch: u32,
     pub(crate) cells: QCellOwner,
     pub(crate) faults: Faults,

@@ -82,7 +82,7 @@ pub use thread::DriverThread;
 pub use topology::{Edge, Label, NodeId, Role, Site, Topology, TopologyNode};
 pub use workers::WorkerPanicked;
 
-pub(crate) use cell::{Cell, Entry, Node, Port, PortCounts};
+pub(crate) use cell::{Cell, Entry, Node, Port, PortCounts, taken_twice};
 pub(crate) use clock::Clock;
 pub(crate) use emit_all::BATCH;
 pub(crate) use fifo::{Fifo, Slot};
