@@ -59,16 +59,22 @@ impl<N: Send> Cell<N> {
     /// The node, for work that does not need the context.
     #[inline]
     pub(crate) fn open<'a>(&'a self, cx: &'a mut Cx) -> &'a mut N {
-        match self.0.rw(&mut cx.cells).get_mut() {
+        match self.place(cx) {
             Some(node) => node,
             None => taken_twice(),
         }
+    }
+
+    /// Where the node is: to look at it first, and then perhaps to take it out.
+    #[inline]
+    pub(crate) fn place<'a>(&'a self, cx: &'a mut Cx) -> &'a mut Option<Box<N>> {
+        self.0.rw(&mut cx.cells).get_mut()
     }
 }
 
 #[cold]
 #[inline(never)]
-fn taken_twice() -> ! {
+pub(crate) fn taken_twice() -> ! {
     unreachable!("edges are acyclic, so a node is not entered while it pushes")
 }
 

@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::collections::HashSet;
 
-use super::clock::Timers;
 use super::context::Cx;
 use super::fork::{BranchId, Mail};
 use super::inbox::Entry;
 use super::push::Signal;
+use super::timers::Timers;
 use super::topology::NodeId;
 use super::within::Within;
 

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::clock::{Alarm, Time};
+use super::clock::Time;
 use super::context::Cx;
 use super::error::BoxError;
 use super::in_flight::Ticket;
 use super::retry::Again;
+use super::timers::Alarm;
 use super::topology::NodeId;
 
 /// An element that may be tried again.

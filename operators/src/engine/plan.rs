@@ -373,6 +373,7 @@ impl Plan {
         let (mut forks, at_once) = self.register(Some(id), cx);
         if outside {
             cx.epoch = cx.epoch.wrapping_add(1);
+            cx.todo = true;
         }
         let closes = cx.shut && pumps;
         forks.retain(|fork| cx.node(*fork).is_none_or(|node| node.closed));

@@ -66,6 +66,7 @@ impl Cx {
 
     /// The time that this turn ends at: later than [`now`](Cx::now) while the deadlines between two
     /// elements that lead the clock are fired one by one.
+    #[inline]
     pub(crate) fn heading(&mut self) -> Time {
         self.now().max(self.heading)
     }

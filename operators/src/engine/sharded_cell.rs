@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use super::cell::{Cell, Node};
 use super::census::Loss;
-use super::clock::{Alarm, Time};
+use super::clock::Time;
 use super::coarse::Coarse;
 use super::context::Cx;
 use super::fork::Fork;
@@ -19,6 +19,7 @@ use super::pressure::Blocked;
 use super::push::{Push, Signal};
 use super::shard::{Shard, slot};
 use super::shards::Shards;
+use super::timers::Alarm;
 use super::topology::NodeId;
 use crate::InGraph;
 

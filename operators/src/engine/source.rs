@@ -115,7 +115,7 @@ impl<T: InGraph> Source<T> {
     /// element back: [`Full`](EmitError::Full), [`Closed`](EmitError::Closed),
     /// [`Undriven`](EmitError::Undriven), [`Stopped`](EmitError::Stopped),
     /// [`Poisoned`](EmitError::Poisoned).
-    #[inline]
+    #[inline(always)]
     pub fn emit(&self, item: T) -> Result<(), EmitError<T>> {
         self.way.emit(item)
     }
