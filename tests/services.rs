@@ -66,6 +66,27 @@ fn victoria_metrics_keeps_what_opentsdbs_protocols_bring_when_it_is_killed_or_st
 }
 
 #[test]
+fn victoria_metrics_shows_a_point_that_came_twice_twice() -> Tested {
+    let Some(mut store) = or_skip(VictoriaMetrics::start()) else {
+        return Ok(());
+    };
+    let point = (THEN * 1000, 0.5);
+    let once = Series::new("m", [("host", "a")], [point]);
+    for _ in 0..2 {
+        // What is flushed in between is in two files, and found in both.
+        assert_eq!(store.write(std::slice::from_ref(&once))?.status, 204);
+        store.flush()?;
+    }
+    let twice = Series::new("m", [("host", "a")], [point, point]);
+    eventually(&vec![twice.clone()], || Ok(store.exported()?))?;
+    store.sync()?;
+    store.kill()?;
+    store.restart()?;
+    assert_eq!(store.exported()?, [twice]);
+    Ok(())
+}
+
+#[test]
 fn victoria_metrics_and_prometheus_take_remote_writes() -> Tested {
     let (Some(victoria), Some(prometheus)) = (
         or_skip(VictoriaMetrics::start()),

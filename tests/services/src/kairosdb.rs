@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -146,16 +145,4 @@ impl KairosDb {
     }
 }
 
-impl Deref for KairosDb {
-    type Target = Process;
-
-    fn deref(&self) -> &Process {
-        &self.process
-    }
-}
-
-impl DerefMut for KairosDb {
-    fn deref_mut(&mut self) -> &mut Process {
-        &mut self.process
-    }
-}
+is_a_process!(KairosDb);
