@@ -43,13 +43,8 @@ pub(super) fn put<T: 'static, N: Push<T>>(runs: &mut Option<Box<dyn Runs<T>>>, k
 
 /// Runs of the type that the first was of.
 struct Slab<T, N> {
-    slots: Vec<Aligned<Slot<T, N>>>,
+    slots: Vec<Slot<T, N>>,
 }
-
-/// Begins where a line of the processor's cache does, so that a run lies in as few of them as may be:
-/// where there are many keys, waiting for these is most of what an element takes.
-#[repr(align(64))]
-struct Aligned<S>(S);
 
 enum Slot<T, N> {
     /// No key has this number, or its run does not begin with the flow of the key.
@@ -64,9 +59,9 @@ impl<T: 'static, N: Push<T>> Slab<T, N> {
     fn slot(&mut self, key: u32) -> &mut Slot<T, N> {
         let at = key as usize;
         if self.slots.len() <= at {
-            self.slots.resize_with(at + 1, || Aligned(Slot::Empty));
+            self.slots.resize_with(at + 1, || Slot::Empty);
         }
-        &mut self.slots[at].0
+        &mut self.slots[at]
     }
 
     /// As [`push`](Runs::push), of a key whose run is not of the common type.
@@ -74,7 +69,7 @@ impl<T: 'static, N: Push<T>> Slab<T, N> {
     #[inline(never)]
     fn push_apart(&mut self, key: u32, item: T, cx: &mut Cx) -> bool {
         match self.slots.get_mut(key as usize) {
-            Some(Aligned(Slot::Apart(run))) => {
+            Some(Slot::Apart(run)) => {
                 run.push(item, cx);
                 true
             }
@@ -86,7 +81,7 @@ impl<T: 'static, N: Push<T>> Slab<T, N> {
 impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
     fn push(&mut self, key: u32, item: T, cx: &mut Cx) -> bool {
         match self.slots.get_mut(key as usize) {
-            Some(Aligned(Slot::Here(run))) => {
+            Some(Slot::Here(run)) => {
                 run.push(item, cx);
                 true
             }
@@ -98,7 +93,7 @@ impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
         let mut unheard = 0;
         for (&key, item) in keys.iter().zip(items) {
             match self.slots.get_mut(key as usize) {
-                Some(Aligned(Slot::Here(run))) => run.push(item, cx),
+                Some(Slot::Here(run)) => run.push(item, cx),
                 _ => unheard += usize::from(!self.push_apart(key, item, cx)),
             }
         }
@@ -107,15 +102,15 @@ impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
 
     fn signal(&mut self, key: u32, signal: Signal<'_>, cx: &mut Cx) -> bool {
         match self.slots.get_mut(key as usize) {
-            Some(Aligned(Slot::Here(run))) => run.signal(signal, cx),
-            Some(Aligned(Slot::Apart(run))) => run.signal(signal, cx),
+            Some(Slot::Here(run)) => run.signal(signal, cx),
+            Some(Slot::Apart(run)) => run.signal(signal, cx),
             _ => return false,
         }
         true
     }
 
     fn signal_all(&mut self, mut signal: Signal<'_>, cx: &mut Cx) {
-        for Aligned(slot) in &mut self.slots {
+        for slot in &mut self.slots {
             match slot {
                 Slot::Empty => {}
                 Slot::Here(run) => run.signal(signal.again(), cx),
@@ -129,7 +124,7 @@ impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
     }
 
     fn take(&mut self, key: u32) -> Option<Tail<T>> {
-        let Aligned(slot) = self.slots.get_mut(key as usize)?;
+        let slot = self.slots.get_mut(key as usize)?;
         match std::mem::replace(slot, Slot::Empty) {
             Slot::Empty => None,
             Slot::Here(run) => Some(Box::new(run)),

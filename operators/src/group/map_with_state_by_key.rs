@@ -4,7 +4,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::keys::{KeyTable, Keys};
+use super::key_table::KeyTable;
+use super::keys::Keys;
 use super::timed_push::TimedPush;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Push, Role, Signal, Site, Time, Token,

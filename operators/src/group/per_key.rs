@@ -6,7 +6,8 @@ use std::task::Waker;
 
 use super::key_end::{KeyEnd, OutNode};
 use super::key_runs::{Runs, put};
-use super::keys::{Ahead, KeyTable, Keys};
+use super::key_table::{Ahead, KeyTable};
+use super::keys::Keys;
 use crate::engine::{
     Alarm, Cell, Core, Cx, Entry, Graph, Has, Label, Loss, Node, NodeId, Nursery, Plan, Port,
     Pressure, Push, Role, RunId, Signal, Site, Time, Token,
@@ -335,6 +336,11 @@ where
         {
             self.expired += 1;
             self.close(number, cx);
+        }
+        if self.table.len() == 0 {
+            // Numbers begin anew, and so may what they count.
+            self.runs = None;
+            self.ids = Vec::new();
         }
         self.table.arm(&mut self.alarm, self.label.id(), cx);
     }

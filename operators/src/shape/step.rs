@@ -1,6 +1,6 @@
 //! A frame for operators that handle one element at a time: write `Step`, get batches.
 
-use crate::engine::{Cx, Failure, Push, Signal};
+use crate::engine::{Batch, Cx, Failure, Push, Signal};
 
 /// What an operator does with one element, whatever follows it in the run.
 ///
@@ -57,7 +57,7 @@ impl<S, U, N> StepPush<S, U, N> {
         StepPush {
             step,
             out: Gather {
-                batch: Vec::new(),
+                batch: Batch::new(),
                 next,
             },
             limited: false,
@@ -120,15 +120,16 @@ where
 /// rest of the run gets a batch too. A failure or another signal goes on behind the elements that
 /// were passed on before it.
 struct Gather<U, N> {
-    batch: Vec<U>,
+    batch: Batch<U>,
     next: N,
 }
 
 impl<U, N: Push<U>> Gather<U, N> {
     #[inline]
     fn flush(&mut self, cx: &mut Cx) {
-        if !self.batch.is_empty() {
-            self.next.push_batch(&mut self.batch, cx);
+        let batch = self.batch.items();
+        if !batch.is_empty() {
+            self.next.push_batch(batch, cx);
         }
     }
 }
@@ -136,7 +137,7 @@ impl<U, N: Push<U>> Gather<U, N> {
 impl<U: Send + 'static, N: Push<U>> Push<U> for Gather<U, N> {
     #[inline]
     fn push(&mut self, item: U, _cx: &mut Cx) {
-        self.batch.push(item);
+        self.batch.items().push(item);
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
