@@ -200,9 +200,12 @@ impl<T: InGraph> ShardedCell<T> {
         if cx.gated(self.id) {
             return;
         }
-        let before = self.signs.since.swap(NOBODY, Ordering::AcqRel);
+        let Some(before) = self.signs.since() else {
+            return;
+        };
+        self.signs.since.store(NOBODY, Ordering::Release);
         // Who sent before that was to be seen has called nobody; who sends after calls.
-        if self.held() > 0 && self.signs.awake(Time::from_nanos(before)) {
+        if self.held() > 0 && self.signs.awake(before) {
             self.drain(cx);
         }
     }
@@ -259,14 +262,15 @@ impl<T: InGraph> Desk<T> {
                 return false;
             }
             let room = cx.room(&mut self.fork).max(1);
-            shard.take(room, &mut self.batch);
-            left = left.saturating_sub(self.batch.len());
+            let taken = shard.take(room, &mut self.batch);
+            left = left.saturating_sub(taken);
             self.flowed = true;
             match cell.signs.since() {
                 Some(since) => cx.begin_at(cell.id, since),
                 None => cx.begin(cell.id),
             }
             self.fork.push_batch(&mut self.batch, cx);
+            shard.note_passed();
         }
         true
     }
