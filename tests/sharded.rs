@@ -547,8 +547,7 @@ fn two_graphs_that_send_into_each_other_from_two_threads_neither_block_nor_lose(
             });
         }
         std::thread::scope(|scope| {
-            for at in 0..2 {
-                let sharded = &sources[at];
+            for (at, sharded) in sources.iter().enumerate() {
                 scope.spawn(move || (0..EACH).for_each(|n| sharded.send((at, n)).unwrap()));
             }
         });
