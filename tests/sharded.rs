@@ -547,8 +547,7 @@ fn two_graphs_that_send_into_each_other_from_two_threads_neither_block_nor_lose(
             });
         }
         std::thread::scope(|scope| {
-            for at in 0..2 {
-                let sharded = &sources[at];
+            for (at, sharded) in sources.iter().enumerate() {
                 scope.spawn(move || (0..EACH).for_each(|n| sharded.send((at, n)).unwrap()));
             }
         });
@@ -1070,4 +1069,138 @@ proptest! {
         }
         prop_assert_eq!(counted, sent.iter().sum::<u64>());
     }
+}
+
+/// What happens to a source whose consumer is slow.
+#[derive(Clone, Debug)]
+enum Slow {
+    Send(u64),
+    Take(usize),
+    Flush,
+    Advance(u64),
+    Settle,
+}
+
+fn slow() -> impl Strategy<Value = Slow> {
+    prop_oneof![
+        6 => (1..100_u64).prop_map(Slow::Send),
+        6 => (1..60_usize).prop_map(Slow::Take),
+        1 => Just(Slow::Flush),
+        3 => (0..3_000_u64).prop_map(Slow::Advance),
+        2 => Just(Slow::Settle),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_slow_consumer_does_what_was_accepted_comes_in_order_and_the_rest_is_counted(
+        ops in prop::collection::vec(slow(), 1..80),
+        capacity in 1..300_usize,
+        room in 1..300_usize,
+        ends in prop::bool::ANY,
+    ) {
+        let (time, sharded) = by_hand::<u64>(Shards::default().capacity(capacity));
+        let graph = sharded.graph();
+        let mut stream = sharded.into_stream(room);
+        let (mut next, mut refused) = (0, 0);
+        let (mut accepted, mut came) = (Vec::new(), Vec::new());
+        for op in ops {
+            match op {
+                Slow::Send(n) => for _ in 0..n {
+                    match sharded.send_or_drop(next) {
+                        true => accepted.push(next),
+                        false => refused += 1,
+                    }
+                    next += 1;
+                },
+                Slow::Take(n) => for _ in 0..n {
+                    came.extend(stream.next().now_or_never().flatten());
+                },
+                Slow::Flush => {
+                    let full = match sharded.flush() {
+                        Err(GraphError::Full(held)) => held,
+                        other => {
+                            other.unwrap();
+                            0
+                        }
+                    };
+                    let held = graph.snapshot().unwrap().named("sharded").unwrap().counts.held;
+                    prop_assert_eq!(full as u64, held);
+                }
+                Slow::Advance(micros) => time.advance(Duration::from_micros(micros)),
+                Slow::Settle => time.settle(),
+            }
+            let snapshot = graph.snapshot().unwrap();
+            let counts = &snapshot.named("sharded").unwrap().counts;
+            prop_assert_eq!(counts.lost(Loss::Overflow), refused);
+            prop_assert_eq!(counts.passed + counts.held, accepted.len() as u64);
+            prop_assert!(counts.held <= capacity as u64);
+            prop_assert!(counts.passed <= (came.len() + room + 1) as u64);
+        }
+        if ends {
+            sharded.close();
+        } else {
+            // Somebody comes for the rest by itself.
+            while came.len() < accepted.len() {
+                let before = came.len();
+                time.advance(2 * MS);
+                while let Some(Some(n)) = stream.next().now_or_never() {
+                    came.push(n);
+                }
+                prop_assert!(came.len() > before, "{} of {}", before, accepted.len());
+            }
+            drop(sharded);
+            time.settle();
+        }
+        while let Some(n) = stream.next().now_or_never() {
+            time.settle();
+            match n {
+                Some(n) => came.push(n),
+                None => break,
+            }
+        }
+        prop_assert_eq!(came, accepted);
+        prop_assert_eq!(graph.snapshot().unwrap().held(), 0);
+    }
+}
+
+#[test]
+fn a_flush_by_one_thread_waits_for_the_batch_that_another_has_under_way() {
+    watched(|| {
+        let graph = Graph::new();
+        let driver = graph.spawn_thread();
+        let sharded = graph.sharded::<u64>(Shards::default());
+        let through = Arc::new(AtomicU64::new(0));
+        let count = through.clone();
+        sharded.sink(move |_| {
+            std::hint::black_box((0..50).sum::<u32>());
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        std::thread::scope(|scope| {
+            let sent = Arc::new(AtomicU64::new(0));
+            let (sender, said) = (sharded.clone(), sent.clone());
+            scope.spawn(move || {
+                for n in 1..=100_000 {
+                    if sender.send(n).is_err() {
+                        sender.flush().unwrap();
+                        sender.send(n).unwrap();
+                    }
+                    said.store(n, Ordering::Release);
+                }
+            });
+            let (sharded, through) = (sharded.clone(), through.clone());
+            scope.spawn(move || {
+                loop {
+                    let before = sent.load(Ordering::Acquire);
+                    sharded.blocking_flush().unwrap();
+                    assert!(through.load(Ordering::Relaxed) >= before);
+                    if before == 100_000 {
+                        break;
+                    }
+                }
+            });
+        });
+        sharded.close();
+        driver.join().unwrap();
+    });
 }

@@ -50,6 +50,7 @@ mod send_error;
 mod shard;
 mod sharded;
 mod sharded_cell;
+mod sharded_signs;
 mod sharded_way;
 mod shards;
 mod shared;

@@ -43,6 +43,8 @@ pub(super) struct Buffer<T> {
     in_behind: usize,
     /// How many have been taken out, ever.
     taken: u64,
+    /// How many of those are through: they have reached a sink, or one that holds them.
+    passed: u64,
     /// How many were dropped for want of room, since somebody asked.
     pub(super) overflown: u64,
     /// How many were dropped as the source took nothing more, since somebody asked.
@@ -82,6 +84,7 @@ impl<T> Shard<T> {
             behind: VecDeque::new(),
             in_behind: 0,
             taken: 0,
+            passed: 0,
             overflown: 0,
             unheard: 0,
         }))
@@ -97,8 +100,9 @@ impl<T> Shard<T> {
     }
 
     /// Moves the oldest elements, a batch or `most`, into `batch`, which is empty. A whole batch and
-    /// `batch` change places, so that nothing is copied and both keep their memory.
-    pub(super) fn take(&self, most: usize, batch: &mut Vec<T>) {
+    /// `batch` change places, so that nothing is copied and both keep their memory. Returns how many
+    /// they are.
+    pub(super) fn take(&self, most: usize, batch: &mut Vec<T>) -> usize {
         let mut buffer = self.lock();
         let buffer = &mut *buffer;
         let oldest = match buffer.behind.front_mut() {
@@ -117,6 +121,13 @@ impl<T> Shard<T> {
             }
         }
         buffer.taken += batch.len() as u64;
+        batch.len()
+    }
+
+    /// What was taken out is through.
+    pub(super) fn note_passed(&self) {
+        let mut buffer = self.lock();
+        buffer.passed = buffer.taken;
     }
 
     /// Takes out everything.
@@ -126,6 +137,7 @@ impl<T> Shard<T> {
         all.push_back(std::mem::take(&mut buffer.items));
         buffer.in_behind = 0;
         buffer.taken += all.iter().map(|batch| batch.len() as u64).sum::<u64>();
+        buffer.passed = buffer.taken;
         all
     }
 
@@ -135,8 +147,8 @@ impl<T> Shard<T> {
         buffer.taken + buffer.len() as u64
     }
 
-    /// Whether the elements that had come in at this mark have been taken out.
+    /// Whether the elements that had come in at this mark are through.
     pub(super) fn has_passed(&self, mark: u64) -> bool {
-        self.lock().taken >= mark
+        self.lock().passed >= mark
     }
 }

@@ -201,9 +201,8 @@ impl<T: InGraph> ShardedWay<T> {
 
     pub(super) fn now(&self) -> Time {
         let (cell, signs) = (&*self.cell, &self.cell.signs);
-        let beats = signs.beats.load(Ordering::Acquire);
         // Nobody comes to a graph that is undriven, stopped or given up.
-        match beats && signs.state.load(Ordering::Relaxed) & bits::REFUSED == 0 {
+        match signs.beats() && signs.state.load(Ordering::Relaxed) & bits::REFUSED == 0 {
             true => cell.coarse.latest(),
             false => cell.coarse.read(),
         }
