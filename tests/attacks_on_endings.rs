@@ -159,29 +159,92 @@ fn what_a_branch_that_was_taken_off_holds_for_a_join_that_has_closed_is_counted(
     assert_eq!(report.snapshot.dropped(), 2);
 }
 
-// A batch crosses the fork before the key that it brings shows that the branches meet again: that
-// batch is the exception which `per_key` tells of.
 #[test]
-fn a_run_that_joins_the_flow_it_comes_from_gives_the_same_in_batches_once_its_key_is_known() {
+fn a_run_that_joins_the_flow_it_comes_from_gives_the_same_in_batches() {
+    type Build = fn(KeyFlow<u64>, Shared<u64>) -> BoxFlow<(u64, u64)>;
+    // What the runs join: the fork that feeds `per_key`, one above it, a side of a `split`, and from
+    // within the runs of runs.
+    let runs: [Build; 2] = [
+        |flow, other| flow.with_latest(&other, 0, |x, &y| (x, y)).boxed(),
+        |flow, other| {
+            flow.filter(|x| *x != 0)
+                .per_key(
+                    |x| x % 2,
+                    Keys::max(2),
+                    move |_, flow| flow.with_latest(&other, 0, |x, &y| (x, y)),
+                )
+                .boxed()
+        },
+    ];
+    type Place = fn(&Source<u64>) -> (BoxFlow<u64>, Shared<u64>);
+    let places: [Place; 3] = [
+        |source| {
+            let shared = source.share();
+            (shared.map(|x| x).boxed(), shared)
+        },
+        |source| {
+            let above = source.share();
+            (above.share().map(|x| x).boxed(), above)
+        },
+        |source| {
+            let (small, large) = source.split(|x| *x < 3);
+            (large.boxed(), small.share())
+        },
+    ];
+    for (n, run) in runs.into_iter().enumerate() {
+        for (m, place) in places.into_iter().enumerate() {
+            let outputs = [false, true].map(|batch| {
+                let source = Source::<u64>::new();
+                let (flow, other) = place(&source);
+                let list = flow
+                    .per_key(|_| 0, Keys::max(1), move |_, flow| run(flow, other.clone()))
+                    .sink_to_list();
+                let items = [0, 1, 2, 3, 4, 1, 0, 2, 5, 6];
+                if batch {
+                    source.emit_all(items).unwrap();
+                } else {
+                    items.iter().for_each(|x| source.emit(*x).unwrap());
+                }
+                list.take()
+            });
+            assert_eq!(outputs[0], outputs[1], "{n} {m}");
+            if (n, m) == (0, 0) {
+                let first = [(0, 0), (1, 0), (2, 1), (3, 2), (4, 3)];
+                assert_eq!(outputs[0][..5], first);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_per_key_on_both_sides_of_a_fork_gives_the_same_in_batches_before_its_first_key() {
     let outputs = [false, true].map(|batch| {
         let source = Source::<u64>::new();
         let shared = source.share();
-        let other = shared.clone();
-        let list = shared
-            .per_key(
-                |_| 0,
-                Keys::max(1),
-                move |_, flow| flow.with_latest(&other, 0, |x, &y| (x, y)),
-            )
-            .sink_to_list();
-        source.emit(0).unwrap();
+        let sums = shared.per_key(|_| 0, Keys::max(1), |_, flow| flow);
+        let list = sums.union(shared.map(|x| x + 10)).sink_to_list();
         if batch {
-            source.emit_all(1..5).unwrap();
+            source.emit_all(0..4).unwrap();
         } else {
-            (1..5).for_each(|x| source.emit(x).unwrap());
+            (0..4).for_each(|x| source.emit(x).unwrap());
         }
         list.take()
     });
-    assert_eq!(outputs[0], [(0, 0), (1, 0), (2, 1), (3, 2), (4, 3)]);
+    assert_eq!(outputs[0], [0, 10, 1, 11, 2, 12, 3, 13]);
     assert_eq!(outputs[0], outputs[1]);
+}
+
+#[test]
+fn forks_above_a_per_key_pass_batches_on_once_it_has_a_key() {
+    let source = Source::<u64>::new();
+    let shared = source.share();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (first, second) = (seen.clone(), seen.clone());
+    shared
+        .per_key(|_| 0, Keys::max(1), |_, flow| flow)
+        .sink(move |x| first.lock().unwrap().push(x));
+    shared.sink(move |x| second.lock().unwrap().push(x + 10));
+    source.emit(0).unwrap();
+    source.emit_all(1..3).unwrap();
+    assert_eq!(*seen.lock().unwrap(), [0, 10, 1, 2, 11, 12]);
 }

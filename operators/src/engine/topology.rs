@@ -166,6 +166,9 @@ pub struct Topology {
     pub(super) junctions: HashMap<NodeId, NodeId>,
     /// Edges that stand for runs within a node until there is one.
     pub(super) bypass: HashMap<NodeId, NodeId>,
+    /// Nodes that are to have runs within them, and have had none yet: nobody knows where those will
+    /// hang.
+    pub(super) unbuilt: HashSet<NodeId>,
 }
 
 impl Clone for Topology {
@@ -177,6 +180,7 @@ impl Clone for Topology {
             runs: HashMap::new(),
             junctions: HashMap::new(),
             bypass: HashMap::new(),
+            unbuilt: HashSet::new(),
         }
     }
 }
@@ -264,10 +268,14 @@ impl Topology {
     }
 
     /// Whether whole batches may cross a fork one branch after the other: not if two branches meet
-    /// again at different inputs of a join whose output depends on how elements interleave.
+    /// again at different inputs of a join whose output depends on how elements interleave. Nor if the
+    /// first element of the batch may bring such a branch along: a run within a node, of which there
+    /// has been none yet.
     pub(crate) fn batches_may_cross(&self, fork: NodeId) -> bool {
-        let heads: Vec<NodeId> = self.outgoing(fork).map(|edge| edge.to).collect();
-        if heads.len() < 2 || !self.nodes.iter().any(|n| n.role == Role::OrderedJoin) {
+        if self.leads_to_unbuilt(fork) {
+            return false;
+        }
+        if self.outgoing(fork).nth(1).is_none() || !self.nodes.iter().any(|n| n.role == Role::OrderedJoin) {
             return true;
         }
         let mut next: HashMap<NodeId, Vec<Edge>> = HashMap::new();
@@ -305,6 +313,25 @@ impl Topology {
                     _ => false,
                 }
             })
+    }
+
+    fn leads_to_unbuilt(&self, fork: NodeId) -> bool {
+        if self.unbuilt.is_empty() {
+            return false;
+        }
+        let mut next: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for edge in self.edges.iter().filter(|edge| !edge.feedback) {
+            next.entry(edge.from).or_default().push(edge.to);
+        }
+        let mut open = vec![fork];
+        while let Some(node) = open.pop() {
+            if self.unbuilt.contains(&node) {
+                return true;
+            }
+            // Each node is gone on from once.
+            open.extend(next.remove(&node).unwrap_or_default());
+        }
+        false
     }
 
     /// The nodes as elements come to them: sources first, then each behind all that it hangs from, and

@@ -365,7 +365,11 @@ impl Cx {
                     topology.edges.push(edge);
                 }
             }
-            topology.bypass.extend(bypasses);
+            topology.await_runs(bypasses);
+            if topology.unbuilt.remove(&owner) {
+                // The forks above know now whether whole batches may cross.
+                self.epoch = self.epoch.wrapping_add(1);
+            }
             // Until there is a run, the owner leads straight to where the runs end.
             let bypass = topology.bypass.get(&owner).copied();
             if let Some(to) = bypass
@@ -694,6 +698,14 @@ impl Cx {
 }
 
 impl Topology {
+    /// These nodes are to have runs within them: until then each leads straight to another.
+    pub(super) fn await_runs(&mut self, bypasses: impl IntoIterator<Item = (NodeId, NodeId)>) {
+        for (node, to) in bypasses {
+            self.bypass.insert(node, to);
+            self.unbuilt.insert(node);
+        }
+    }
+
     /// The junctions know that a run within a node hangs from them, or does no more.
     fn count_hanging(&mut self, heads: &[Hanging], more: bool) {
         for head in heads {
