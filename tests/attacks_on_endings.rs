@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{BoxFlow, KeyFlow, Keys, Receipt, Shared};
+use headwater::{BoxFlow, Branch, KeyFlow, Keys, Loss, Receipt, Shared};
 
 /// Runs `work` on a thread, and fails if it is not done in a minute.
 fn watched(work: impl FnOnce() + Send + 'static) {
@@ -247,4 +247,96 @@ fn forks_above_a_per_key_pass_batches_on_once_it_has_a_key() {
     source.emit(0).unwrap();
     source.emit_all(1..3).unwrap();
     assert_eq!(*seen.lock().unwrap(), [0, 10, 1, 2, 11, 12]);
+}
+
+#[test]
+fn what_a_discarded_branch_had_under_way_is_counted_wherever_receipts_fail() {
+    type Build = fn(&Source<u64>, &Source<u64>) -> Branch;
+    // With how much is lost of three elements: themselves, or the state that stands for them.
+    let builds: [(&str, u64, Build); 20] = [
+        ("fold", 1, |s, _| s.fold(0, |sum, x| sum + x).sink(drop)),
+        ("fold_all", 1, |s, _| s.fold_all(Sum).sink(drop)),
+        ("fold_window", 1, |s, _| {
+            s.fold_window(SECOND, Sum).sink(drop)
+        }),
+        ("fold_partition", 1, |s, _| {
+            s.fold_partition(5, Sum).sink(drop)
+        }),
+        ("conflate", 1, |s, _| {
+            s.conflate(|sum, x| *sum += x).sink(drop)
+        }),
+        ("pairwise", 1, |s, _| s.pairwise().sink(drop)),
+        ("partition", 3, |s, _| s.partition(5).sink(drop)),
+        ("sliding_window", 3, |s, _| s.sliding_window(5).sink(drop)),
+        ("timed_window", 3, |s, _| s.timed_window(SECOND).sink(drop)),
+        ("session", 3, |s, _| s.session(SECOND).sink(drop)),
+        ("collect_until", 3, |s, o| s.collect_until(o).sink(drop)),
+        ("delay", 3, |s, _| s.delay(SECOND).sink(drop)),
+        ("zip", 3, |s, o| s.zip(o).sink(drop)),
+        ("per_key fold", 2, |s, _| {
+            let sums = s.per_key(
+                |x| x % 2,
+                Keys::max(2),
+                |_, flow| flow.fold(0, |sum, x| sum + x),
+            );
+            sums.sink(drop)
+        }),
+        ("fold behind a delay", 3, |s, _| {
+            s.delay(SECOND).fold(0, |sum, x| sum + x).sink(drop)
+        }),
+        ("shared fold", 1, |s, _| {
+            let shared = s.fold(0, |sum, x| sum + x).share();
+            shared.sink(drop);
+            shared.branch().clone()
+        }),
+        // Their elements have gone on, and only what is made of later ones needs them still.
+        ("rolling", 0, |s, _| s.rolling(5, Sum).sink(drop)),
+        ("rolling, full", 0, |s, _| {
+            s.rolling(5, Sum).full().sink(drop)
+        }),
+        ("rolling_time", 0, |s, _| {
+            s.rolling_time(SECOND, Sum).sink(drop)
+        }),
+        ("accumulate", 0, |s, _| {
+            s.accumulate(0, |sum, x| sum + x).sink(drop)
+        }),
+    ];
+    for (name, lost, build) in builds {
+        let graph = Graph::new();
+        let _time = graph.drive_manually();
+        let source = graph.source::<u64>();
+        let other = graph.source::<u64>();
+        let branch = build(&source, &other);
+        let receipts: Vec<_> = (0..3).map(|x| source.emit_tracked(x).unwrap()).collect();
+        branch.discard();
+        let failed = |r: &Receipt| matches!(r.outcome(), Some(Err(_)));
+        assert_eq!(receipts.iter().any(failed), lost > 0, "{name}");
+        assert!(receipts.iter().all(|r| r.outcome().is_some()), "{name}");
+        let snapshot = graph.snapshot().unwrap();
+        assert_eq!(snapshot.lost(Loss::Discarded), lost, "{name}");
+        assert_eq!((snapshot.dropped(), snapshot.held()), (lost, 0), "{name}");
+        let report = graph.close().unwrap();
+        assert_eq!(
+            (report.complete, report.snapshot.dropped()),
+            (true, lost),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_a_closed_branch_remembers_is_not_held() {
+    let graph = Graph::new();
+    let _time = graph.drive_manually();
+    let source = graph.source::<u64>();
+    source.rolling_time(SECOND, Sum).sink(drop);
+    source.fold(0, |sum, x| sum + x).sink(drop);
+    source.fold_all(Sum).sink(drop);
+    source.emit_all(0..3).unwrap();
+    let held: Vec<_> = ["rolling_time", "fold", "fold_all"]
+        .map(|kind| graph.snapshot().unwrap().named(kind).unwrap().counts.held)
+        .into();
+    assert_eq!(held, [3, 1, 1]);
+    let report = graph.close().unwrap();
+    assert_eq!((report.snapshot.held(), report.delivered), (0, 5));
 }

@@ -149,6 +149,8 @@ impl<T: InGraph> StreamNode<T> {
         let since = self.pressure.since();
         cx.take_census(self.label.id(), |node| {
             node.rests = true;
+            // What lies in the stream is its consumer's still.
+            node.copies = true;
             node.counts.held = held as u64;
             node.counts.capacity = capacity as u64;
             node.blocked_since = since;

@@ -159,7 +159,8 @@ impl Branch {
 
     /// Takes the run off its junctions and lets nothing more come of it: what it holds is lost, counted
     /// as [`Loss::Discarded`](crate::Loss::Discarded), and its receipts say so. Futures in flight are
-    /// dropped, and so is what hangs from the run alone.
+    /// dropped, and so is what hangs from the run alone. A state that stands for elements (`fold`,
+    /// `fold_window` and their kin) counts as one.
     ///
     /// After [`disconnect`](Branch::disconnect) it gives up what has not drained yet. A stream or an
     /// iterator that the run begins with ends first, as at a close.

@@ -275,7 +275,9 @@ impl Topology {
         if self.leads_to_unbuilt(fork) {
             return false;
         }
-        if self.outgoing(fork).nth(1).is_none() || !self.nodes.iter().any(|n| n.role == Role::OrderedJoin) {
+        if self.outgoing(fork).nth(1).is_none()
+            || !self.nodes.iter().any(|n| n.role == Role::OrderedJoin)
+        {
             return true;
         }
         let mut next: HashMap<NodeId, Vec<Edge>> = HashMap::new();
