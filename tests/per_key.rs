@@ -7,8 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{EmitError, GraphError, KeyFlow, List, Loss, Lost, NodeSnapshot, Shared};
+use headwater::{
+    Branch, EmitError, GraphError, KeyFlow, List, Loss, Lost, MoveError, NodeSnapshot, Receipt,
+    Shared,
+};
 use proptest::prelude::*;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -1499,4 +1504,182 @@ fn keys_behind_which_somebody_has_had_enough_go_with_all_their_runs() {
     );
     let shown = graph.topology().nodes().len();
     assert!(shown <= 4, "{}", graph.topology());
+}
+
+type Branches = Arc<Mutex<Vec<Branch>>>;
+
+#[test]
+fn a_branch_within_a_run_is_taken_off_while_the_run_and_other_keys_go_on() {
+    for discard in [false, true] {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u64>();
+        let pairs = Arc::new(Mutex::new(Vec::new()));
+        let branches = Branches::default();
+        let (seen, kept) = (pairs.clone(), branches.clone());
+        let list = source
+            .per_key(
+                |x| x % 2,
+                Keys::max(2),
+                move |_, flow| {
+                    let shared = flow.share();
+                    let seen = seen.clone();
+                    let side = shared.delay(SECOND).partition(2);
+                    let side = side.sink(move |pair| seen.lock().unwrap().push(pair));
+                    kept.lock().unwrap().push(side);
+                    shared.map(|x| x * 10)
+                },
+            )
+            .sink_to_list();
+        let receipts: Vec<_> = (0..4).map(|x| source.emit_tracked(x).unwrap()).collect();
+        let first = branches.lock().unwrap()[0].clone();
+        assert!(first.is_connected());
+        match discard {
+            false => first.disconnect(),
+            true => first.discard(),
+        }
+        assert!(!first.is_connected());
+        assert!(branches.lock().unwrap()[1].is_connected());
+        let later: Vec<_> = (4..8).map(|x| source.emit_tracked(x).unwrap()).collect();
+        time.advance(SECOND);
+        assert_eq!(list.take(), [0, 10, 20, 30, 40, 50, 60, 70]);
+        let seen = std::mem::take(&mut *pairs.lock().unwrap());
+        let evens: &[Vec<u64>] = if discard { &[] } else { &[vec![0, 2]] };
+        let of = |rest| seen.iter().filter(|p| p[0] % 2 == rest).cloned().collect();
+        let (even, odd): (Vec<_>, Vec<_>) = (of(0), of(1));
+        assert_eq!(even, evens);
+        assert_eq!(odd, [[1, 3], [5, 7]]);
+        let lost = if discard { 2 } else { 0 };
+        let failed = |r: &&Receipt| matches!(r.outcome(), Some(Err(_)));
+        assert_eq!(receipts.iter().filter(failed).count() as u64, lost);
+        assert!(later.iter().all(|r| r.outcome() == Some(Ok(()))));
+        let report = graph.close().unwrap();
+        assert!(report.complete);
+        assert_eq!(report.snapshot.dropped(), lost);
+        assert!(
+            !branches.lock().unwrap()[1].is_connected(),
+            "went with its run"
+        );
+    }
+}
+
+#[test]
+fn the_branch_that_takes_the_keys_flow_is_taken_off_like_any_other() {
+    for discard in [false, true] {
+        let source = Source::<u64>::new();
+        let branches = Branches::default();
+        let (kept, sums) = (branches.clone(), Arc::new(Mutex::new(Vec::new())));
+        let seen = sums.clone();
+        let list = source
+            .per_key(
+                |x| x % 2,
+                Keys::max(2),
+                move |_, flow| {
+                    let shared = flow.map(|x| x * 10).share();
+                    let seen = seen.clone();
+                    let side = shared.fold(0, |sum, x| sum + x);
+                    side.sink(move |sum| seen.lock().unwrap().push(sum));
+                    kept.lock().unwrap().push(shared.branch().clone());
+                    shared.partition(2)
+                },
+            )
+            .sink_to_list();
+        source.emit_all(0..6).unwrap();
+        let first = branches.lock().unwrap()[0].clone();
+        match discard {
+            false => first.disconnect(),
+            true => first.discard(),
+        }
+        // What leads out of the run closes either way.
+        let pairs = [vec![0, 20], vec![10, 30], vec![40]];
+        assert_eq!(list.take(), pairs);
+        source.emit_all(6..8).unwrap();
+        assert_eq!(list.take(), [vec![50, 70]]);
+        let report = source.graph().close().unwrap();
+        assert!(report.complete);
+        let snapshot = &report.snapshot;
+        assert_eq!(
+            snapshot.lost(Loss::Unheard),
+            1,
+            "an element of the first key"
+        );
+        assert_eq!(
+            snapshot.lost(Loss::Discarded),
+            u64::from(discard),
+            "its sum"
+        );
+        let expected: &[u64] = if discard { &[160] } else { &[60, 160] };
+        assert_eq!(*sums.lock().unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_branch_within_a_run_that_hangs_from_a_flow_outside_is_taken_off_there() {
+    for discard in [false, true] {
+        let graph = Graph::new();
+        let source = graph.source::<u64>();
+        let other = graph.source::<u64>();
+        let (shared, branches) = (other.share(), Branches::default());
+        let (outside, kept) = (shared.clone(), branches.clone());
+        let list = source
+            .per_key(
+                |_| 0,
+                Keys::max(1),
+                move |_, flow| {
+                    let side = outside.partition(2).sink(drop);
+                    kept.lock().unwrap().push(side);
+                    flow
+                },
+            )
+            .sink_to_list();
+        source.emit(1).unwrap();
+        let receipt = other.emit_tracked(1).unwrap();
+        let branch = branches.lock().unwrap()[0].clone();
+        match discard {
+            false => branch.disconnect(),
+            true => branch.discard(),
+        }
+        assert_eq!(matches!(receipt.outcome(), Some(Ok(()))), !discard);
+        // Again, which is no harm.
+        branch.disconnect();
+        branch.discard();
+        assert_eq!(branch.move_to(&shared), Err(MoveError::WithinKey));
+        other.emit(2).unwrap();
+        let heard = graph.snapshot().unwrap();
+        assert_eq!(heard.lost(Loss::Unheard), 1, "nothing hangs there any more");
+        source.emit(2).unwrap();
+        assert_eq!(list.take(), [1, 2]);
+        assert!(graph.close().unwrap().complete);
+    }
+}
+
+#[test]
+fn a_closure_may_take_off_what_it_has_just_connected_and_sinks_of_runs_themselves() {
+    let source = Source::<u64>::new();
+    let (seen, own) = (Arc::new(Mutex::new(Vec::new())), Branches::default());
+    let list = source
+        .per_key(|x| x % 2, Keys::max(2), {
+            let (seen, own) = (seen.clone(), own.clone());
+            move |_, flow| {
+                let shared = flow.share();
+                shared.sink(|_| {}).disconnect();
+                let (seen, me) = (seen.clone(), own.clone());
+                let at = own.lock().unwrap().len();
+                let side = shared.sink(move |x| {
+                    seen.lock().unwrap().push(x);
+                    if x >= 4 {
+                        me.lock().unwrap()[at].disconnect();
+                    }
+                });
+                own.lock().unwrap().push(side);
+                shared.map(|x| x)
+            }
+        })
+        .sink_to_list();
+    for x in 0..8 {
+        source.emit(x).unwrap();
+    }
+    assert_eq!(list.take(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(*seen.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+    assert!(source.graph().close().unwrap().complete);
 }

@@ -35,6 +35,7 @@ mod naps;
 mod node;
 mod on_full;
 mod park;
+mod parts;
 mod plan;
 mod present;
 mod pressure;

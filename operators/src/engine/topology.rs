@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::runs::RunRecord;
@@ -66,6 +67,8 @@ pub struct Label {
     name: OnceLock<String>,
     /// The node that is shown in its place: it is one of many alike.
     shown: Option<Arc<Label>>,
+    /// It was one of many alike, and is gone.
+    off: AtomicBool,
 }
 
 impl Label {
@@ -75,6 +78,7 @@ impl Label {
             site,
             name: OnceLock::new(),
             shown: None,
+            off: AtomicBool::new(false),
         };
         if let Some(name) = name {
             let _ = label.name.set(name);
@@ -89,7 +93,23 @@ impl Label {
             site,
             name: OnceLock::new(),
             shown: Some(shown),
+            off: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it is one of many alike, which another is shown for.
+    pub(super) fn is_instance(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// Notes of one of many alike that it was taken off, or went with its run.
+    pub(super) fn take_off(&self) {
+        self.off.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was noted.
+    pub(super) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed)
     }
 
     /// The node that is shown in this one's place.

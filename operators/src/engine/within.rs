@@ -18,6 +18,7 @@ use super::graph::Graph;
 use super::inbox::Entry;
 use super::lineage;
 use super::node::NodeState;
+use super::parts::{Part, TakenOff};
 use super::plan::{Plan, do_at_once};
 use super::push::{Signal, Tail};
 use super::runs::Hanging;
@@ -40,6 +41,8 @@ pub(crate) struct Within {
     draining: HashMap<NodeId, usize>,
     /// How many nodes are gone that timers and lists may still know.
     stale: usize,
+    /// Runs whose beginning is to be taken from them, by their owners: closed, or as it is.
+    pub(super) cut: Vec<(NodeId, RunId, TakenOff)>,
 }
 
 impl Within {
@@ -80,13 +83,15 @@ impl Within {
 }
 
 /// One run.
-struct Inner {
-    owner: NodeId,
+pub(super) struct Inner {
+    pub(super) owner: NodeId,
     /// Its ends that have not closed.
     open: usize,
     nodes: Vec<NodeId>,
     /// How it hangs from forks outside of it.
-    hangs: Vec<Hanging>,
+    pub(super) hangs: Vec<Hanging>,
+    /// What it was connected of, where that was more than one piece.
+    pub(super) parts: Vec<Part>,
     /// Its owner gives it no more elements.
     left: bool,
     holds: bool,
@@ -215,6 +220,7 @@ impl Nursery {
             open: 1,
             nodes: Vec::new(),
             hangs: Vec::new(),
+            parts: Part::all_of(&plans, self.owner),
             left: false,
             holds: false,
             pumps: false,
@@ -411,7 +417,7 @@ impl Cx {
         }
     }
 
-    fn run(&mut self, id: RunId) -> Option<&mut Inner> {
+    pub(super) fn run(&mut self, id: RunId) -> Option<&mut Inner> {
         self.within.runs.get_mut(id.0 as usize)?.as_mut()
     }
 
@@ -460,7 +466,7 @@ impl Cx {
     }
 
     /// Writes to the forks outside of a run what its branches there are to do.
-    fn unhang_from_outside(&mut self, hangs: &[Hanging], letter: fn(BranchId) -> Mail) {
+    pub(super) fn unhang_from_outside(&mut self, hangs: &[Hanging], letter: fn(BranchId) -> Mail) {
         if let Ok(mut topology) = self.topology.lock() {
             topology.count_hanging(hangs, false);
         }
@@ -614,6 +620,7 @@ impl Cx {
             return;
         };
         self.ids.release(id);
+        state.label.take_off();
         match self.node(state.label.shown_id()) {
             Some(shown) => {
                 shown.counts.add(&state.counts.lasting());

@@ -447,9 +447,20 @@ where
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        // A branch that was taken off may drain still, and no flow asks it any more.
-        if matches!(signal, Signal::Census) {
-            self.census(cx);
+        match signal {
+            // A branch that was taken off may drain still, and no flow asks it any more.
+            Signal::Census => self.census(cx),
+            Signal::Settle => {
+                for (id, how) in cx.cut_runs(self.label.id()) {
+                    let mut runs = self.table.values();
+                    let run = runs.find(|run| run.id == id);
+                    if let Some(head) = run.and_then(|run| run.head.take()) {
+                        cx.begin(self.label.id());
+                        cx.see_out_run(head, how);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }
