@@ -1,7 +1,7 @@
 //! A graph: one lock, one clock, and everything that hangs together.
 
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use super::inlet::bits;
 use super::lineage::{self, Lost};
 use super::snapshot::Snapshot;
 use super::source::Source;
-use super::topology::{NodeId, Topology};
+use super::topology::{NodeId, Topology, TopologyNode};
 use crate::InGraph;
 use crate::flow::Forkable;
 
@@ -49,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(super) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<super::waking::Wakeups>,
+    /// Below which node a closure panicked.
+    pub(super) poisoned: OnceLock<TopologyNode>,
     cells: QCellOwnerID,
     ids: Arc<Ids>,
 }
@@ -81,6 +83,7 @@ impl Graph {
                 inbox,
                 topology: cx.topology.clone(),
                 wakeups: cx.wakeups.clone(),
+                poisoned: OnceLock::new(),
                 cells,
                 ids: cx.ids.clone(),
                 state: Mutex::new(cx),
@@ -358,6 +361,11 @@ impl Core {
         };
         let mut cx = poisoned.into_inner();
         std::mem::take(&mut cx.token).fail(Lost::Panicked);
+        if self.poisoned.get().is_none()
+            && let Some(node) = cx.innermost_at_work()
+        {
+            let _ = self.poisoned.set(node);
+        }
         let dead = cx.tear_down(bits::POISONED);
         let mut wakes = std::mem::take(&mut cx.wakes);
         drop(cx);

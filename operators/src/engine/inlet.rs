@@ -81,6 +81,8 @@ pub(crate) trait Inlet: Send + Sync {
     fn senders(&self) -> usize;
     /// Gathers the wakers of those who wait for room.
     fn take_senders(&self, wakes: &mut Vec<Waker>);
+    /// Whether an element comes in, or did when a closure panicked.
+    fn is_at_work(&self, cx: &mut Cx) -> bool;
     /// The graph is given up, as it is poisoned or out of time: what waits is lost and nobody waits
     /// any more. Returns the run that hung from here, to be dropped outside of the lock.
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send>;
@@ -326,6 +328,10 @@ impl<T: InGraph> Inlet for SourceCell<T> {
         if let Ok(mut line) = self.senders.lock() {
             wakes.extend(line.take());
         }
+    }
+
+    fn is_at_work(&self, cx: &mut Cx) -> bool {
+        self.head.is_taken(cx)
     }
 
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send> {

@@ -37,6 +37,7 @@ mod on_full;
 mod park;
 mod parts;
 mod plan;
+mod poison;
 mod present;
 mod pressure;
 mod push;
