@@ -5,7 +5,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{BoxFlow, Branch, KeyFlow, Keys, Loss, Receipt, Shared};
+use headwater::{
+    BoxFlow, Branch, EmitError, GraphError, KeyFlow, Keys, Loss, Receipt, Retry, Shared,
+};
 
 /// Runs `work` on a thread, and fails if it is not done in a minute.
 fn watched(work: impl FnOnce() + Send + 'static) {
@@ -339,4 +341,299 @@ fn what_a_closed_branch_remembers_is_not_held() {
     assert_eq!(held, [3, 1, 1]);
     let report = graph.close().unwrap();
     assert_eq!((report.snapshot.held(), report.delivered), (0, 5));
+}
+
+/// Panics for 9.
+fn fails<T: Into<u64> + Copy>(x: T) -> T {
+    assert!(x.into() != 9, "as planned");
+    x
+}
+
+#[test]
+fn whichever_closure_of_a_holder_panics_everybody_learns_of_it_and_nobody_waits() {
+    use headwater::{Speed, Time};
+    use std::future::ready;
+    // By the machine's clock, as a thread drives.
+    const SOON: Duration = Duration::from_millis(20);
+    type Build = fn(&Source<u64>) -> BoxFlow<u64>;
+    type Fails = Result<u64, headwater::BoxError>;
+    let builds: [(&str, Build); 19] = [
+        ("map_async", |s| s.map_async(2, |x| ready(fails(x))).boxed()),
+        ("its future", |s| {
+            s.map_async(2, |x| async move { fails(x) }).boxed()
+        }),
+        ("its key", |s| {
+            s.map_async(2, ready).by_key(|x| fails(*x)).boxed()
+        }),
+        ("retry", |s| {
+            let asked = s.try_map_async(2, |x| ready(Fails::Err(x.to_string().into())));
+            let retry =
+                Retry::attempts(2).when(|error| fails(error.to_string().len() as u64 + 8) > 0);
+            asked.retry(retry).boxed()
+        }),
+        ("conflate", |s| {
+            let merged = s.conflate(|all, x| *all += fails(x));
+            merged.map_async(1, |_| std::future::pending()).boxed()
+        }),
+        ("pace", |s| {
+            s.pace(|x| Time::from_nanos(fails(*x)), Speed::Times(1.0))
+                .boxed()
+        }),
+        ("on_idle", |s| s.on_idle(SOON, || fails(9)).boxed()),
+        ("switch_map", |s| {
+            s.switch_map(|x| futures::stream::iter([fails(x)])).boxed()
+        }),
+        ("its stream", |s| {
+            s.switch_map(|x| futures::stream::once(async move { fails(x) }))
+                .boxed()
+        }),
+        ("flat_map_stream", |s| {
+            s.flat_map_stream(2, |x| futures::stream::iter([fails(x)]))
+                .boxed()
+        }),
+        ("delay", |s| s.delay(SOON).map(fails).boxed()),
+        ("rate_limit", |s| s.rate_limit(SOON).map(fails).boxed()),
+        ("debounce", |s| s.debounce(SOON).map(fails).boxed()),
+        ("sample", |s| s.sample(SOON).map(fails).boxed()),
+        ("session", |s| {
+            s.session(SOON).map(|all| fails(all[all.len() - 1])).boxed()
+        }),
+        ("buffer", |s| s.buffer(4).map(fails).boxed()),
+        ("chain", |s| s.chain(s.map(fails)).boxed()),
+        ("per_key", |s| {
+            s.per_key(
+                |x| x % 2,
+                Keys::max(2),
+                |_, flow| flow.map_async(4, |x| async move { fails(x) }),
+            )
+            .boxed()
+        }),
+        ("map_with_state_by_key", |s| {
+            s.map_with_state_by_key(|x| x % 2, Keys::max(2), |_| 0, |_, x| fails(x))
+                .boxed()
+        }),
+    ];
+    for (name, build) in builds {
+        watched(move || {
+            let graph = Graph::new();
+            let driver = graph.spawn_thread();
+            let source = graph.source::<u64>();
+            // Beside it, something that holds and is not at fault.
+            let held = source.partition(100).into_stream(1);
+            build(&source).sink(drop);
+            let mut receipts = Vec::new();
+            let work = std::panic::AssertUnwindSafe(|| {
+                for x in [1, 9, 9] {
+                    receipts.extend(source.emit_tracked(x));
+                }
+            });
+            // It may be the driver that runs it.
+            let _ = std::panic::catch_unwind(work);
+            // Windows and delays come later, by the driver.
+            while graph.snapshot().is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let refused = source.blocking_send(3).unwrap_err();
+            assert!(
+                matches!(refused, EmitError::Poisoned(3)),
+                "{name}: {refused:?}"
+            );
+            assert!(
+                matches!(graph.snapshot(), Err(GraphError::Poisoned)),
+                "{name}"
+            );
+            assert!(matches!(graph.close(), Err(GraphError::Poisoned)), "{name}");
+            let sent = futures::executor::block_on(source.send(4));
+            assert!(matches!(sent, Err(EmitError::Poisoned(4))), "{name}");
+            let late = futures::executor::block_on(graph.shutdown_within(SECOND));
+            assert!(matches!(late, Err(GraphError::Poisoned)), "{name}");
+            assert!(driver.join().is_err(), "{name}");
+            assert!(receipts.iter().all(|r| r.outcome().is_some()), "{name}");
+            assert!(matches!(receipts[0].outcome(), Some(Err(_))), "{name}");
+            let rest: Vec<_> = futures::executor::block_on(futures::StreamExt::collect(held));
+            assert!(rest.is_empty(), "{name}");
+            assert!(graph.poisoned_below().is_some(), "{name}");
+        });
+    }
+}
+
+#[test]
+fn what_a_shutdown_gives_up_is_counted_wherever_it_is_held() {
+    use headwater::{Speed, Time};
+    use std::future::pending;
+    type Build = fn(&Source<u64>) -> BoxFlow<u64>;
+    type Fails = Result<u64, headwater::BoxError>;
+    let builds: [(&str, Build); 13] = [
+        ("delay", |s| s.delay(SECOND).boxed()),
+        ("rate_limit", |s| s.rate_limit(SECOND).boxed()),
+        ("pace", |s| {
+            let speed = Speed::Times(1.0);
+            s.pace(|x| Time::from_nanos(*x << 30), speed).boxed()
+        }),
+        ("debounce", |s| s.debounce(SECOND).boxed()),
+        ("session", |s| s.session(SECOND).flatten().boxed()),
+        ("buffer behind", |s| s.delay(SECOND).buffer(1).boxed()),
+        ("map_async", |s| s.map_async(2, |_| pending()).boxed()),
+        ("by_key", |s| {
+            s.map_async(9, |_| pending()).by_key(|_| 0).boxed()
+        }),
+        ("retry", |s| {
+            let asked = s.try_map_async(4, |x| async move {
+                match x {
+                    0 => Fails::Ok(0),
+                    _ => Fails::Err("not yet".into()),
+                }
+            });
+            asked.retry(Retry::attempts(9).fixed(SECOND)).boxed()
+        }),
+        ("flat_map_stream", |s| {
+            s.flat_map_stream(2, |_| futures::stream::pending()).boxed()
+        }),
+        ("switch_map", |s| {
+            s.switch_map(|_| futures::stream::pending()).boxed()
+        }),
+        ("per_key map_async", |s| {
+            s.per_key(
+                |x| x % 2,
+                Keys::max(2),
+                |_, flow| flow.map_async(1, |_| pending()),
+            )
+            .boxed()
+        }),
+        ("per_key delay", |s| {
+            s.per_key(|x| x % 2, Keys::max(1), |_, flow| flow.delay(SECOND))
+                .boxed()
+        }),
+    ];
+    for (name, build) in builds {
+        for threads in [1, 4] {
+            let graph = Graph::new();
+            let time = graph.drive_manually();
+            let source = graph.source::<u64>();
+            let list = build(&source).sink_to_list();
+            let receipts: Vec<_> = std::thread::scope(|scope| {
+                let emitters: Vec<_> = (0..threads)
+                    .map(|n| {
+                        let emit = move |x| source_emit(n, x);
+                        let source = source.clone();
+                        scope.spawn(move || {
+                            let tracked = (0..3).map(|x| source.emit_tracked(emit(x)));
+                            tracked.filter_map(Result::ok).collect::<Vec<_>>()
+                        })
+                    })
+                    .collect();
+                emitters
+                    .into_iter()
+                    .flat_map(|thread| thread.join().unwrap())
+                    .collect()
+            });
+            time.settle();
+            let report = futures::executor::block_on(async {
+                let shut = graph.shutdown_within(SECOND / 2);
+                let mut shut = std::pin::pin!(shut);
+                if let Some(report) = futures::FutureExt::now_or_never(&mut shut) {
+                    return report;
+                }
+                time.advance(SECOND / 2);
+                shut.await
+            })
+            .unwrap();
+            let snapshot = &report.snapshot;
+            assert_eq!(report.accepted, receipts.len() as u64, "{name}: {report}");
+            assert_eq!(report.delivered, list.len() as u64, "{name}: {report}");
+            let lost = snapshot.dropped() + snapshot.failed() + snapshot.held();
+            assert_eq!(report.accepted, report.delivered + lost, "{name}: {report}");
+            let done = receipts.iter().filter(|r| r.outcome() == Some(Ok(())));
+            // What a stream is to emit is done when the stream has ended, and its element was replaced.
+            if name != "switch_map" {
+                assert_eq!(done.count(), list.len(), "{name}");
+            }
+            assert!(receipts.iter().all(|r| r.outcome().is_some()), "{name}");
+            assert_eq!(report.complete, snapshot.held() == 0, "{name}: {report}");
+            // Who asks later learns the same.
+            let later = graph.snapshot().unwrap();
+            assert_eq!(later.held(), snapshot.held(), "{name}: {later}");
+            assert_eq!(later.dropped(), snapshot.dropped(), "{name}: {later}");
+        }
+    }
+}
+
+/// Different for each thread.
+fn source_emit(thread: u64, x: u64) -> u64 {
+    thread * 3 + x
+}
+
+#[test]
+fn closures_of_a_keys_run_may_emit_into_the_graph_that_runs_them() {
+    let graph = Graph::new();
+    let source = graph.source::<u64>();
+    let back = source.downgrade();
+    let list = source
+        .per_key(
+            |x| x % 4,
+            Keys::max(4),
+            move |key, flow| {
+                // While the run is built, and in it.
+                let back = back.clone();
+                if *key == 3 {
+                    back.emit(100).unwrap();
+                }
+                flow.inspect(move |x| {
+                    if *x < 8 {
+                        back.emit(x + 4).unwrap();
+                    }
+                })
+            },
+        )
+        .sink_to_list();
+    assert_eq!(source.emit_all(0..4).unwrap(), 4);
+    let mut all = list.take();
+    // In the order in which they were emitted: those from inside behind the batch.
+    assert_eq!(all[..4], [0, 1, 2, 3]);
+    assert_eq!(all[4..], [4, 5, 6, 100, 7, 8, 9, 10, 11]);
+    all.sort_unstable();
+    assert_eq!(all.len(), 13);
+    assert!(graph.close().unwrap().complete);
+}
+
+#[test]
+fn a_flush_may_be_called_by_the_sink_that_it_feeds_and_from_four_threads() {
+    watched(|| {
+        let source = Source::<u64>::new();
+        let (flow, flush) = source.collect();
+        let (own, seen) = (
+            flush.clone(),
+            std::sync::Arc::new(std::sync::Mutex::new(Vec::new())),
+        );
+        let (log, back) = (seen.clone(), source.downgrade());
+        flow.sink(move |all: Vec<u64>| {
+            if all.len() == 1 && all[0] < 50 {
+                // What comes from inside is collected after this, and flushed then.
+                let _ = back.emit(all[0] + 10);
+                own.flush();
+            }
+            log.lock().unwrap().push(all);
+        });
+        source.emit(1).unwrap();
+        flush.flush();
+        let first = std::mem::take(&mut *seen.lock().unwrap());
+        assert_eq!(first, [[1], [11], [21], [31], [41], [51]]);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (source, flush) = (source.clone(), flush.clone());
+                scope.spawn(move || {
+                    for x in 0..250 {
+                        source.emit(1_000 + thread * 250 + x).unwrap();
+                        flush.flush();
+                    }
+                });
+            }
+        });
+        assert!(source.graph().close().unwrap().complete);
+        let mut all: Vec<u64> = seen.lock().unwrap().iter().flatten().copied().collect();
+        all.retain(|x| (1_000..2_000).contains(x));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 1_000);
+    });
 }

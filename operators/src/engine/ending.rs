@@ -9,7 +9,6 @@ use super::fork::{BranchId, Mail};
 use super::inbox::Entry;
 use super::push::Signal;
 use super::topology::NodeId;
-use super::within::Within;
 
 /// What is in front of a node that may have had enough before it is closed from above: only that
 /// node hears of it, as it was all built for it.
@@ -205,7 +204,7 @@ impl Cx {
         self.ready.clear();
         self.reopened.clear();
         self.joins_full.clear();
-        self.within = Within::default();
+        self.within.give_up();
         dead.push(Box::new(std::mem::take(&mut self.mail)));
         (self.open_ends, self.open_sources, self.open_pumps) = (0, 0, 0);
         dead

@@ -64,6 +64,15 @@ impl Within {
         gone
     }
 
+    /// The graph is given up: its runs are no more, and their nodes count still for what they stood for.
+    pub(super) fn give_up(&mut self) {
+        let templates = std::mem::take(&mut self.templates);
+        *self = Within {
+            templates,
+            ..Within::default()
+        };
+    }
+
     /// The runs within these nodes, and those within theirs.
     fn all_in(&self, owners: &[NodeId]) -> Vec<RunId> {
         let mut found = Vec::new();
