@@ -194,6 +194,7 @@ newest (sink)                       2                 0          0          0\n\
 fn long_names_and_many_of_a_kind_still_fit_on_a_screen() {
     let graph = Graph::new();
     let _time = graph.drive_manually();
+    let mut sources = Vec::new();
     for n in 0..7 {
         let name = format!("a source whose name is long enough to need a cut, number {n}");
         let source = graph.source::<u32>().named(name);
@@ -202,6 +203,7 @@ fn long_names_and_many_of_a_kind_still_fit_on_a_screen() {
             .named("a_name_of_one_single_word_that_is_too_long_for_a_line_of_eighty_columns")
             .sink(drop);
         source.emit(n).unwrap();
+        sources.push(source);
     }
     let screen = screen(&graph);
     assert!(screen.contains("\n2 more origins wait.\n"), "{screen}");
