@@ -49,7 +49,7 @@ impl Cx {
         }
         let topology = self.topology.lock().ok()?;
         let order = topology.in_flow_order().into_iter();
-        let last = order.filter(|id| at_work.contains(id)).last()?;
+        let last = order.rev().find(|id| at_work.contains(id))?;
         let mut nodes = topology.nodes.iter();
         nodes.find(|node| node.label.id() == last).cloned()
     }
