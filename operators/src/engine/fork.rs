@@ -302,7 +302,7 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
         if self.epoch != cx.epoch {
             self.settle(cx);
         }
-        if self.branches.len() > 1 && !self.batches {
+        if !self.batches {
             for item in items.drain(..) {
                 self.push(item, cx);
             }

@@ -59,7 +59,7 @@ impl Cx {
     }
 
     /// Writes to the forks outside of a run what its branches there are to do.
-    fn unhang_from_outside(&mut self, hangs: &[Hanging], letter: fn(BranchId) -> Mail) {
+    pub(super) fn unhang_from_outside(&mut self, hangs: &[Hanging], letter: fn(BranchId) -> Mail) {
         if let Ok(mut topology) = self.topology.lock() {
             topology.count_hanging(hangs, false);
         }
@@ -99,6 +99,14 @@ impl Cx {
 }
 
 impl Topology {
+    /// These nodes are to have runs within them: until then each leads straight to another.
+    pub(super) fn await_runs(&mut self, bypasses: impl IntoIterator<Item = (NodeId, NodeId)>) {
+        for (node, to) in bypasses {
+            self.bypass.insert(node, to);
+            self.unbuilt.insert(node);
+        }
+    }
+
     /// The junctions know that a run within a node hangs from them, or does no more.
     fn count_hanging(&mut self, heads: &[Hanging], more: bool) {
         for head in heads {

@@ -48,6 +48,11 @@ impl<T> Naps<T> {
         self.heap.len()
     }
 
+    /// How many attempts were made again, or are to be.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// Another attempt at `item`: the first one leaves a spare, where there may be others.
     #[inline]
     pub(super) fn attempt(&self, item: &T, spare: &mut Option<Box<Spare<T>>>) {

@@ -40,6 +40,8 @@ pub(crate) struct NodeState {
     /// What the node holds moves only when more elements come, or somebody outside of the graph
     /// takes it, and not with time.
     pub(crate) rests: bool,
+    /// What it holds has gone on before, or is somebody else's to take: nothing is lost with it.
+    pub(crate) copies: bool,
     /// It is in a cell, and all the same never pushes unless it is pushed into.
     pub(crate) passive: bool,
     /// The run within a node that it belongs to.
@@ -73,6 +75,7 @@ impl NodeState {
             closed: false,
             counted: role != Role::Operator,
             rests: matches!(role, Role::Join | Role::OrderedJoin),
+            copies: false,
             passive: false,
             within: None,
             upstream: None,

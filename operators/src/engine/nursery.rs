@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::context::Cx;
 use super::graph::Graph;
+use super::parts::Part;
 use super::plan::{Plan, do_at_once};
 use super::template::Template;
 use super::topology::{Label, NodeId, Role, Site};
@@ -72,6 +73,7 @@ impl Nursery {
             open: 1,
             nodes: Vec::new(),
             hangs: Vec::new(),
+            parts: Part::all_of(&plans, self.owner),
             left: false,
             holds: false,
             pumps: false,

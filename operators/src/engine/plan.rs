@@ -339,7 +339,7 @@ impl Plan {
             };
             self.nodes.clone_from(&nodes);
             topology.take_in(nodes, std::mem::take(&mut self.edges), record);
-            topology.bypass.extend(self.bypass.drain(..));
+            topology.await_runs(self.bypass.drain(..));
             // Before anybody else changes the topology: what happens is in the order it shows.
             graph
                 .core()

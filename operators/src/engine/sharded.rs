@@ -109,6 +109,7 @@ impl<T: InGraph> Sharded<T> {
         let _ = plan.install();
         Sharded {
             open: Arc::new(Open {
+                id: label.id(),
                 core: graph.core().clone(),
                 inlet: cell.clone(),
             }),

@@ -352,6 +352,10 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
         }
     }
 
+    fn is_at_work(&self, cx: &mut Cx) -> bool {
+        self.desk.is_taken(cx)
+    }
+
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send> {
         self.signs.state.fetch_or(why, Ordering::Release);
         self.finished.store(true, Ordering::Relaxed);

@@ -131,7 +131,11 @@ impl Cx {
                     topology.edges.push(edge);
                 }
             }
-            topology.bypass.extend(bypasses);
+            topology.await_runs(bypasses);
+            if topology.unbuilt.remove(&owner) {
+                // The forks above know now whether whole batches may cross.
+                self.epoch = self.epoch.wrapping_add(1);
+            }
             // Until there is a run, the owner leads straight to where the runs end.
             let bypass = topology.bypass.get(&owner).copied();
             if let Some(to) = bypass

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use super::context::Cx;
 use super::lineage;
+use super::parts::{Part, TakenOff};
 use super::push::{Signal, Tail};
 use super::runs::Hanging;
 use super::template::Template;
@@ -32,6 +33,8 @@ pub(crate) struct Within {
     draining: HashMap<NodeId, usize>,
     /// How many nodes are gone that timers and lists may still know.
     stale: usize,
+    /// Runs whose beginning is to be taken from them, by their owners: closed, or as it is.
+    pub(super) cut: Vec<(NodeId, RunId, TakenOff)>,
 }
 
 impl Within {
@@ -51,6 +54,15 @@ impl Within {
             }
         }
         gone
+    }
+
+    /// The graph is given up: its runs are no more, and their nodes count still for what they stood for.
+    pub(super) fn give_up(&mut self) {
+        let templates = std::mem::take(&mut self.templates);
+        *self = Within {
+            templates,
+            ..Within::default()
+        };
     }
 
     /// The runs within these nodes, and those within theirs.
@@ -79,6 +91,8 @@ pub(super) struct Inner {
     pub(super) nodes: Vec<NodeId>,
     /// How it hangs from forks outside of it.
     pub(super) hangs: Vec<Hanging>,
+    /// What it was connected of, where that was more than one piece.
+    pub(super) parts: Vec<Part>,
     /// Its owner gives it no more elements.
     pub(super) left: bool,
     pub(super) holds: bool,
@@ -259,6 +273,7 @@ impl Cx {
             return;
         };
         self.ids.release(id);
+        state.label.take_off();
         match self.node(state.label.shown_id()) {
             Some(shown) => {
                 shown.counts.add(&state.counts.lasting());

@@ -21,8 +21,9 @@ use crate::flow::{Flow, InGraph, Run};
 /// state, windows, timers or futures, side branches into sinks, or a join with a flow from outside.
 /// All that it connects belongs to the run, and goes with it. Pictures and snapshots show the
 /// operators once, with the counts of all keys added up. A flow from outside that a run uses reaches it
-/// from the next element on; where it comes from the fork that feeds `per_key` too, from the next
-/// batch on, if it was a batch that brought the first key.
+/// from the next element on. Let all keys use the same flows from outside: where a later key is the
+/// first to use one that comes from the fork that feeds `per_key` too, and a batch brings that key, it
+/// reaches the run from the next batch on.
 ///
 /// - **Emits** what the runs emit, in the order in which they emit it: elements enter their runs one
 ///   by one, so what comes of one is ahead of what comes of the next, of whichever key.
@@ -474,9 +475,22 @@ where
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        // A branch that was taken off may drain still, and no flow asks it any more.
-        if matches!(signal, Signal::Census) {
-            self.census(cx);
+        match signal {
+            // A branch that was taken off may drain still, and no flow asks it any more.
+            Signal::Census => self.census(cx),
+            Signal::Settle => {
+                for (id, how) in cx.cut_runs(self.label.id()) {
+                    // A number that no key has may still be noted for a run that is gone.
+                    let known = self.ids.iter().zip(0..).filter(|(run, _)| **run == id);
+                    let runs = &mut self.runs;
+                    let mut heads = known.filter_map(|(_, key)| runs.as_mut()?.take(key));
+                    if let Some(head) = heads.next() {
+                        cx.begin(self.label.id());
+                        cx.see_out_run(head, how);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -264,13 +264,13 @@ macro_rules! zip_arity {
                         check.finish(row, &self.gate, &mut self.next, cx);
                     }
                 }
-                self.emitted(rows, cx);
+                self.emitted(cx);
             }
 
             /// After rows were emitted: inputs have room again, and a closed one may be empty now.
             #[inline]
-            fn emitted(&mut self, rows: usize, cx: &mut Cx) {
-                self.gate.emitted(rows, cx);
+            fn emitted(&mut self, cx: &mut Cx) {
+                self.gate.emitted(cx);
                 if !self.gate.is_quiet() {
                     let held = self.held();
                     if self.gate.finish_if_ended(&held) {
@@ -319,7 +319,10 @@ macro_rules! zip_arity {
                 let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
                 if waits && self.gate.has_quiet_room(self.queues.$P.items()) {
                     return match self.queues.$P.push_plain(item) {
-                        Ok(()) => Quickly::Kept,
+                        Ok(()) => {
+                            self.gate.count(1);
+                            Quickly::Kept
+                        }
                         Err(item) => Quickly::No(item),
                     };
                 }
@@ -333,7 +336,7 @@ macro_rules! zip_arity {
                 if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
                     $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
                 ) {
-                    self.gate.count_row();
+                    self.gate.count(1);
                     self.next.push(($($All,)+), cx);
                 }
             }

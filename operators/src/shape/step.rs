@@ -10,6 +10,12 @@ pub(crate) trait Step<T, U>: Send + 'static {
     /// Whether many elements may be made of one: then nobody knows how many of a batch fit.
     const EXPANDS: bool = false;
 
+    /// Of a step that expands: how many elements are made of one at the most, if anybody knows.
+    #[inline]
+    fn at_most(&self) -> Option<usize> {
+        None
+    }
+
     /// Takes an element and passes on what becomes of it.
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
 
@@ -101,9 +107,13 @@ where
             Signal::Room(room) if S::EXPANDS => {
                 let mut below = usize::MAX;
                 self.out.next.signal(Signal::Room(&mut below), cx);
-                self.limited = below < usize::MAX;
-                if self.limited {
-                    *room = (*room).min(below.min(1));
+                if below < usize::MAX {
+                    let each = self.step.at_most().map_or(usize::MAX, |most| most.max(1));
+                    // One may come while there is any room: it is not to be refused half-way.
+                    *room = (*room).min((below / each).max(below.min(1)));
+                    self.limited = below < each;
+                } else {
+                    self.limited = false;
                 }
             }
             other => self.out.next.signal(other, cx),
