@@ -54,7 +54,7 @@ impl<T: InGraph> Way<T> {
                 let Some(item) = batch.pop() else {
                     return tally.finish();
                 };
-                match self.emit(item) {
+                match self.emit_outlined(item) {
                     Ok(()) => tally.accepted += 1,
                     Err(EmitError::Failed(failure)) => tally.failed(failure, 0),
                     Err(cause) => return tally.refused(cause),
@@ -73,7 +73,7 @@ impl<T: InGraph> Way<T> {
             // element that was drawn is accepted, or given back.
             let mut drawn = batch.drain(..);
             while let Some(item) = drawn.next() {
-                match self.emit(item) {
+                match self.emit_outlined(item) {
                     Ok(()) => tally.accepted += 1,
                     Err(EmitError::Failed(failure)) => tally.failed(failure, 0),
                     Err(cause) => {
