@@ -160,7 +160,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
             Some(cx) => way.push_guarded(item, Token::NONE, cx),
             None if inbox::is_inside() => way.emit_inside(item, Token::NONE),
             // Made inside of a closure or beside another guard, which is over.
-            None => way.emit(item),
+            None => way.emit_outlined(item),
         })
     }
 

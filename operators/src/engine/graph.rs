@@ -410,6 +410,14 @@ impl Core {
 }
 
 impl Entered<'_> {
+    /// Unlocks, where nothing is left to do.
+    #[inline]
+    pub(super) fn exit(self) {
+        let Entered { guard, inside, .. } = self;
+        drop(guard);
+        inside.exit();
+    }
+
     /// Settles, unlocks, pays owed visits, and only then wakes: a woken task's first step is to take
     /// the lock.
     #[cold]

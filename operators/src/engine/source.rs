@@ -191,7 +191,7 @@ impl<T: InGraph> Source<T> {
             let Some(item) = next.take() else {
                 return Poll::Pending;
             };
-            match self.way.emit(item) {
+            match self.way.emit_outlined(item) {
                 Err(EmitError::Full(item)) => {
                     next = Some(item);
                     self.way.listen(&mut line.place, task);
@@ -329,7 +329,7 @@ impl<T: InGraph> WeakSource<T> {
     /// As [`Source::emit`].
     pub fn emit(&self, item: T) -> Result<(), EmitError<T>> {
         match (self.core.upgrade(), self.cell.upgrade()) {
-            (Some(core), Some(cell)) => Way { core, cell }.emit(item),
+            (Some(core), Some(cell)) => Way { core, cell }.emit_outlined(item),
             _ => Err(EmitError::Closed(item)),
         }
     }

@@ -78,6 +78,12 @@ impl<T: InGraph> Way<T> {
         Ok(())
     }
 
+    /// As `emit`, for those who seldom do it, or may wait: one copy for all of them.
+    #[inline(never)]
+    pub(super) fn emit_outlined(&self, item: T) -> Result<(), EmitError<T>> {
+        self.emit(item)
+    }
+
     /// As `emit`, for an element that may be tracked.
     pub(super) fn emit_with(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         if inbox::is_inside() {
