@@ -37,11 +37,16 @@ impl Cx {
     pub(super) fn innermost_at_work(&mut self) -> Option<TopologyNode> {
         let parts = self.nodes.iter().flatten();
         let parts: Vec<_> = parts
-            .map(|node| (node.id, node.inlet.clone(), node.station.clone()))
+            .map(|node| {
+                let parts = (node.inlet.clone(), node.station.clone());
+                (node.id, node.at_work, parts)
+            })
             .collect();
         let mut at_work = Vec::new();
-        for (id, inlet, station) in parts {
-            let works = inlet.is_some_and(|inlet| inlet.is_at_work(self))
+        // A node that ticks is lent to who calls it.
+        for (id, ticks, (inlet, station)) in parts {
+            let works = ticks
+                || inlet.is_some_and(|inlet| inlet.is_at_work(self))
                 || station.is_some_and(|station| station.is_at_work(self));
             if works {
                 at_work.push(self.shown(id));
