@@ -17,23 +17,23 @@ pub(crate) fn workloads() -> [Workload; 3] {
     let one = Workload::new(
         "sharded",
         "values from one thread into a sum",
-        Variant::hand("loop", |n| atomic::<1>(n)),
+        Variant::hand("loop", atomic::<1>),
     )
-    .variant(Variant::hand("mutex and vec", |n| locked::<1>(n)))
+    .variant(Variant::hand("mutex and vec", locked::<1>))
     .target(within("headwater sharded", 10.0));
     let two = Workload::new(
         "sharded_two_threads",
         "values from two threads into a sum",
-        Variant::hand("loop", |n| atomic::<2>(n)),
+        Variant::hand("loop", atomic::<2>),
     )
-    .variant(Variant::hand("mutex and vec", |n| locked::<2>(n)))
+    .variant(Variant::hand("mutex and vec", locked::<2>))
     .target(within("headwater sharded", 10.0));
     let four = Workload::new(
         "sharded_four_threads",
         "values from four threads into a sum",
-        Variant::hand("loop", |n| atomic::<4>(n)),
+        Variant::hand("loop", atomic::<4>),
     )
-    .variant(Variant::hand("mutex and vec", |n| locked::<4>(n)));
+    .variant(Variant::hand("mutex and vec", locked::<4>));
     [one, two, four].map(|workload| Workload {
         unit: "send",
         countable: false,
