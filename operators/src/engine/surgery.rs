@@ -104,6 +104,11 @@ impl Cx {
             }
         }
         self.departing.push(run);
+        if heads.is_empty() {
+            // It hung from nothing, as a source does: there is no mail, and nobody was cut off.
+            self.todo = true;
+            return;
+        }
         self.deliver_mail();
         self.let_go_who_waits_in_vain();
         self.forsake(heads);
@@ -163,7 +168,8 @@ impl Cx {
             .copied()
             .filter(|f| is_over(self, *f))
             .collect();
-        if over.is_empty() {
+        // Without mail there is nothing to hear; and to ask everybody takes as long as there are nodes.
+        if !over.iter().any(|fork| self.mail.contains_key(fork)) {
             return;
         }
         self.broadcast(Signal::Settle);
