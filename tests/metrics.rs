@@ -11,7 +11,9 @@ fn ten() -> Vec<Element> {
     let none = Tags::new();
     let foo = Tags::from([("foo", "bar")]);
     let bat = Tags::from([("bat", "baz")]);
-    let tags = [&none, &foo, &none, &bat, &foo, &none, &foo, &foo, &bat, &none];
+    let tags = [
+        &none, &foo, &none, &bat, &foo, &none, &foo, &foo, &bat, &none,
+    ];
     let values = [1, 2, 3, 1, 2, 3, 1, 1, 3, 2];
     let element = |(value, tags): (i32, &Tags)| Element::new("m", value).tagged(tags);
     values.into_iter().zip(tags).map(element).collect()
@@ -69,7 +71,11 @@ fn default_tags_are_merged_and_an_elements_own_win() {
     let expected = ["m.avg{foo=bar} 1.875", "m.avg{bat=baz foo=bar} 2.0"];
     assert_eq!(results(means, ten()), expected);
     let sums = metric("BAR").agg("sum", Sum);
-    let expected = ["m.sum{foo=BAR} 9", "m.sum{foo=bar} 6", "m.sum{bat=baz foo=BAR} 4"];
+    let expected = [
+        "m.sum{foo=BAR} 9",
+        "m.sum{foo=bar} 6",
+        "m.sum{bat=baz foo=BAR} 4",
+    ];
     assert_eq!(results(sums, ten()), expected);
     let slices = metric("bar").agg_values("avg", mean);
     assert_eq!(results(slices, ten()).len(), 2);

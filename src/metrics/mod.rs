@@ -13,6 +13,7 @@ mod outcome;
 mod sample;
 mod series;
 mod sink;
+mod sinks;
 mod tags;
 mod value;
 
@@ -23,5 +24,11 @@ pub use key::KeyError;
 pub use metric::{Aligned, Late, Metric};
 pub use outcome::{IntoOutcome, Outcome};
 pub use sink::{Delivery, MetricSink, SinkError};
+pub use sinks::{
+    Exposition, ExpositionCounts, ExpositionFormat, FnSink, FormatError, FuturesSink,
+    IntoSinkResult, LogSink, PrintSink, PrometheusSink,
+};
+#[cfg(feature = "json")]
+pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};
 pub use value::{Total, Value};
