@@ -33,8 +33,8 @@ pub mod prelude {
         StdDev, Sum, TopK, Variance,
     };
     pub use crate::engine::{
-        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, OnFull, Retry, Shared,
-        Source, Time,
+        BoxError, Branch, EmitError, Failure, Graph, GraphError, OnError, OnFull, Retry, Sharded,
+        Shards, Shared, Source, Time,
     };
     pub use crate::flow::{Flow, Run};
     pub use crate::group::{Keep, Keys};

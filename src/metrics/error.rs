@@ -33,6 +33,8 @@ pub enum MetricError {
     NoEpoch(Arc<str>),
     /// Another metric has this name.
     SameMetric(Arc<str>),
+    /// There are as many metrics as a pipeline may have.
+    TooMany(Arc<str>),
     /// Another sink has this name.
     SameSink(Arc<str>),
     /// The pipeline was shut down.
@@ -88,6 +90,11 @@ impl fmt::Display for MetricError {
                     "there is a metric {metric:?} already: give this one another name"
                 )
             }
+            MetricError::TooMany(metric) => write!(
+                f,
+                "there is no room for metric {metric:?}: a pipeline has at most 65536 metrics; use \
+                 tags where the names are made by the program"
+            ),
             MetricError::SameSink(sink) => write!(
                 f,
                 "there is a sink {sink:?} already: give this one a name of its own by \

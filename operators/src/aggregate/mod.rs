@@ -12,6 +12,7 @@
 //! | [`Median`], [`Quantile`] | [`Real`] | `f64`, or one for each level | the middle one, the one at (n − 1)·q |
 //! | [`ApproxQuantile`] | [`Real`] | the same | to within 1 % of its value, in a small state |
 //! | [`Frequencies`] | `Hash + Eq + Clone` | `HashMap<T, u64>` | how often each distinct element came |
+//! | [`GroupBy`] | any | `Vec<(K, …)>` | another aggregate, for each key |
 //! | [`TopK`] | `Hash + Eq + Clone` | `Vec<(T, u64)>` | the k that came most often, in a bounded state |
 //! | [`PopulationVariance`], [`PopulationStdDev`] | [`Real`] | `f64` | the same, over n |
 //!
@@ -43,6 +44,7 @@ mod count;
 mod extreme;
 mod first_last;
 mod frequencies;
+mod group_by;
 pub(crate) mod last_n;
 mod mean;
 mod number;
@@ -62,6 +64,7 @@ pub use count::Count;
 pub use extreme::{Max, Min};
 pub use first_last::{First, Last};
 pub use frequencies::Frequencies;
+pub use group_by::{GroupBy, Groups};
 pub use mean::{Mean, MeanState};
 pub use number::{Real, Summand};
 pub use of::Of;

@@ -13,6 +13,7 @@ use qcell::QCellOwner;
 
 use super::census::{Gone, Report};
 use super::clock::{Clock, Time, Timers};
+use super::coarse::Coarse;
 use super::ending::Upstream;
 use super::error::OnError;
 use super::fault::Faults;
@@ -43,6 +44,12 @@ pub struct Cx {
     pub(crate) clock: Clock,
     /// The clock's last reading, valid for one push.
     pub(super) now: Option<Time>,
+    /// The latest time that any push was given.
+    pub(super) seen: Time,
+    /// What those know of the time who don't hold the lock.
+    pub(super) coarse: Arc<Coarse>,
+    /// Open sources whose elements are gathered outside of the graph.
+    pub(super) gathering: Vec<Arc<dyn Inlet>>,
     /// Where the data have led the clock to, while deadlines on the way there are fired.
     pub(super) heading: Time,
     /// Whether anybody has read the clock yet: until then its zero may still move.
@@ -112,8 +119,11 @@ impl Cx {
                 first: None,
                 others: 0,
             },
+            coarse: Arc::new(Coarse::new(clock.clone())),
             clock,
             now: None,
+            seen: Time::ZERO,
+            gathering: Vec::new(),
             heading: Time::ZERO,
             clock_read: false,
             timers: Timers::default(),

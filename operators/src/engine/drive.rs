@@ -42,9 +42,8 @@ impl Graph {
             let driven = std::mem::replace(&mut cx.driven, true);
             cx.wakeups.set_attended(true);
             if let (false, Some(clock)) = (driven, clock) {
-                let zero = cx.zero();
                 if !matches!(cx.clock, Clock::Led(_)) {
-                    cx.clock = Clock::Driver(Arc::new(move || zero + clock()));
+                    cx.change_clock(|zero| Clock::Driver(Arc::new(move || zero + clock())));
                 }
             }
             cx.refresh_inlets();
@@ -95,8 +94,7 @@ impl Graph {
         self.change(|cx| {
             cx.wakeups.set_attended(false);
             if !matches!(cx.clock, Clock::Led(_)) {
-                let zero = cx.zero();
-                cx.clock = Clock::Virtual(zero);
+                cx.change_clock(Clock::Virtual);
             }
         });
         Manual { driving }
@@ -226,9 +224,13 @@ impl Manual {
         };
         loop {
             let step = core.locked(|core, cx| {
-                let next = cx.timers.next().filter(|at| *at <= end);
-                cx.set_now(next.unwrap_or(end).max(cx.clock.read()));
-                let now = cx.clock.read();
+                let next = |cx: &Cx| cx.timers.next().filter(|at| *at <= end);
+                if next(cx).is_some() {
+                    // What that sets off may be due before.
+                    core.catch_up(cx);
+                }
+                let next = next(cx);
+                let now = next.unwrap_or(end).max(cx.clock.read());
                 core.turn(cx, now);
                 next.is_some()
             });
@@ -265,8 +267,20 @@ impl Core {
         Ok(answer)
     }
 
+    /// A deadline is due: what was sent before it, and what that sets off, goes first.
+    fn catch_up(&self, cx: &mut Cx) {
+        if !cx.gathering.is_empty() {
+            cx.catch_up();
+            self.settle(cx);
+        }
+    }
+
     pub(crate) fn turn(&self, cx: &mut Cx, now: Time) -> Turn {
         cx.faults.emitting = false;
+        if cx.timers.next().is_some_and(|next| next <= now) {
+            // Before the time moves on: it was sent at an earlier one.
+            self.catch_up(cx);
+        }
         cx.set_now(now);
         while let Some((_, node)) = cx.timers.pop_due(now) {
             cx.tick(node);
@@ -303,15 +317,6 @@ impl Core {
 }
 
 impl Cx {
-    /// The moment from which a new clock goes on: where the old one stands, if anybody looked.
-    fn zero(&self) -> Time {
-        if self.clock_read {
-            self.clock.read()
-        } else {
-            Time::ZERO
-        }
-    }
-
     /// Whether nothing more happens unless somebody emits: all pumps have ended, and what holds
     /// elements for a time is empty. Joins may hold what waits for a mate, and groups that are
     /// short what waits for more, and streams what waits for their consumer.

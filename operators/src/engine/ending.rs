@@ -199,6 +199,7 @@ impl Cx {
         self.joins_full.clear();
         self.within = Within::default();
         dead.push(Box::new(std::mem::take(&mut self.mail)));
+        dead.push(Box::new(std::mem::take(&mut self.gathering)));
         (self.open_ends, self.open_sources, self.open_pumps) = (0, 0, 0);
         dead
     }

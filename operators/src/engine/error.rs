@@ -287,6 +287,9 @@ pub enum GraphError {
     Undriven,
     /// The graph was stopped by this failure, since it runs under `OnError::Stop`.
     Stopped(Failure),
+    /// An operator downstream of a [`Sharded`](crate::Sharded) source is full: this many elements wait
+    /// in its shards, and nothing is lost.
+    Full(usize),
 }
 
 impl fmt::Display for GraphError {
@@ -303,6 +306,11 @@ impl fmt::Display for GraphError {
                  `spawn_thread` or `drive_manually` on it first",
             ),
             GraphError::Stopped(cause) => write!(f, "the graph stopped after {cause}"),
+            GraphError::Full(held) => write!(
+                f,
+                "an operator downstream is full and {held} elements wait in their shards; wait with \
+                 `flushed` or `blocking_flush`, or see in `graph.snapshot()` which it is and since when"
+            ),
         }
     }
 }

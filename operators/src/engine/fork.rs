@@ -107,6 +107,10 @@ impl<T: Send + 'static> Fork<T> {
         }
     }
 
+    pub(super) fn id(&self) -> NodeId {
+        self.id
+    }
+
     /// Whether anything hangs from it.
     pub(crate) fn is_heard(&mut self, cx: &mut Cx) -> bool {
         if self.epoch != cx.epoch {

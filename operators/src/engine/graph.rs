@@ -8,6 +8,7 @@ use std::time::Instant;
 use qcell::{QCellOwner, QCellOwnerID};
 
 use super::clock::Clock;
+use super::coarse::Coarse;
 use super::context::Cx;
 use super::error::{GraphError, OnError};
 use super::head::Pipe;
@@ -15,6 +16,8 @@ use super::ids::Ids;
 use super::inbox::{self, Entry, Inbox, Inside};
 use super::inlet::bits;
 use super::lineage::{self, Lost};
+use super::sharded::Sharded;
+use super::shards::Shards;
 use super::snapshot::Snapshot;
 use super::source::Source;
 use super::topology::{NodeId, Topology};
@@ -49,7 +52,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Arc<Inbox>,
     pub(super) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<super::waking::Wakeups>,
-    cells: QCellOwnerID,
+    pub(super) coarse: Arc<Coarse>,
+    pub(super) cells: QCellOwnerID,
     ids: Arc<Ids>,
 }
 
@@ -81,6 +85,7 @@ impl Graph {
                 inbox,
                 topology: cx.topology.clone(),
                 wakeups: cx.wakeups.clone(),
+                coarse: cx.coarse.clone(),
                 cells,
                 ids: cx.ids.clone(),
                 state: Mutex::new(cx),
@@ -117,6 +122,33 @@ impl Graph {
     #[track_caller]
     pub fn pipe<T: InGraph>(&self) -> (Source<T>, Pipe<T>) {
         Source::single(self, Location::caller())
+    }
+
+    /// A source for many threads that send small elements at a high rate: each gathers them in a buffer
+    /// of its own, and they are drained into the graph in batches. See [`Sharded`].
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::{Shards, prelude::*};
+    ///
+    /// let graph = Graph::new();
+    /// let driver = graph.spawn_thread();
+    /// let requests = graph.sharded::<u64>(Shards::default());
+    /// let total = requests.fold(0, |sum, n| *sum += n).sink_to_list();
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| (1..=1000).try_for_each(|n| requests.send(n)).unwrap());
+    ///     }
+    /// });
+    /// requests.close();
+    /// driver.join()?;
+    /// assert_eq!(total.take(), [4 * 500_500]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn sharded<T: Forkable + InGraph>(&self, shards: Shards) -> Sharded<T> {
+        Sharded::new(self, shards, Location::caller())
     }
 
     /// What happens to failures that nobody caught: see [`OnError`].
@@ -406,8 +438,9 @@ impl Drop for Core {
         if let Ok(cx) = self.state.get_mut() {
             let nodes = std::mem::take(&mut cx.nodes);
             let mail = std::mem::take(&mut cx.mail);
+            let gathering = std::mem::take(&mut cx.gathering);
             let left = self.inbox.clear();
-            lineage::strictly(move || drop((nodes, mail, left)));
+            lineage::strictly(move || drop((nodes, mail, gathering, left)));
         }
     }
 }

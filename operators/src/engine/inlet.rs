@@ -61,6 +61,7 @@ pub(crate) struct SourceCell<T> {
 
 /// A source as the graph knows it.
 pub(crate) trait Inlet: Send + Sync {
+    fn id(&self) -> NodeId;
     fn state(&self) -> &AtomicU8;
     /// Pushes the next waiting element, or parks it where the source is full.
     fn run_one(&self, cx: &mut Cx);
@@ -81,6 +82,13 @@ pub(crate) trait Inlet: Send + Sync {
     fn senders(&self) -> usize;
     /// Gathers the wakers of those who wait for room.
     fn take_senders(&self, wakes: &mut Vec<Waker>);
+    /// Since when the oldest element may have waited here, where the source knows.
+    fn oldest(&self) -> Option<Time> {
+        None
+    }
+    /// Takes into the graph what senders have gathered: somebody's deadline has come, and what was sent
+    /// before it goes first.
+    fn catch_up(&self, _cx: &mut Cx) {}
     /// The graph is given up, as it is poisoned or out of time: what waits is lost and nobody waits
     /// any more. Returns the run that hung from here, to be dropped outside of the lock.
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send>;
@@ -242,6 +250,10 @@ impl<T: InGraph> SourceCell<T> {
 }
 
 impl<T: InGraph> Inlet for SourceCell<T> {
+    fn id(&self) -> NodeId {
+        self.id
+    }
+
     fn state(&self) -> &AtomicU8 {
         &self.state
     }

@@ -1,5 +1,6 @@
 //! Those who wait for room at a source.
 
+use std::sync::Mutex;
 use std::task::Waker;
 
 use super::way::Way;
@@ -47,32 +48,37 @@ impl Line {
 }
 
 /// A place in line that is left when the wait is over.
-pub(super) struct InLine<'a, T> {
-    way: &'a Way<T>,
+pub(super) struct InLine<'a> {
+    line: &'a Mutex<Line>,
     pub(super) place: Place,
 }
 
-impl<'a, T> InLine<'a, T> {
-    pub(super) fn new(way: &'a Way<T>) -> Self {
-        InLine { way, place: None }
+impl<'a> InLine<'a> {
+    pub(super) fn new(line: &'a Mutex<Line>) -> Self {
+        InLine { line, place: None }
     }
 }
 
-impl<T> Drop for InLine<'_, T> {
+impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        self.way.quit_line(self.place);
+        quit(self.line, self.place);
     }
+}
+
+/// Whoever gives up takes their waker along, or a stalled source would gather them without bound.
+fn quit(line: &Mutex<Line>, place: Place) {
+    let Some(place) = place else { return };
+    let waker = match line.lock() {
+        Ok(mut line) => line.remove(place),
+        Err(_) => None,
+    };
+    // Without the lock: a waker's destructor may do anything.
+    drop(waker);
 }
 
 impl<T> Way<T> {
-    /// Whoever gives up takes their waker along, or a stalled source would gather them without bound.
+    /// Leaves the line of those who wait for room.
     pub(super) fn quit_line(&self, place: Place) {
-        let Some(place) = place else { return };
-        let waker = match self.cell.senders.lock() {
-            Ok(mut line) => line.remove(place),
-            Err(_) => None,
-        };
-        // Without the lock: a waker's destructor may do anything.
-        drop(waker);
+        quit(&self.cell.senders, place);
     }
 }

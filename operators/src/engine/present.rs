@@ -20,7 +20,34 @@ impl Cx {
         self.clock_read = true;
         let now = self.clock.read();
         self.now = Some(now);
+        self.seen = self.seen.max(now);
         now
+    }
+
+    /// The earliest moment that a push may be given: time does not run backwards.
+    pub(super) fn floor(&self) -> Time {
+        match self.clock {
+            Clock::Virtual(now) | Clock::Led(now) => now,
+            Clock::Real(_) | Clock::Driver(_) => self.seen,
+        }
+    }
+
+    /// As [`begin`](Cx::begin), of elements that were sent at `time`, or little later.
+    pub(super) fn begin_at(&mut self, origin: NodeId, time: Time) {
+        self.origin = origin;
+        let time = time.max(self.floor());
+        self.seen = time;
+        self.now = Some(time);
+        self.clock_read = true;
+    }
+
+    /// A deadline is due: what was sent before it goes first.
+    pub(super) fn catch_up(&mut self) {
+        for at in 0..self.gathering.len() {
+            if let Some(inlet) = self.gathering.get(at).cloned() {
+                inlet.catch_up(self);
+            }
+        }
     }
 
     /// A new push begins, and the clock may have moved. The caller answers for `token`: it is `NONE`
@@ -45,9 +72,13 @@ impl Cx {
 
     pub(crate) fn set_now(&mut self, now: Time) {
         match &mut self.clock {
-            Clock::Virtual(at) | Clock::Led(at) => *at = now,
-            Clock::Real(_) | Clock::Driver(_) => {}
+            Clock::Virtual(at) | Clock::Led(at) => {
+                *at = now;
+                self.coarse.moved(now);
+            }
+            Clock::Real(_) | Clock::Driver(_) => self.coarse.note(now),
         }
+        self.seen = self.seen.max(now);
         self.clock_read = true;
         self.now = Some(now);
     }
@@ -62,7 +93,8 @@ impl Cx {
     /// The clock follows the data from now on.
     pub(crate) fn lead(&mut self) {
         if !matches!(self.clock, Clock::Led(_)) {
-            self.clock = Clock::Led(Time::ZERO);
+            self.change_clock(|_| Clock::Led(Time::ZERO));
+            self.seen = Time::ZERO;
             self.refresh_inlets();
         }
     }
@@ -93,6 +125,7 @@ impl Cx {
             }
             *now = time;
             self.heading = time;
+            self.coarse.moved(time);
         }
         self.now = Some(*now);
         self.clock_read = true;
@@ -103,7 +136,11 @@ impl Cx {
     /// Fires all deadlines up to `now`, each at its own moment.
     pub(crate) fn advance_led(&mut self, now: Time) {
         self.heading = now;
-        while let Some((at, node)) = self.timers.pop_due(now) {
+        while self.timers.next().is_some_and(|next| next <= now) {
+            self.catch_up();
+            let Some((at, node)) = self.timers.pop_due(now) else {
+                break;
+            };
             self.set_now(at.max(self.clock.read()));
             self.tick(node);
         }

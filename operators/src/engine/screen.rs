@@ -56,7 +56,12 @@ impl Snapshot {
             } else {
                 who
             };
-            format!("{who} {verb} in `send` at {}.", name(&node.label))
+            // What is sent into shards never waits; who wants it in the graph may.
+            let call = match node.label.kind() {
+                "sharded" => "flushed",
+                _ => "send",
+            };
+            format!("{who} {verb} in `{call}` at {}.", name(&node.label))
         });
         summed_up(&mut all, senders, "sources have senders that wait");
         let flights = self.nodes.iter().filter(|node| node.in_flight > 0);

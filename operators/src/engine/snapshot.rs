@@ -20,8 +20,12 @@ pub struct NodeSnapshot {
     pub counts: Counts,
     /// Since when an origin waits for this node, on the graph's clock.
     pub blocked_since: Option<Time>,
-    /// Tasks and threads that wait in `send` for room at this source.
+    /// Tasks and threads that wait in `send` for room at this source, or until what they sent is in the
+    /// graph.
     pub senders: usize,
+    /// Since when the oldest element may have waited in the shards of this [`Sharded`](crate::Sharded)
+    /// source, on the graph's clock; `None` where there is none, and for other nodes.
+    pub oldest: Option<Time>,
     /// What each input of this join holds; empty for other nodes.
     pub inputs: Vec<JoinInput>,
     /// Futures and blocking closures under way.
@@ -197,11 +201,12 @@ impl Cx {
     ) -> Option<NodeSnapshot> {
         let node = self.node(id)?;
         let label = node.label.clone();
-        let mut senders = 0;
+        let (mut senders, mut oldest) = (0, None);
         if let Some(inlet) = &node.inlet {
             // What was accepted and waits for the graph is held by its source.
             counts.held = inlet.waiting() as u64;
             senders = inlet.senders();
+            oldest = inlet.oldest();
         }
         let waits = self.waits_at(id, alike);
         let (mut inputs, mut in_flight, mut since) = (Vec::new(), 0, None);
@@ -232,6 +237,7 @@ impl Cx {
             counts,
             blocked_since: waits.into_iter().map(|wait| wait.since).min(),
             senders,
+            oldest,
             in_flight,
             in_flight_since: since,
         })

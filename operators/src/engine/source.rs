@@ -42,9 +42,9 @@ pub struct WeakSource<T> {
 }
 
 /// Dropped with the last handle: marks the source as closed.
-struct Open {
-    core: Arc<Core>,
-    inlet: Arc<dyn Inlet>,
+pub(super) struct Open {
+    pub(super) core: Arc<Core>,
+    pub(super) inlet: Arc<dyn Inlet>,
 }
 
 impl<T: InGraph> Source<T> {
@@ -181,7 +181,7 @@ impl<T: InGraph> Source<T> {
             return Err(EmitError::Inside(item));
         }
         let mut next = Some(item);
-        let mut line = InLine::new(&self.way);
+        let mut line = InLine::new(&self.way.cell.senders);
         park::wait_for(poll_fn(|task| {
             let Some(item) = next.take() else {
                 return Poll::Pending;

@@ -144,7 +144,7 @@ impl<T: InGraph> Way<T> {
 
     pub(super) async fn send(&self, item: T, token: Token) -> Result<(), EmitError<T>> {
         let mut next = Some(item);
-        let mut line = InLine::new(self);
+        let mut line = InLine::new(&self.cell.senders);
         poll_fn(|task| {
             if let Some(item) = next.take() {
                 match self.offer(item, token.clone()) {

@@ -1,0 +1,251 @@
+//! The way of elements to one sink: a buffer, a limit, batches, and attempts to deliver them. A
+//! composition of operators on a branch of its own.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use super::described::Described;
+use super::element::Element;
+use super::options::SinkOptions;
+use super::sink::{Delivery, MetricSink, SinkError};
+use crate::prelude::*;
+use crate::{BoxError, Branch, Shared};
+
+/// The metrics of a pipeline, in the order in which they were added.
+pub(super) type Descriptions = Arc<RwLock<Vec<Arc<Described>>>>;
+
+/// What became of the elements for one sink.
+#[derive(Debug)]
+pub(super) struct Fate {
+    pub(super) name: String,
+    pub(super) delivery: Delivery,
+    pub(super) delivered: AtomicU64,
+    pub(super) rejected: AtomicU64,
+    pub(super) given_up: AtomicU64,
+    pub(super) failures: AtomicU64,
+    pub(super) trouble: Mutex<Trouble>,
+}
+
+/// How a sink fares.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Trouble {
+    pub(super) failing_since: Option<SystemTime>,
+    pub(super) last_error: Option<String>,
+}
+
+impl Fate {
+    pub(super) fn new(name: String, delivery: Delivery) -> Fate {
+        Fate {
+            name,
+            delivery,
+            delivered: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            given_up: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            trouble: Mutex::default(),
+        }
+    }
+
+    fn went_well(&self) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.failing_since.take().is_some() {
+            tracing::info!(sink = self.name, "delivers again");
+        }
+    }
+
+    fn failed(&self, error: &SinkError) {
+        self.failures.fetch_add(1, Relaxed);
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.last_error = Some(error.to_string());
+        if trouble.failing_since.is_none() {
+            trouble.failing_since = Some(SystemTime::now());
+            tracing::warn!(sink = self.name, %error, "failed to deliver");
+        }
+    }
+}
+
+/// A batch on its way, and how far it has come.
+struct Parcel {
+    elements: Vec<Element>,
+    done: Mutex<usize>,
+    fate: Arc<Fate>,
+}
+
+impl Parcel {
+    fn new(elements: Vec<Element>, fate: &Arc<Fate>) -> Arc<Parcel> {
+        Arc::new(Parcel {
+            elements,
+            done: Mutex::default(),
+            fate: fate.clone(),
+        })
+    }
+
+    fn done(&self) -> usize {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An attempt has ended; says whether another one can help.
+    fn attempted(&self, outcome: Result<(), SinkError>) -> Result<(), SinkError> {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = self.elements.len() - *done;
+        let error = match outcome {
+            Ok(()) => {
+                *done += rest;
+                self.fate.delivered.fetch_add(rest as u64, Relaxed);
+                self.fate.went_well();
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let now = error.done_count().min(rest);
+        let rejected = error.rejected_count().min(now);
+        *done += now;
+        self.fate.rejected.fetch_add(rejected as u64, Relaxed);
+        self.fate
+            .delivered
+            .fetch_add((now - rejected) as u64, Relaxed);
+        self.fate.failed(&error);
+        Err(error)
+    }
+}
+
+/// What is not done with when nobody tries any more is lost, and counted.
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        let lost = self.elements.len() - self.done();
+        self.fate.given_up.fetch_add(lost as u64, Relaxed);
+    }
+}
+
+/// A sink, and which metrics it has been told of.
+struct Told<S> {
+    sink: S,
+    told: usize,
+}
+
+impl<S: MetricSink> Told<S> {
+    fn describe(&mut self, descriptions: &Descriptions) {
+        let descriptions = descriptions.read().unwrap_or_else(PoisonError::into_inner);
+        for metric in &descriptions[self.told..] {
+            self.sink.describe(metric);
+        }
+        self.told = descriptions.len();
+    }
+
+    async fn deliver(
+        &mut self,
+        parcel: &Parcel,
+        descriptions: &Descriptions,
+    ) -> Result<(), SinkError> {
+        self.describe(descriptions);
+        self.sink.deliver(&parcel.elements[parcel.done()..]).await
+    }
+}
+
+/// What a sink is to do next.
+#[derive(Clone)]
+enum Job {
+    Deliver(Arc<Parcel>),
+    Close,
+}
+
+/// A task that ends if nobody waits for it any more. Panics stay within it.
+struct Attempt(tokio::task::JoinHandle<Result<(), SinkError>>);
+
+/// How an attempt ended: by the sink's own words, or not.
+enum Ended {
+    Said(Result<(), SinkError>),
+    Broken(SinkError),
+}
+
+impl Future for Attempt {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended> {
+        Pin::new(&mut self.0).poll(task).map(|ended| match ended {
+            Ok(outcome) => Ended::Said(outcome),
+            Err(error) if error.is_panic() => Ended::Broken(SinkError::fatal("the sink panicked")),
+            Err(_) => Ended::Broken(SinkError::fatal("the runtime is shutting down")),
+        })
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Connects a sink. The branch ends when the sink has been closed.
+pub(super) fn connect<S: MetricSink>(
+    elements: &Shared<Element>,
+    sink: S,
+    options: &SinkOptions,
+    fate: &Arc<Fate>,
+    descriptions: &Descriptions,
+) -> Branch {
+    let (name, max_batch) = (fate.name.clone(), sink.max_batch().max(1));
+    let runtime = tokio::runtime::Handle::current();
+    let (graph, descriptions) = (elements.graph(), descriptions.clone());
+    let sink = Arc::new(tokio::sync::Mutex::new(Told { sink, told: 0 }));
+
+    let waiting = elements
+        .buffer(options.buffer)
+        .on_full(options.on_full)
+        .named(format!("{name}: buffer"));
+    let paced = match options.rate_limit {
+        Some(interval) => waiting.rate_limit(interval).capacity(1).boxed(),
+        None => waiting.boxed(),
+    };
+    let parcels = fate.clone();
+    let jobs = paced
+        .partition(max_batch)
+        .max_age(options.max_age)
+        .map(move |elements| Job::Deliver(Parcel::new(elements, &parcels)))
+        .chain(graph.from_iter([Job::Close]));
+
+    let fate = fate.clone();
+    let attempt = move |job: Job| {
+        let (sink, descriptions, fate) = (sink.clone(), descriptions.clone(), fate.clone());
+        let broken = fate.clone();
+        let attempt = async move {
+            let mut sink = sink.lock().await;
+            match job {
+                Job::Deliver(parcel) => {
+                    let outcome = sink.deliver(&parcel, &descriptions).await;
+                    parcel.attempted(outcome)
+                }
+                Job::Close => sink
+                    .sink
+                    .close()
+                    .await
+                    .inspect_err(|error| fate.failed(error)),
+            }
+        };
+        let attempt = Attempt(runtime.spawn(attempt));
+        async move {
+            match attempt.await {
+                Ended::Said(outcome) => outcome.map_err(BoxError::from),
+                Ended::Broken(error) => {
+                    broken.failed(&error);
+                    Err(error.into())
+                }
+            }
+        }
+    };
+    jobs.try_map_async(1, attempt)
+        .retry(options.retry.clone().when(can_retry))
+        .named(format!("{name}: deliver"))
+        // Told of already, in the sink's figures.
+        .catch(|_| None)
+        .sink(drop)
+        .named(name)
+}
+
+fn can_retry(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<SinkError>();
+    error.is_some_and(SinkError::can_retry)
+}

@@ -1,0 +1,450 @@
+//! `MetricsPipeline`: metrics and sinks, and the graph between them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use hashbrown::HashMap;
+
+use super::aggregate::Running;
+use super::delivery::{self, Descriptions, Fate};
+use super::element::Element;
+use super::error::{MetricError, SendError};
+use super::handle::Handle;
+use super::metric::Metric;
+use super::options::SinkOptions;
+use super::sample::Sample;
+use super::sink::MetricSink;
+use super::snapshot::MetricsSnapshot;
+use super::tags::IntoTags;
+use super::timer::TimerBuilder;
+use super::value::Value;
+use crate::prelude::*;
+use crate::{Branch, Driver, GraphError, Keys, Sharded, Shards, Shared, Time};
+
+/// Metrics of a service: values go in from any thread, are aggregated by window or batch and by tags,
+/// and reach several sinks, each at its own pace.
+///
+/// A handle to it: clones are the same pipeline. When the last one is dropped, everything that is held
+/// is aggregated and delivered in the background, as long as the runtime lives; [`shutdown`] and
+/// [`shutdown_within`] wait for that.
+///
+/// [`shutdown`]: MetricsPipeline::shutdown
+/// [`shutdown_within`]: MetricsPipeline::shutdown_within
+///
+/// ```
+/// use headwater::metrics::{Metric, MetricsPipeline, PrintSink};
+/// use headwater::prelude::*;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let metrics = MetricsPipeline::builder()
+///     .metric(Metric::new("requests").agg("sum", Sum).window(Duration::from_secs(3)))
+///     .metric(Metric::new("latency").agg("mean", Mean).batch(100).default_tag("host", "a"))
+///     .sink(PrintSink::default())
+///     .spawn()?;
+/// metrics.send("requests", 1)?;
+/// metrics.send_tagged("latency", 12.5, [("route", "/home")])?;
+/// let home = metrics.handle("latency", [("route", "/home")])?;
+/// home.send(14.5);
+/// let report = metrics.shutdown_within(Duration::from_secs(5)).await?;
+/// assert_eq!(report.metric("latency").unwrap().values, 2);
+/// assert_eq!(report.sink("PrintSink").unwrap().delivered, 2);
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "MCoordinator")]
+#[doc(alias = "registry")]
+#[derive(Clone)]
+pub struct MetricsPipeline(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) graph: Graph,
+    pub(super) intake: Sharded<Sample>,
+    pub(super) metrics: Arc<RwLock<Metrics>>,
+    elements: Shared<Element>,
+    sinks: Mutex<BTreeMap<String, Connected>>,
+    descriptions: Descriptions,
+    epoch: Arc<OnceLock<Time>>,
+    /// Nothing is delivered any more.
+    over: AtomicBool,
+    _driver: Driver,
+}
+
+/// The metrics of a pipeline, by name and by number.
+#[derive(Default)]
+pub(super) struct Metrics {
+    by_name: HashMap<Arc<str>, u32>,
+    pub(super) all: Vec<Arc<Running>>,
+}
+
+pub(super) struct Connected {
+    pub(super) fate: Arc<Fate>,
+    branch: Branch,
+}
+
+/// Describes a pipeline: see [`MetricsPipeline::builder`].
+#[must_use = "a pipeline is built by `spawn`"]
+#[derive(Default)]
+pub struct MetricsPipelineBuilder {
+    metrics: Vec<Metric>,
+    sinks: Vec<Box<dyn FnOnce(&MetricsPipeline) -> Result<(), MetricError> + Send>>,
+    shards: Shards,
+    epoch: Option<Time>,
+}
+
+impl MetricsPipelineBuilder {
+    /// One more metric.
+    pub fn metric(mut self, metric: Metric) -> Self {
+        self.metrics.push(metric);
+        self
+    }
+
+    /// One more sink, with the default [`SinkOptions`].
+    pub fn sink(self, sink: impl MetricSink) -> Self {
+        self.sink_with(sink, SinkOptions::default())
+    }
+
+    /// One more sink.
+    pub fn sink_with(mut self, sink: impl MetricSink, options: SinkOptions) -> Self {
+        self.sinks.push(Box::new(move |pipeline| {
+            pipeline.add_sink_with(sink, options)
+        }));
+        self
+    }
+
+    /// How values wait between the threads that send them and the graph.
+    pub fn intake(mut self, shards: Shards) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// The time at which the pipeline starts, instead of the system's: values are stamped from here on
+    /// by the runtime's clock, which tests can pause.
+    pub fn epoch(mut self, start: impl Into<Time>) -> Self {
+        self.epoch = Some(start.into());
+        self
+    }
+
+    /// Builds the pipeline, and drives it on the current tokio runtime.
+    ///
+    /// # Errors
+    /// A [`MetricError`] where a metric is not complete, or two metrics or sinks have one name.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, or in one without time.
+    #[track_caller]
+    pub fn spawn(self) -> Result<MetricsPipeline, MetricError> {
+        let graph = Graph::new();
+        let driver = graph.spawn();
+        let start = self.epoch.unwrap_or_else(|| SystemTime::now().into());
+        let metrics = Arc::<RwLock<Metrics>>::default();
+        let intake = graph.sharded::<Sample>(self.shards).named("samples");
+        // All of the pipeline: each metric makes elements of its own samples, and every sink hears of
+        // them all.
+        let recipes = metrics.clone();
+        let elements = intake
+            .per_key(
+                |sample| sample.metric,
+                Keys::max(MAX_METRICS),
+                move |metric, samples| running(&recipes, *metric).aggregate(samples),
+            )
+            .named("metrics")
+            .share();
+        let pipeline = MetricsPipeline(Arc::new(Inner {
+            graph,
+            intake,
+            metrics,
+            elements,
+            sinks: Mutex::default(),
+            descriptions: Descriptions::default(),
+            epoch: Arc::new(start.into()),
+            over: AtomicBool::new(false),
+            _driver: driver,
+        }));
+        for metric in self.metrics {
+            pipeline.add_metric(metric)?;
+        }
+        for connect in self.sinks {
+            connect(&pipeline)?;
+        }
+        Ok(pipeline)
+    }
+}
+
+/// How many metrics a pipeline may have.
+const MAX_METRICS: usize = 65_536;
+
+fn running(metrics: &RwLock<Metrics>, metric: u32) -> Arc<Running> {
+    let metrics = metrics.read().unwrap_or_else(PoisonError::into_inner);
+    metrics.all[metric as usize].clone()
+}
+
+impl MetricsPipeline {
+    /// Describes a pipeline.
+    pub fn builder() -> MetricsPipelineBuilder {
+        MetricsPipelineBuilder::default()
+    }
+
+    /// Adds a metric to a pipeline that is running.
+    ///
+    /// # Errors
+    /// A [`MetricError`] where it is not complete, or there is one of this name.
+    #[doc(alias = "add_mstream")]
+    pub fn add_metric(&self, metric: Metric) -> Result<(), MetricError> {
+        let recipe = metric.recipe()?;
+        let (name, described) = (recipe.described.name.clone(), recipe.described.clone());
+        let running = Arc::new(Running::new(recipe, self.0.epoch.clone()));
+        let mut metrics = self
+            .0
+            .metrics
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if metrics.by_name.contains_key(&name) {
+            return Err(MetricError::SameMetric(name));
+        }
+        if metrics.all.len() >= MAX_METRICS {
+            return Err(MetricError::TooMany(name));
+        }
+        let number = metrics.all.len() as u32;
+        metrics.all.push(running);
+        metrics.by_name.insert(name, number);
+        let descriptions = self.0.descriptions.write();
+        descriptions
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(described);
+        Ok(())
+    }
+
+    /// Adds a sink to a pipeline that is running, with the default [`SinkOptions`]. It hears of what is
+    /// aggregated from now on.
+    ///
+    /// # Errors
+    /// [`MetricError::SameSink`] if there is one of this name.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    #[doc(alias = "add_msink")]
+    pub fn add_sink(&self, sink: impl MetricSink) -> Result<(), MetricError> {
+        self.add_sink_with(sink, SinkOptions::default())
+    }
+
+    /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on.
+    ///
+    /// # Errors
+    /// [`MetricError::SameSink`] if there is one of this name.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn add_sink_with(
+        &self,
+        sink: impl MetricSink,
+        options: SinkOptions,
+    ) -> Result<(), MetricError> {
+        let name = options
+            .name
+            .clone()
+            .unwrap_or_else(|| sink.name())
+            .into_owned();
+        let mut sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        if sinks.contains_key(&name) {
+            return Err(MetricError::SameSink(name.into()));
+        }
+        let fate = Arc::new(Fate::new(name.clone(), sink.delivery()));
+        let (elements, descriptions) = (&self.0.elements, &self.0.descriptions);
+        let branch = delivery::connect(elements, sink, &options, &fate, descriptions);
+        sinks.insert(name, Connected { fate, branch });
+        Ok(())
+    }
+
+    /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
+    /// was one of this name.
+    pub fn remove_sink(&self, name: &str) -> bool {
+        let mut sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        let sink = sinks.remove(name);
+        if let Some(sink) = &sink {
+            sink.branch.disconnect();
+        }
+        sink.is_some()
+    }
+
+    /// Sends a value of a metric, with its default tags.
+    ///
+    /// It waits for nobody: the value goes into a buffer of the sending thread, and from there into the
+    /// graph within a millisecond. Its time is now, to within a millisecond.
+    ///
+    /// # Errors
+    /// [`SendError::Unknown`] if there is no such metric; [`SendError::Full`] if the pipeline does not
+    /// keep up; [`SendError::Closed`] after the shutdown.
+    #[inline]
+    pub fn send(&self, metric: &str, value: impl Into<Value>) -> Result<(), SendError> {
+        self.send_tagged(metric, value, ())
+    }
+
+    /// Sends a value of a metric, with tags.
+    ///
+    /// # Errors
+    /// As [`send`](MetricsPipeline::send).
+    pub fn send_tagged(
+        &self,
+        metric: &str,
+        value: impl Into<Value>,
+        tags: impl IntoTags,
+    ) -> Result<(), SendError> {
+        self.handle(metric, tags)?.try_send(value)
+    }
+
+    /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
+    /// epoch. It is aggregated with what arrives now, and may be [late](Metric::late).
+    ///
+    /// # Errors
+    /// As [`send`](MetricsPipeline::send).
+    pub fn send_at(
+        &self,
+        metric: &str,
+        value: impl Into<Value>,
+        tags: impl IntoTags,
+        time: impl Into<Time>,
+    ) -> Result<(), SendError> {
+        self.handle(metric, tags)?.send_at(value, time)
+    }
+
+    /// A handle to one series: the metric's name and the tags are looked up once, and not for each
+    /// value.
+    ///
+    /// # Errors
+    /// [`SendError::Unknown`] if there is no such metric.
+    pub fn handle(&self, metric: &str, tags: impl IntoTags) -> Result<Handle, SendError> {
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(&number) = metrics.by_name.get(metric) else {
+            return Err(metrics.unknown(metric));
+        };
+        let running = &metrics.all[number as usize];
+        let epoch = self.epoch();
+        let now = epoch + self.0.intake.now().elapsed();
+        let series = running.series.resolve(&tags.into_tags(), now);
+        Ok(Handle::new(self.0.intake.clone(), number, series, epoch))
+    }
+
+    /// Measures how long something takes, and sends it as a value of a metric.
+    ///
+    /// # Errors
+    /// [`SendError::Unknown`] if there is no such metric.
+    pub fn timer(&self, metric: &str) -> Result<TimerBuilder, SendError> {
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match metrics.by_name.contains_key(metric) {
+            true => Ok(TimerBuilder::new(self.clone(), metric)),
+            false => Err(metrics.unknown(metric)),
+        }
+    }
+
+    /// What went in and out so far, and what is held, for each metric and each sink.
+    #[must_use]
+    pub fn snapshot(&self) -> MetricsSnapshot {
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
+        let graph = self.0.graph.snapshot().ok();
+        let mut snapshot = MetricsSnapshot::new(&metrics.all, &sinks, graph.as_ref());
+        if self.0.over.load(Ordering::Relaxed) {
+            snapshot.give_up();
+        }
+        snapshot
+    }
+
+    /// The graph that it runs in: for its topology, its own snapshot, and pictures of it.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.0.graph
+    }
+
+    /// What is aggregated, as a flow in [its graph](MetricsPipeline::graph): for branches of one's own.
+    #[must_use]
+    pub fn elements(&self) -> &Shared<Element> {
+        &self.0.elements
+    }
+
+    /// All that was sent before is in the graph when this returns: in a window or a batch that is under
+    /// way, or beyond it.
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    pub async fn flush(&self) -> Result<(), GraphError> {
+        self.0.intake.flushed().await
+    }
+
+    /// Takes no more values, emits windows and batches that are under way, and waits until the sinks
+    /// have delivered everything: for ever, if one of them never can.
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    pub async fn shutdown(&self) -> Result<MetricsSnapshot, GraphError> {
+        self.0.intake.close();
+        let ended = self.0.graph.shutdown().await;
+        self.0.over.store(true, Ordering::Relaxed);
+        ended.map(|_| self.snapshot())
+    }
+
+    /// As [`shutdown`](MetricsPipeline::shutdown), for no longer than `limit`: what the sinks have not
+    /// delivered by then is counted as given up.
+    ///
+    /// # Errors
+    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    pub async fn shutdown_within(&self, limit: Duration) -> Result<MetricsSnapshot, GraphError> {
+        self.0.intake.close();
+        let ended = self.0.graph.shutdown_within(limit).await;
+        self.0.over.store(true, Ordering::Relaxed);
+        ended.map(|_| self.snapshot())
+    }
+
+    fn epoch(&self) -> Time {
+        self.0.epoch.get().copied().unwrap_or_default()
+    }
+}
+
+impl Metrics {
+    #[cold]
+    fn unknown(&self, metric: &str) -> SendError {
+        let mut known: Vec<_> = self.by_name.keys().cloned().collect();
+        known.sort_unstable();
+        SendError::Unknown {
+            metric: metric.to_owned(),
+            known,
+        }
+    }
+}
+
+impl std::fmt::Debug for MetricsPipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let metrics = self
+            .0
+            .metrics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("MetricsPipeline")
+            .field("metrics", &metrics.by_name.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for MetricsPipelineBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MetricsPipelineBuilder")
+            .field("metrics", &self.metrics)
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,197 @@
+//! What a pipeline has done so far, for people and programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
+
+use super::aggregate::Running;
+use super::delivery::Fate;
+use super::pipeline::Connected;
+use super::sink::Delivery;
+use crate::{Loss, Snapshot};
+
+/// What a pipeline has done so far: what went in and out, was dropped, is held, for each metric and each
+/// sink. Printed, it is two tables.
+#[derive(Debug, Clone)]
+pub struct MetricsSnapshot {
+    /// The metrics, in the order in which they were added.
+    pub metrics: Vec<MetricSnapshot>,
+    /// The sinks, by name.
+    pub sinks: Vec<SinkSnapshot>,
+    /// Values that handles could not send, as the buffer of their thread was full.
+    pub overflow: u64,
+    /// Values that wait to enter the graph.
+    pub waiting: u64,
+}
+
+/// What became of the values of one metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricSnapshot {
+    /// Its name.
+    pub name: String,
+    /// How many values came.
+    pub values: u64,
+    /// How many elements its aggregators made.
+    pub elements: u64,
+    /// How many sets of tags are known.
+    pub tag_sets: usize,
+    /// Values whose tags were too many, and were aggregated together.
+    pub overflow: u64,
+    /// Values that came late.
+    pub late: u64,
+    /// Of these, how many were dropped for it.
+    pub dropped: u64,
+    /// How often an aggregator failed for a group.
+    pub failed: u64,
+    /// What it said the last time.
+    pub last_failure: Option<String>,
+}
+
+/// What became of the elements for one sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkSnapshot {
+    /// Its name.
+    pub name: String,
+    /// What it promises.
+    pub delivery: Delivery,
+    /// How many elements came for it.
+    pub elements: u64,
+    /// How many are delivered.
+    pub delivered: u64,
+    /// How many it, or its receiver, will never take.
+    pub rejected: u64,
+    /// How many were given up: attempts to deliver them ended, or the pipeline was shut down.
+    pub given_up: u64,
+    /// How many did not fit into its buffer.
+    pub overflow: u64,
+    /// How many wait, or are under way.
+    pub held: u64,
+    /// How many attempts failed.
+    pub failures: u64,
+    /// Since when no attempt has succeeded, if the last one failed.
+    pub failing_since: Option<SystemTime>,
+    /// What the last failure said.
+    pub last_error: Option<String>,
+}
+
+impl MetricsSnapshot {
+    pub(super) fn new(
+        metrics: &[Arc<Running>],
+        sinks: &BTreeMap<String, Connected>,
+        graph: Option<&Snapshot>,
+    ) -> MetricsSnapshot {
+        let samples = graph.and_then(|graph| graph.named("samples"));
+        MetricsSnapshot {
+            metrics: metrics.iter().map(|metric| of_metric(metric)).collect(),
+            sinks: sinks
+                .values()
+                .map(|sink| of_sink(&sink.fate, graph))
+                .collect(),
+            overflow: samples.map_or(0, |node| node.counts.lost(Loss::Overflow)),
+            waiting: samples.map_or(0, |node| node.counts.held),
+        }
+    }
+
+    /// What sinks hold will never be delivered.
+    pub(super) fn give_up(&mut self) {
+        for sink in &mut self.sinks {
+            sink.given_up += std::mem::take(&mut sink.held);
+        }
+    }
+
+    /// The metric of this name.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> Option<&MetricSnapshot> {
+        self.metrics.iter().find(|metric| metric.name == name)
+    }
+
+    /// The sink of this name.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> Option<&SinkSnapshot> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
+}
+
+fn of_metric(metric: &Running) -> MetricSnapshot {
+    let counts = &metric.counts;
+    let last_failure = counts.last_failure.lock();
+    MetricSnapshot {
+        name: metric.recipe.described.name().to_owned(),
+        values: counts.values.load(Relaxed),
+        elements: counts.elements.load(Relaxed),
+        tag_sets: metric.series.len(),
+        overflow: counts.overflow.load(Relaxed),
+        late: counts.late.load(Relaxed),
+        dropped: counts.dropped.load(Relaxed),
+        failed: counts.failed.load(Relaxed),
+        last_failure: last_failure.unwrap_or_else(PoisonError::into_inner).clone(),
+    }
+}
+
+fn of_sink(fate: &Fate, graph: Option<&Snapshot>) -> SinkSnapshot {
+    let trouble = fate.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    let (delivered, rejected) = (fate.delivered.load(Relaxed), fate.rejected.load(Relaxed));
+    let given_up = fate.given_up.load(Relaxed);
+    let buffer = graph.and_then(|graph| graph.named(&format!("{}: buffer", fate.name)));
+    let overflow = buffer.map_or(0, |node| node.counts.lost(Loss::Overflow));
+    let elements = buffer.map_or(0, |node| node.counts.passed);
+    SinkSnapshot {
+        name: fate.name.clone(),
+        delivery: fate.delivery,
+        elements,
+        delivered,
+        rejected,
+        given_up,
+        overflow,
+        held: elements.saturating_sub(delivered + rejected + given_up + overflow),
+        failures: fate.failures.load(Relaxed),
+        failing_since: trouble.failing_since,
+        last_error: trouble.last_error.clone(),
+    }
+}
+
+impl fmt::Display for MetricsSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
+            "metric", "values", "elements", "tag sets", "overflow", "late", "failed"
+        )?;
+        for m in &self.metrics {
+            writeln!(
+                f,
+                "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
+                m.name, m.values, m.elements, m.tag_sets, m.overflow, m.late, m.failed
+            )?;
+            if let Some(failure) = &m.last_failure {
+                writeln!(f, "    the last failure: {failure}")?;
+            }
+        }
+        writeln!(
+            f,
+            "\n{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
+            "sink", "elements", "delivered", "held", "overflow", "rejected", "given up"
+        )?;
+        for s in &self.sinks {
+            writeln!(
+                f,
+                "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
+                s.name, s.elements, s.delivered, s.held, s.overflow, s.rejected, s.given_up
+            )?;
+            if let (Some(since), Some(error)) = (s.failing_since, &s.last_error) {
+                let ago = since.elapsed().unwrap_or_default().as_secs();
+                writeln!(f, "    has been failing for {ago} s: {error}")?;
+            }
+        }
+        if self.overflow > 0 {
+            writeln!(
+                f,
+                "\n{} values found the buffer of their thread full",
+                self.overflow
+            )?;
+        }
+        Ok(())
+    }
+}
