@@ -5,7 +5,7 @@
 mod writers;
 
 use std::fs;
-use std::io::{BufWriter, ErrorKind};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::time::{Duration, SystemTime};
 
 use headwater::metrics::{
@@ -254,6 +254,45 @@ async fn two_sinks_after_each_other_append_and_a_truncating_one_begins_anew() {
     let mut sink = JsonLinesSink::truncate(&path).unwrap();
     sink.deliver(&elements(1)).await.unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), line(0));
+}
+
+/// Syncs at every other call.
+struct Disk {
+    out: Narrow,
+    syncs: usize,
+}
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn at_least_once_a_batch_that_could_not_be_synced_is_written_again() {
+    let out = Narrow::new(1000);
+    out.more_room(1000);
+    let disk = Disk {
+        out: out.clone(),
+        syncs: 0,
+    };
+    let mut sink = JsonLinesSink::to(disk).sync_with(|disk| {
+        disk.syncs += 1;
+        match disk.syncs % 2 {
+            0 => Ok(()),
+            _ => Err(io::Error::other("the disk is gone")),
+        }
+    });
+    let mut errors = 0;
+    deliver(&mut sink, &elements(2), || errors += 1)
+        .await
+        .unwrap();
+    assert_eq!(errors, 1);
+    assert_eq!(out.text(), (line(0) + &line(1)).repeat(2));
 }
 
 #[cfg(target_os = "linux")]

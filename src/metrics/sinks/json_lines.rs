@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::blocking::Blocking;
@@ -123,6 +123,14 @@ impl<W: Write + Send + 'static> JsonLinesSink<W> {
             style: JsonStyle::default(),
             file: None,
         }
+    }
+
+    /// Calls `sync` after each batch that was written and flushed; delivered is what it succeeds on. The
+    /// lines of a batch that it fails on are written again.
+    #[must_use]
+    pub fn sync_with(self, sync: fn(&mut W) -> io::Result<()>) -> JsonLinesSink<W> {
+        let lines = self.lines.map(|lines| lines.synced(sync));
+        JsonLinesSink { lines, ..self }
     }
 
     /// How times are written.

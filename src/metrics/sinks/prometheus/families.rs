@@ -129,6 +129,18 @@ impl Families {
         Ok(())
     }
 
+    /// Ends a series that was begun for something that it could not take.
+    pub(super) fn end_if_empty(&mut self, target: &Target, tags: &Tags) {
+        if let Some(family) = self.all.get_mut(&target.family)
+            && let Some(series) = family.series.get(tags)
+            && series.is_empty()
+        {
+            family.labels.remove(&series.labels);
+            family.series.remove(tags);
+            self.series -= 1;
+        }
+    }
+
     /// Lets go what is stale. Says how many totals were forgotten.
     pub(super) fn sweep(
         &mut self,

@@ -120,6 +120,11 @@ impl Series {
         self.count.is_some() || !matches!(self.sum, Sum::None)
     }
 
+    /// Whether there are totals to show.
+    pub(super) fn has_totals(&self) -> bool {
+        self.count.is_some() || self.sum.value().is_some()
+    }
+
     /// The number of values.
     pub(super) fn count(&self) -> Option<Value> {
         self.count.as_ref().map(Value::sum)
@@ -132,6 +137,11 @@ impl Series {
         if stale(self.touched) {
             self.figure = None;
         }
+        self.is_empty()
+    }
+
+    /// Whether it knows nothing.
+    pub(super) fn is_empty(&self) -> bool {
         self.figure.is_none() && self.quantiles.is_empty() && !self.is_total()
     }
 

@@ -53,13 +53,13 @@ impl ExpositionFormat {
             }
             match media.as_str() {
                 "application/openmetrics-text" if matches!(version, None | Some("1.0.0")) => {
-                    open_metrics.add(2, quality);
+                    open_metrics.add(3, quality);
                 }
-                "application/*" => open_metrics.add(1, quality),
-                "text/plain" if matches!(version, None | Some("0.0.4")) => text.add(2, quality),
-                "text/*" => text.add(1, quality),
+                "application/*" => open_metrics.add(2, quality),
+                "text/plain" if matches!(version, None | Some("0.0.4")) => text.add(3, quality),
+                "text/*" => text.add(2, quality),
                 // Who takes anything has not asked for OpenMetrics.
-                "*/*" => text.add(0, quality),
+                "*/*" => text.add(1, quality),
                 _ => {}
             }
         }
@@ -76,13 +76,14 @@ impl ExpositionFormat {
 /// How much a format is wanted: by the range that names it most precisely.
 #[derive(Default)]
 struct Wish {
+    /// 0 where none does.
     precision: u8,
     quality: f64,
 }
 
 impl Wish {
     fn add(&mut self, precision: u8, quality: f64) {
-        if precision > self.precision || self.quality == 0.0 {
+        if precision > self.precision {
             *self = Wish { precision, quality };
         } else if precision == self.precision {
             self.quality = self.quality.max(quality);

@@ -122,11 +122,10 @@ fn counter(metric: &Described, output: &Output, main: bool) -> Target {
         false => format!("{}_{}", metric.name(), output.aggregator()),
     };
     let name = legal(&name);
+    // Its samples are called so in any case.
+    let stem = name.strip_suffix("_total").filter(|stem| !stem.is_empty());
     Target {
-        family: with_unit(
-            name.strip_suffix("_total").unwrap_or(&name),
-            unit.as_deref(),
-        ),
+        family: with_unit(stem.unwrap_or(&name), unit.as_deref()),
         sort: Sort::Counter,
         part: Part::Total,
         unit,

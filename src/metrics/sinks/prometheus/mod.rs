@@ -21,7 +21,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use self::state::{Options, State};
-use crate::metrics::{Delivery, Described, Element, MetricSink, SinkError};
+use crate::metrics::{
+    Delivery, Described, Element, MetricError, MetricSink, MetricsPipeline, SinkError,
+};
 
 pub use self::exposition::Exposition;
 pub use self::format::ExpositionFormat;
@@ -179,5 +181,36 @@ impl MetricSink for PrometheusSink {
                 Err(error.rejected(rejected.len() + 1))
             }
         }
+    }
+}
+
+impl MetricsPipeline {
+    /// Adds a [`PrometheusSink`], and gives the handle that answers scrapes: what the metrics come to
+    /// from now on.
+    ///
+    /// ```
+    /// use headwater::metrics::{ExpositionFormat, Kind, Metric, MetricsPipeline};
+    /// use headwater::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let requests = Metric::new("requests").kind(Kind::Counter).agg("sum", Sum).batch(10);
+    /// let metrics = MetricsPipeline::builder().metric(requests).spawn()?;
+    /// let exposition = metrics.prometheus()?;
+    /// metrics.send("requests", 3)?;
+    /// metrics.shutdown().await?;
+    /// assert!(exposition.render(ExpositionFormat::Text).ends_with("\nrequests_total 3\n"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If it has been called before, as two sinks of one name cannot be told apart, or the pipeline was
+    /// shut down.
+    pub fn prometheus(&self) -> Result<Exposition, MetricError> {
+        let sink = PrometheusSink::new();
+        let exposition = sink.exposition();
+        self.add_sink(sink)?;
+        Ok(exposition)
     }
 }

@@ -115,6 +115,7 @@ impl State {
             let taken = series.map_or(Ok(()), |s| s.take(target.part, element.value(), now));
             taken.map_err(|why| {
                 self.counts.refused += 1;
+                self.families.end_if_empty(&target, &tags);
                 format!("{element} was rejected: {why}")
             })
         });
@@ -165,7 +166,9 @@ impl State {
         if self.families.len() >= max && self.is_time(now, LOOK_EVERY) {
             self.sweep(now);
             if self.families.len() >= max {
-                let (some, idle) = (max / 16 + 1, self.options.stale_after);
+                // Some more than one, so that it pays to look.
+                let some = self.families.len() - max + 1 + max / 16;
+                let idle = self.options.stale_after;
                 self.counts.forgotten += self.families.forget(some, now, idle);
             }
         }

@@ -17,9 +17,7 @@ pub(super) fn text(families: &Families, format: ExpositionFormat) -> String {
         format,
     };
     for (name, family) in families.iter() {
-        if !family.series.is_empty() {
-            out.family(name, family);
-        }
+        out.family(name, family);
     }
     if format == OpenMetrics {
         out.text.push_str("# EOF\n");
@@ -39,6 +37,7 @@ impl Out {
             (ExpositionFormat::Text, Sort::Counter) => format!("{name}_total"),
             _ => name.to_owned(),
         };
+        let begin = self.text.len();
         if let Some(help) = &family.help {
             let _ = write!(self.text, "# HELP {called} ");
             escape(help, self.format == OpenMetrics, &mut self.text);
@@ -48,11 +47,15 @@ impl Out {
         if let (OpenMetrics, Some(unit)) = (self.format, &family.unit) {
             let _ = writeln!(self.text, "# UNIT {called} {unit}");
         }
+        let head = self.text.len();
         for tags in family.labels.values() {
             // Both maps have the same keys.
             if let Some(series) = family.series.get(tags) {
                 self.series(name, family.sort, series);
             }
+        }
+        if self.text.len() == head {
+            self.text.truncate(begin);
         }
     }
 
@@ -71,7 +74,7 @@ impl Out {
                 self.sample(name, "_count", series, series.count());
             }
         }
-        if self.format == OpenMetrics && series.is_total() {
+        if self.format == OpenMetrics && series.has_totals() {
             let since = series.since.duration_since(SystemTime::UNIX_EPOCH);
             let since = Value::from(since.unwrap_or_default());
             self.sample(name, "_created", series, Some(since));
