@@ -40,11 +40,9 @@ fn group_by(n: u64) -> impl FnOnce() -> u64 {
 }
 
 fn metric(n: u64) -> impl FnOnce() -> u64 {
-    let element = |i| Element::new("m", value(i)).tagged(tags(set(i)));
     let name = std::sync::Arc::<str>::from("m");
-    let records: Vec<Element> = (0..n)
-        .map(|i| Element::new(name.clone(), value(i)).tagged(element(i).tags()))
-        .collect();
+    let element = |i| Element::new(name.clone(), value(i)).tagged(tags(set(i)));
+    let records: Vec<Element> = (0..n).map(element).collect();
     move || {
         let (mut out, total) = outbox();
         let source = Source::<Element>::new();
