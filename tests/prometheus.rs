@@ -794,6 +794,8 @@ fn the_format_is_what_the_accept_header_wants_most() {
         ("application/openmetrics-text;q=0, application/*", Text),
         ("application/json", Text),
         (";;=,q", Text),
+        ("application/openmetrics-text;q=NaN", Text),
+        ("application/openmetrics-text;q=inf, text/plain", Text),
     ];
     for (accept, format) in cases {
         assert_eq!(
