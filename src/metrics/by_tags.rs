@@ -148,11 +148,11 @@ impl Aggregate<Sample> for ByTags {
 
     fn finish(&self, table: &Table) -> Grouped {
         let rows = table.tags.len();
-        let outcomes =
-            |column: &Box<dyn Column>| (0..rows).map(|row| column.outcome(row)).collect();
+        let columns = table.columns.iter();
+        let outcomes = columns.map(|column| (0..rows).map(|row| column.outcome(row)).collect());
         Grouped {
             tags: table.tags.clone(),
-            columns: table.columns.iter().map(outcomes).collect(),
+            columns: outcomes.collect(),
             totals: table.totals,
         }
     }
