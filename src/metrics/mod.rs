@@ -17,6 +17,7 @@ mod pipeline;
 mod sample;
 mod series;
 mod sink;
+mod sinks;
 mod snapshot;
 mod tags;
 mod timer;
@@ -32,6 +33,10 @@ pub use options::SinkOptions;
 pub use outcome::{IntoOutcome, Outcome};
 pub use pipeline::{MetricsPipeline, MetricsPipelineBuilder};
 pub use sink::{Delivery, MetricSink, SinkError};
+#[cfg(feature = "opentsdb")]
+pub use sinks::opentsdb::{
+    Answers, Confirm, OpenTsdbHttpSink, OpenTsdbSink, Resolution, Sanitize, UrlError,
+};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};
 pub use timer::{Timer, TimerBuilder, Unit};

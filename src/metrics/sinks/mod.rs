@@ -1,0 +1,4 @@
+//! Sinks for receivers that are known by name.
+
+#[cfg(feature = "opentsdb")]
+pub(super) mod opentsdb;

@@ -1,0 +1,425 @@
+//! The sink that speaks telnet put.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::Resolution;
+use super::names::Sanitize;
+use super::point::{Format, Unfit};
+use super::rejects::Rejects;
+use super::wire::{Until, Wire};
+use crate::metrics::{Delivery, Element, MetricSink, SinkError};
+
+/// What every receiver answers that knows the protocol, and does nothing else.
+const BARRIER: &[u8] = b"version\n";
+
+/// Delivers elements by OpenTSDB's telnet protocol: `put NAME TIME VALUE TAG=VALUE …`, one line each.
+///
+/// OpenTSDB, KairosDB, VictoriaMetrics, InfluxDB and others read it. It has no answer to a point that was
+/// taken, and none that could be relied on to one that was not. [`OpenTsdbHttpSink`](super::OpenTsdbHttpSink)
+/// has both.
+///
+/// ```no_run
+/// use headwater::metrics::{Metric, MetricsPipeline, OpenTsdbSink};
+/// use headwater::prelude::*;
+/// use std::time::Duration;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let metrics = MetricsPipeline::builder()
+///     .metric(Metric::new("requests").agg("sum", Sum).window(Duration::from_secs(3)))
+///     .sink(OpenTsdbSink::connect("127.0.0.1:4242"))
+///     .spawn()?;
+/// metrics.send("requests", 1)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Delivery: at most once
+///
+/// The sink asks the receiver whether it has read a batch ([`Confirm`]), and only then calls it
+/// delivered. If the connection breaks before, everything of which the system took at least one byte is
+/// counted as rejected, and is never sent again: it may have arrived, or not. The rest of the batch was
+/// not written; it is sent over a new connection, as is a batch while there is no connection. No element
+/// arrives twice.
+///
+/// "Has read" is what the protocol can tell. What a receiver loses that it has read, as VictoriaMetrics
+/// does with the last seconds when it is killed, is beyond it.
+///
+/// # What is sent
+///
+/// - Names, tag names and tag values as [`Sanitize`] says; by default everything beyond ASCII is escaped,
+///   as OpenTSDB and KairosDB read telnet as Latin-1.
+/// - Integers as integers, floats with a point always.
+/// - The time in seconds by default, which is what all receivers read ([`Resolution`]).
+/// - At least one tag, as OpenTSDB asks for it: an element without gets `host` and the name of this
+///   machine, or the [`default_tag`](OpenTsdbSink::default_tag).
+///
+/// # What is rejected
+///
+/// NaN and infinities, empty names, tag names and tag values, times that would not be read in this
+/// resolution, and lines longer than [`max_line`](OpenTsdbSink::max_line). Each is counted, the batch's
+/// first one is named in the sink's last error and logged, the others are logged at level `debug`. Lines
+/// the receiver sends back that begin with `put` are OpenTSDB's errors, one a point: they are counted and
+/// logged just so. Whatever else it says is logged.
+///
+/// # Errors
+///
+/// A [`SinkError`] can be tried again after any trouble with the network, and cannot if the address is
+/// none. Every attempt looks the host's name up anew.
+#[derive(Debug)]
+#[must_use = "a sink does nothing until it is given to a pipeline"]
+pub struct OpenTsdbSink {
+    address: String,
+    format: Format,
+    confirm: Confirm,
+    max_batch: usize,
+    max_line: usize,
+    connect_timeout: Duration,
+    timeout: Duration,
+    receiver: Option<Receiver>,
+    wire: Option<Wire>,
+    /// Complaints that came too late for their batch.
+    late: usize,
+}
+
+/// How it is found out that the receiver has read a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Confirm {
+    /// By [`Version`](Confirm::Version) where the receiver answers it, by [`Close`](Confirm::Close) where
+    /// it does not. It is asked before the first batch and after every trouble, on a connection of its
+    /// own that carries no points.
+    #[default]
+    Detect,
+    /// The command `version` is sent after each batch. The receiver reads its input in order, so when it
+    /// answers it has read the batch. One connection serves for all. OpenTSDB and KairosDB answer.
+    Version,
+    /// The sink ends its side after each batch, and waits for the receiver to end the other one, which
+    /// it does when it is through. That takes a connection a batch. VictoriaMetrics needs it. A receiver
+    /// that is killed when it has read everything, and stored nothing, looks the same from outside.
+    Close,
+    /// It is not. A batch is delivered once the system took it; what is under way when the connection
+    /// breaks is lost without being counted. For receivers that stay silent and never close.
+    Nothing,
+}
+
+/// What was found out about the receiver.
+#[derive(Debug, Clone)]
+enum Receiver {
+    /// It says this to `version`.
+    Answers(Vec<u8>),
+    Closes,
+    Silent,
+}
+
+impl OpenTsdbSink {
+    /// A sink for the receiver at this address, `host:port`. It connects when there is something to
+    /// deliver.
+    pub fn connect(address: impl Into<String>) -> OpenTsdbSink {
+        OpenTsdbSink {
+            address: address.into(),
+            format: Format::new(Sanitize::escape().ascii(), Resolution::Seconds),
+            confirm: Confirm::default(),
+            max_batch: 512,
+            max_line: 1024,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            receiver: None,
+            wire: None,
+            late: 0,
+        }
+    }
+
+    /// How exactly times are written; seconds by default.
+    pub fn resolution(mut self, resolution: Resolution) -> OpenTsdbSink {
+        self.format.resolution = resolution;
+        self
+    }
+
+    /// What is done with characters that OpenTSDB does not take; escaped by default, and so is all that
+    /// is not ASCII. VictoriaMetrics reads [`Sanitize::escape()`] as well, with letters as they are.
+    pub fn sanitize(mut self, sanitize: Sanitize) -> OpenTsdbSink {
+        self.format.sanitize = sanitize;
+        self
+    }
+
+    /// The tag of elements that have none; `host` and the name of this machine by default.
+    pub fn default_tag(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> OpenTsdbSink {
+        self.format.default_tag = (name.into(), value.into());
+        self
+    }
+
+    /// How it is found out that a batch was read.
+    pub fn confirm(mut self, confirm: Confirm) -> OpenTsdbSink {
+        self.confirm = confirm;
+        self
+    }
+
+    /// How many elements go into a batch, at most: 512 by default. As many are lost at the most when the
+    /// connection breaks.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn max_batch(mut self, elements: usize) -> OpenTsdbSink {
+        assert!(
+            elements > 0,
+            "a batch of 0 elements delivers nothing: let it be 1 at least"
+        );
+        self.max_batch = elements;
+        self
+    }
+
+    /// How many bytes a line may have, without its line break: 1024 by default, which is as much as
+    /// OpenTSDB and KairosDB read. They throw longer ones away, and only their log tells.
+    pub fn max_line(mut self, bytes: usize) -> OpenTsdbSink {
+        self.max_line = bytes;
+        self
+    }
+
+    /// How long connecting may take; 5 seconds by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> OpenTsdbSink {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a batch may stand still, neither side reading or writing, before the connection is given
+    /// up; 30 seconds by default.
+    pub fn timeout(mut self, timeout: Duration) -> OpenTsdbSink {
+        self.timeout = timeout;
+        self
+    }
+
+    /// A connection, and how the receiver confirms.
+    async fn ready(&mut self) -> io::Result<(Wire, Receiver)> {
+        let kept = match self.wire.take() {
+            Some(mut wire) => {
+                let open = wire.is_open();
+                self.late += self.heard(&mut wire);
+                if !open {
+                    // What comes back in its place may say something else.
+                    self.receiver = None;
+                }
+                open.then_some(wire)
+            }
+            None => None,
+        };
+        let receiver = match self.receiver.take() {
+            Some(receiver) => receiver,
+            None => self.find_out().await?,
+        };
+        self.receiver = Some(receiver.clone());
+        if let Some(wire) = kept {
+            return Ok((wire, receiver));
+        }
+        let wire = Wire::connect(&self.address, self.connect_timeout).await?;
+        Ok((wire, receiver))
+    }
+
+    async fn find_out(&self) -> io::Result<Receiver> {
+        match self.confirm {
+            Confirm::Close => return Ok(Receiver::Closes),
+            Confirm::Nothing => return Ok(Receiver::Silent),
+            Confirm::Detect | Confirm::Version => {}
+        }
+        // Twice: an answer that changes could not be told from complaints.
+        let wire = Wire::connect(&self.address, self.connect_timeout).await?;
+        let text = wire.ask(&BARRIER.repeat(2), self.timeout).await?;
+        let (one, other) = text.as_bytes().split_at(text.len() / 2);
+        // A port for telnet and HTTP takes an unknown command for a request, and says so once or twice.
+        let answers = one == other && !one.trim_ascii().is_empty() && !text.starts_with("HTTP/");
+        tracing::debug!(
+            address = self.address,
+            text,
+            answers,
+            "asked for the version"
+        );
+        match (answers, self.confirm) {
+            (true, _) => Ok(Receiver::Answers(one.to_vec())),
+            (false, Confirm::Version) => Err(io::Error::other(
+                "the receiver does not answer `version`: use Confirm::Detect or Confirm::Close",
+            )),
+            (false, _) => Ok(Receiver::Closes),
+        }
+    }
+
+    /// Logs what the receiver said; how many points it did not take.
+    fn heard(&self, wire: &mut Wire) -> usize {
+        let complaints = wire.complaints();
+        for complaint in &complaints {
+            tracing::warn!(address = self.address, complaint, "the receiver sent back");
+        }
+        complaints.iter().filter(|line| is_error(line)).count()
+    }
+
+    fn no_connection(&self, error: &io::Error) -> SinkError {
+        let trouble = Trouble {
+            address: self.address.clone(),
+            why: error.to_string(),
+            unknown: 0,
+        };
+        match error.kind() {
+            io::ErrorKind::InvalidInput => SinkError::fatal(trouble),
+            _ => SinkError::retry(trouble),
+        }
+    }
+}
+
+/// OpenTSDB's errors are lines such as `put: invalid value: …`.
+fn is_error(line: &str) -> bool {
+    line.starts_with("put")
+}
+
+/// The lines of a batch, and where each ends.
+#[derive(Debug, Default)]
+struct Lines {
+    text: String,
+    /// The end of a line, and the place of its element in the batch.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Lines {
+    /// How many lines were written at least in part, if so many bytes were, and how many elements of the
+    /// batch are done with thereby.
+    fn begun(&self, written: usize) -> (usize, usize) {
+        let whole = self.ends.partition_point(|&(end, _)| end <= written);
+        let begin = whole.checked_sub(1).map_or(0, |last| self.ends[last].0);
+        let begun = (whole + usize::from(written > begin)).min(self.ends.len());
+        (
+            begun,
+            begun.checked_sub(1).map_or(0, |last| self.ends[last].1 + 1),
+        )
+    }
+}
+
+impl MetricSink for OpenTsdbSink {
+    fn delivery(&self) -> Delivery {
+        Delivery::AtMostOnce
+    }
+
+    fn max_batch(&self) -> usize {
+        self.max_batch
+    }
+
+    async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
+        let mut rejects = Rejects::default();
+        let mut lines = Lines::default();
+        for (place, element) in batch.iter().enumerate() {
+            let begin = lines.text.len();
+            let length = self.format.point(element).map(|point| {
+                point.line(&mut lines.text);
+                lines.text.len() - begin - 1
+            });
+            match length {
+                Ok(length) if length <= self.max_line => lines.ends.push((lines.text.len(), place)),
+                Ok(length) => {
+                    lines.text.truncate(begin);
+                    let max = self.max_line;
+                    rejects.at(place, element.name(), &Unfit::Long { length, max });
+                }
+                Err(unfit) => rejects.at(place, element.name(), &unfit),
+            }
+        }
+        if lines.ends.is_empty() {
+            return rejects.outcome(batch.len());
+        }
+
+        let ready = self.ready().await;
+        let (mut wire, receiver) = ready.map_err(|error| {
+            self.receiver = None;
+            self.no_connection(&error)
+        })?;
+        let mut out = std::mem::take(&mut lines.text).into_bytes();
+        let until = match &receiver {
+            Receiver::Answers(answer) => {
+                out.extend_from_slice(BARRIER);
+                Until::Answer(answer)
+            }
+            Receiver::Closes => Until::Closed,
+            Receiver::Silent => Until::Written,
+        };
+        // Until it has ended well the connection is not kept: who drops this future half-way drops it.
+        let outcome = wire.exchange(&out, until, self.timeout).await;
+        let errors = self.heard(&mut wire);
+        match outcome {
+            Ok(()) => {
+                let errors = errors + std::mem::take(&mut self.late);
+                let counted = errors.min(lines.ends.len());
+                self.late = errors - counted;
+                rejects.some(
+                    counted,
+                    "the receiver sent back an error, which the log tells",
+                );
+                if !matches!(receiver, Receiver::Closes) {
+                    self.wire = Some(wire);
+                }
+                rejects.outcome(batch.len())
+            }
+            Err(error) => {
+                self.receiver = None;
+                let (unknown, done) = lines.begun(wire.written());
+                let trouble = Trouble {
+                    address: self.address.clone(),
+                    why: error.to_string(),
+                    unknown,
+                };
+                // Errors that came back are of points that count as lost already.
+                rejects.some(unknown, "its fate is unknown");
+                Err(rejects.broken(trouble, done, batch.len()))
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), SinkError> {
+        let Some(mut wire) = self.wire.take() else {
+            return Ok(());
+        };
+        // Complaints may still be under way. A receiver that does not close has nothing more to say.
+        let outcome = wire.exchange(&[], Until::Closed, self.timeout).await;
+        let errors = self.heard(&mut wire) + std::mem::take(&mut self.late);
+        match (errors, outcome) {
+            (0, outcome) => {
+                if let Err(error) = outcome {
+                    tracing::debug!(address = self.address, %error, "closing");
+                }
+                Ok(())
+            }
+            (errors, _) => Err(SinkError::fatal(format!(
+                "{} sent back {errors} errors after the last batch, which count as delivered",
+                self.address
+            ))),
+        }
+    }
+}
+
+/// A connection was not made, or broke.
+#[derive(Debug)]
+struct Trouble {
+    address: String,
+    why: String,
+    unknown: usize,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Trouble {
+            address,
+            why,
+            unknown,
+        } = self;
+        match unknown {
+            0 => write!(f, "no points could be sent to {address}: {why}"),
+            _ => write!(
+                f,
+                "the connection to {address} broke: {why}; {unknown} points may have arrived or not, \
+                 and are not sent again"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
