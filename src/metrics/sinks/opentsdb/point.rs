@@ -18,6 +18,9 @@ pub(super) struct Format {
     pub(super) default_tag: (String, String),
 }
 
+/// Name and value, as they are sent.
+type Tag<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// A point, ready to be written.
 #[derive(Debug, Serialize)]
 pub(super) struct Point<'a> {
@@ -26,7 +29,7 @@ pub(super) struct Point<'a> {
     #[serde(serialize_with = "number")]
     pub(super) value: Value,
     #[serde(serialize_with = "map")]
-    pub(super) tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) tags: Vec<Tag<'a>>,
 }
 
 fn number<S: serde::Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
@@ -36,10 +39,7 @@ fn number<S: serde::Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S
     }
 }
 
-fn map<S: serde::Serializer>(
-    tags: &[(Cow<'_, str>, Cow<'_, str>)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn map<S: serde::Serializer>(tags: &[Tag<'_>], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(tags.iter().map(|(name, value)| (name, value)))
 }
 
@@ -122,12 +122,8 @@ impl Format {
         }
     }
 
-    fn tags<'a>(
-        &'a self,
-        element: &'a Element,
-    ) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Unfit> {
-        let mut tags: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-            Vec::with_capacity(element.tags().len().max(1));
+    fn tags<'a>(&'a self, element: &'a Element) -> Result<Vec<Tag<'a>>, Unfit> {
+        let mut tags: Vec<Tag<'_>> = Vec::with_capacity(element.tags().len().max(1));
         for (name, value) in element.tags().iter() {
             let value = match value {
                 TagValue::Str(text) => self.sanitize.apply(text),
@@ -144,7 +140,7 @@ impl Format {
 
     fn tag<'a>(
         &self,
-        tags: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>,
+        tags: &mut Vec<Tag<'a>>,
         name: &'a str,
         value: Cow<'a, str>,
     ) -> Result<(), Unfit> {
