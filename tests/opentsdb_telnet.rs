@@ -658,7 +658,9 @@ async fn breaking(cuts: Vec<usize>, answers: bool, got: &Got<(usize, String)>) -
             let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
             // Kept before the connection goes, as a receiver that was killed has kept it.
             got.push((n, whole.to_owned()));
-            let _ = stream.set_zero_linger();
+            if left == 0 {
+                let _ = stream.set_zero_linger();
+            }
         }
     })
     .await
