@@ -18,7 +18,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// OpenTSDB answers `version` by two lines.
-const VERSION: &str = "net.opentsdb.tools 2.4.0 built at revision abc (MINT)\nBuilt on 2018/12/16 by us\n";
+const VERSION: &str =
+    "net.opentsdb.tools 2.4.0 built at revision abc (MINT)\nBuilt on 2018/12/16 by us\n";
 
 /// A receiver that reads to the end, and closes then. Keeps what came, by connection.
 async fn closing(got: &Got<(usize, String)>) -> Front {
@@ -64,16 +65,24 @@ fn sink(front: &Front) -> OpenTsdbSink {
 /// All lines that came, on whatever connection.
 fn all_lines(got: &Got<(usize, String)>) -> Vec<String> {
     let texts = got.take().into_iter().map(|(_, text)| text);
-    texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    texts
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 /// The points among them.
 fn points(got: &Got<(usize, String)>) -> Vec<String> {
-    all_lines(got).into_iter().filter(|line| line.starts_with("put ")).collect()
+    all_lines(got)
+        .into_iter()
+        .filter(|line| line.starts_with("put "))
+        .collect()
 }
 
 /// What goes over the wire for these elements.
-async fn wire(configure: impl FnOnce(OpenTsdbSink) -> OpenTsdbSink, batch: &[Element]) -> (String, Fate) {
+async fn wire(
+    configure: impl FnOnce(OpenTsdbSink) -> OpenTsdbSink,
+    batch: &[Element],
+) -> (String, Fate) {
     let got = Got::default();
     let front = closing(&got).await;
     let mut sink = configure(sink(&front).confirm(Confirm::Close));
@@ -109,9 +118,15 @@ async fn integers_stay_integers_and_floats_have_a_point() {
         (Element::new("m", true), "1"),
     ];
     let at = element("m", 0, 0);
-    let batch: Vec<Element> = values.iter().map(|(element, _)| element.clone().at(at.time())).collect();
+    let batch: Vec<Element> = values
+        .iter()
+        .map(|(element, _)| element.clone().at(at.time()))
+        .collect();
     let (text, _) = wire(|sink| sink.default_tag("h", "a"), &batch).await;
-    let expected: Vec<String> = values.iter().map(|(_, value)| format!("put m {SECONDS} {value} h=a")).collect();
+    let expected: Vec<String> = values
+        .iter()
+        .map(|(_, value)| format!("put m {SECONDS} {value} h=a"))
+        .collect();
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
 }
 
@@ -126,9 +141,19 @@ async fn times_are_in_seconds_or_in_milliseconds() {
 
 #[tokio::test]
 async fn a_time_that_would_be_read_in_the_other_unit_is_rejected() {
-    let at = |millis: u64| Element::new("m", 1).tagged([("h", "a")]).at(headwater::Time::ZERO + Duration::from_millis(millis));
+    let at = |millis: u64| {
+        Element::new("m", 1)
+            .tagged([("h", "a")])
+            .at(headwater::Time::ZERO + Duration::from_millis(millis))
+    };
     let second = 1 << 32;
-    let batch = [at(0), at(999), at(1000), at((second - 1) * 1000), at(second * 1000)];
+    let batch = [
+        at(0),
+        at(999),
+        at(1000),
+        at((second - 1) * 1000),
+        at(second * 1000),
+    ];
     let (text, fate) = wire(|sink| sink, &batch).await;
     assert_eq!(text, format!("put m 1 1 h=a\nput m {} 1 h=a\n", second - 1));
     assert_eq!((fate.delivered, fate.rejected), (2, 3));
@@ -153,13 +178,26 @@ async fn what_is_no_point_is_rejected_and_counted_and_the_rest_arrives() {
         good.clone().tagged([("a", "")]),
     ];
     let error = failure(&mut sink(&front).confirm(Confirm::Close), &batch).await;
-    assert_eq!((error.done_count(), error.rejected_count(), error.can_retry()), (7, 6, false));
+    assert_eq!(
+        (
+            error.done_count(),
+            error.rejected_count(),
+            error.can_retry()
+        ),
+        (7, 6, false)
+    );
     let text = error.to_string();
-    assert_eq!(text, "6 of 7 points were rejected, the first one: \"\": the name is empty");
+    assert_eq!(
+        text,
+        "6 of 7 points were rejected, the first one: \"\": the name is empty"
+    );
     assert_eq!(points(&got), ["put good 1700000000 1 host=a"]);
 
     let error = failure(&mut sink(&front), &batch[1..2]).await;
-    assert_eq!(error.to_string(), "1 of 1 points was rejected: \"nan\": OpenTSDB has no NaN");
+    assert_eq!(
+        error.to_string(),
+        "1 of 1 points was rejected: \"nan\": OpenTSDB has no NaN"
+    );
     assert_eq!((error.done_count(), error.rejected_count()), (1, 1));
     assert_eq!(got.len(), 0, "nobody is asked about a batch without points");
 }
@@ -170,7 +208,10 @@ async fn a_point_without_tags_gets_one() {
     let (text, _) = wire(|sink| sink.default_tag("serv ice", "a\nb"), &[bare.clone()]).await;
     assert_eq!(text, "put m 1700000000 1 serv_x20_ice=a_xa_b\n");
     let (text, _) = wire(|sink| sink, &[bare.clone()]).await;
-    let host = text.strip_prefix("put m 1700000000 1 host=").unwrap().trim_end();
+    let host = text
+        .strip_prefix("put m 1700000000 1 host=")
+        .unwrap()
+        .trim_end();
     assert!(!host.is_empty());
     let (text, fate) = wire(|sink| sink.default_tag("host", ""), &[bare]).await;
     assert_eq!((text.as_str(), fate.rejected), ("", 1));
@@ -183,7 +224,10 @@ async fn a_line_that_is_too_long_is_rejected() {
     let (text, fate) = wire(|sink| sink, &[longer.clone(), long.clone()]).await;
     assert_eq!((text.len(), fate.delivered, fate.rejected), (1025, 1, 1));
     let (text, fate) = wire(|sink| sink.max_line(1025), &[longer, long]).await;
-    assert_eq!((text.len(), fate.delivered, fate.rejected), (1025 + 1026, 2, 0));
+    assert_eq!(
+        (text.len(), fate.delivered, fate.rejected),
+        (1025 + 1026, 2, 0)
+    );
 }
 
 #[tokio::test]
@@ -205,7 +249,10 @@ fn only_opentsdbs_characters_are_kept() {
     assert_eq!(escape.apply("e\u{301}"), "e_x301_");
     assert_eq!(escape.apply("Ⅷⓐ٣"), "_x2167__x24d0__x663_");
     assert_eq!(escape.apply("𝒳😀"), "_x1d4b3__x1f600_");
-    assert_eq!(escape.apply(" \n\r\t\0=:\u{2028}"), "_x20__xa__xd__x9__x0__x3d__x3a__x2028_");
+    assert_eq!(
+        escape.apply(" \n\r\t\0=:\u{2028}"),
+        "_x20__xa__xd__x9__x0__x3d__x3a__x2028_"
+    );
     assert_eq!(escape.ascii().apply("ä"), "_xe4_");
     assert_eq!(dot.apply("ä b=c"), "ä.b.c");
     assert_eq!(dot.ascii().apply("ä b"), "..b");
@@ -213,7 +260,10 @@ fn only_opentsdbs_characters_are_kept() {
     assert_eq!(escape.apply("_x_xml__x20_x20_"), "_x_xml__x5f_x20_x5f_x20_");
     assert_eq!(escape.apply("_x5 "), "_x5f_x5_x20_");
     // What is no escape is left as it is.
-    assert_eq!(Sanitize::restore("_x_ _xg_ _x1234567_ _xd800_ _x41"), "_x_ _xg_ _x1234567_ _xd800_ _x41");
+    assert_eq!(
+        Sanitize::restore("_x_ _xg_ _x1234567_ _xd800_ _x41"),
+        "_x_ _xg_ _x1234567_ _xd800_ _x41"
+    );
     assert_eq!(Sanitize::restore("_x41_x42_"), "Ax42_");
 }
 
@@ -245,7 +295,8 @@ fn hostile() -> impl Strategy<Value = String> {
 
 fn allowed(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    text.chars().all(|c| plain(c) || (c.is_alphabetic() && (c as u32) < 0x1_0000))
+    text.chars()
+        .all(|c| plain(c) || (c.is_alphabetic() && (c as u32) < 0x1_0000))
 }
 
 proptest! {
@@ -297,14 +348,30 @@ async fn a_receiver_that_answers_version_is_sent_all_batches_on_one_connection()
     let mut sink = sink(&front);
     let batch = elements(3);
     for one in &batch {
-        assert_eq!(deliver(&mut sink, std::slice::from_ref(one)).await.delivered, 1);
+        assert_eq!(
+            deliver(&mut sink, std::slice::from_ref(one))
+                .await
+                .delivered,
+            1
+        );
     }
     let came = got.take();
     // It is asked twice on a connection without points: what is always the same is an answer.
-    let first: Vec<&str> = came.iter().filter(|(n, _)| *n == 0).map(|(_, line)| line.as_str()).collect();
+    let first: Vec<&str> = came
+        .iter()
+        .filter(|(n, _)| *n == 0)
+        .map(|(_, line)| line.as_str())
+        .collect();
     assert_eq!(first, ["version", "version"]);
-    let second: Vec<String> = came.iter().filter(|(n, _)| *n == 1).map(|(_, line)| format!("{line}\n")).collect();
-    let expected: Vec<String> = batch.iter().map(|one| lines(std::slice::from_ref(one)) + "version\n").collect();
+    let second: Vec<String> = came
+        .iter()
+        .filter(|(n, _)| *n == 1)
+        .map(|(_, line)| format!("{line}\n"))
+        .collect();
+    let expected: Vec<String> = batch
+        .iter()
+        .map(|one| lines(std::slice::from_ref(one)) + "version\n")
+        .collect();
     assert_eq!(second.concat(), expected.concat());
     assert_eq!(came.len(), 2 + 6);
     assert_eq!(sink.delivery(), Delivery::AtMostOnce);
@@ -338,7 +405,8 @@ async fn a_port_that_takes_the_question_for_http_is_confirmed_by_closing() {
             let mut text = String::new();
             stream.read_to_string(&mut text).await.unwrap();
             if !text.starts_with('p') {
-                let answer = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request";
+                let answer =
+                    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request";
                 stream.write_all(answer).await.unwrap();
             }
             got.push((n, text));
@@ -362,7 +430,10 @@ async fn an_answer_that_changes_confirms_nothing() {
             while let Ok(Some(line)) = reader.next_line().await {
                 count += 1;
                 if line == "version" {
-                    writer.write_all(format!("version {n}.{count}\n").as_bytes()).await.unwrap();
+                    writer
+                        .write_all(format!("version {n}.{count}\n").as_bytes())
+                        .await
+                        .unwrap();
                 }
                 got.push((n, line));
             }
@@ -373,7 +444,10 @@ async fn an_answer_that_changes_confirms_nothing() {
     assert_eq!(points(&got).len(), 5);
     let error = failure(&mut sink(&front).confirm(Confirm::Version), &elements(1)).await;
     assert!(error.can_retry() && error.done_count() == 0);
-    assert!(error.to_string().contains("does not answer `version`"), "{error}");
+    assert!(
+        error.to_string().contains("does not answer `version`"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -399,7 +473,10 @@ async fn an_answer_without_a_line_break_is_an_answer() {
     for one in elements(3) {
         assert_eq!(deliver(&mut sink, &[one]).await.delivered, 1);
     }
-    assert_eq!(got.take().last().map(|(connection, _)| *connection), Some(1));
+    assert_eq!(
+        got.take().last().map(|(connection, _)| *connection),
+        Some(1)
+    );
 }
 
 #[tokio::test]
@@ -407,13 +484,38 @@ async fn errors_that_the_receiver_sends_back_are_counted() {
     let got = Got::default();
     let front = answering(&got).await;
     let mut sink = sink(&front);
-    let batch = [element("good", 1, 0), element("bad.1", 1, 0), element("good", 2, 0), element("bad.2", 1, 0)];
+    let batch = [
+        element("good", 1, 0),
+        element("bad.1", 1, 0),
+        element("good", 2, 0),
+        element("bad.2", 1, 0),
+    ];
     let error = failure(&mut sink, &batch).await;
-    assert_eq!((error.done_count(), error.rejected_count(), error.can_retry()), (4, 2, false));
-    assert!(error.to_string().starts_with("2 of 4 points were rejected"), "{error}");
+    assert_eq!(
+        (
+            error.done_count(),
+            error.rejected_count(),
+            error.can_retry()
+        ),
+        (4, 2, false)
+    );
+    assert!(
+        error.to_string().starts_with("2 of 4 points were rejected"),
+        "{error}"
+    );
     // The connection is fine.
-    assert_eq!(deliver(&mut sink, &batch[..1]).await, Fate { delivered: 1, attempts: 1, ..Fate::default() });
-    assert_eq!(got.take().last().map(|(connection, _)| *connection), Some(1));
+    assert_eq!(
+        deliver(&mut sink, &batch[..1]).await,
+        Fate {
+            delivered: 1,
+            attempts: 1,
+            ..Fate::default()
+        }
+    );
+    assert_eq!(
+        got.take().last().map(|(connection, _)| *connection),
+        Some(1)
+    );
 }
 
 #[tokio::test]
@@ -433,7 +535,10 @@ async fn an_error_that_comes_late_is_counted_with_a_later_batch_or_at_the_close(
             writer.write_all(answer.as_bytes()).await.unwrap();
         }
         if owed {
-            writer.write_all(b"put: HBase error: at last\nnot an error line\n").await.unwrap();
+            writer
+                .write_all(b"put: HBase error: at last\nnot an error line\n")
+                .await
+                .unwrap();
         }
     })
     .await;
@@ -474,7 +579,10 @@ async fn a_receiver_that_reads_slowly_gets_everything() {
         .await;
         // Twenty megabytes are more than the system buffers.
         let tag = "x".repeat(900);
-        let batch: Vec<Element> = elements(20_000).iter().map(|e| e.clone().tagged([("a", tag.as_str())])).collect();
+        let batch: Vec<Element> = elements(20_000)
+            .iter()
+            .map(|e| e.clone().tagged([("a", tag.as_str())]))
+            .collect();
         let fate = deliver(&mut sink(&front), &batch).await;
         assert_eq!((fate.delivered, fate.attempts), (20_000, 1));
         let points = points(&got);
@@ -491,11 +599,26 @@ async fn nobody_there_is_tried_again_and_nothing_is_lost() {
     drop(front);
     let mut sink = OpenTsdbSink::connect(format!("localhost:{}", address.port()));
     let error = failure(&mut sink, &elements(3)).await;
-    assert_eq!((error.done_count(), error.rejected_count(), error.can_retry()), (0, 0, true));
-    assert!(error.to_string().contains("no points could be sent to localhost:"), "{error}");
+    assert_eq!(
+        (
+            error.done_count(),
+            error.rejected_count(),
+            error.can_retry()
+        ),
+        (0, 0, true)
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("no points could be sent to localhost:"),
+        "{error}"
+    );
 
     let to_front = got.clone();
-    let _front = Front::at(address, move |n, stream| answer_lines(n, stream, to_front.clone())).await;
+    let _front = Front::at(address, move |n, stream| {
+        answer_lines(n, stream, to_front.clone())
+    })
+    .await;
     assert_eq!(deliver(&mut sink, &elements(3)).await.delivered, 3);
     assert_eq!(points(&got).len(), 3);
 }
@@ -514,16 +637,25 @@ async fn a_receiver_that_stays_silent_is_given_up_and_the_points_count_as_lost()
         let mut text = [0; 1024];
         match n {
             // It answers when it is asked first, and never again.
-            0 => stream.write_all(VERSION.repeat(2).as_bytes()).await.unwrap(),
+            0 => stream
+                .write_all(VERSION.repeat(2).as_bytes())
+                .await
+                .unwrap(),
             _ => while !matches!(stream.read(&mut text).await, Ok(0) | Err(_)) {},
         }
         let _ = stream.read(&mut text).await;
     })
     .await;
-    let mut sink = OpenTsdbSink::connect(front.address.to_string()).timeout(Duration::from_millis(50));
+    let mut sink =
+        OpenTsdbSink::connect(front.address.to_string()).timeout(Duration::from_millis(50));
     let error = failure(&mut sink, &elements(3)).await;
     assert_eq!((error.done_count(), error.rejected_count()), (3, 3));
-    assert!(error.to_string().contains("nothing moved for 50ms; 3 points may have arrived"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("nothing moved for 50ms; 3 points may have arrived"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -545,11 +677,17 @@ async fn without_confirmation_a_batch_is_delivered_when_it_is_written() {
         assert_eq!(deliver(&mut sink, &[one]).await.delivered, 1);
     }
     sink.close().await.unwrap();
-    assert_eq!(got.take().into_iter().map(|(n, line)| (n, line + "\n")).collect::<Vec<_>>(), [
-        (0, lines(&elements(3)[..1])),
-        (0, lines(&elements(3)[1..2])),
-        (0, lines(&elements(3)[2..])),
-    ]);
+    assert_eq!(
+        got.take()
+            .into_iter()
+            .map(|(n, line)| (n, line + "\n"))
+            .collect::<Vec<_>>(),
+        [
+            (0, lines(&elements(3)[..1])),
+            (0, lines(&elements(3)[1..2])),
+            (0, lines(&elements(3)[2..])),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -564,7 +702,9 @@ async fn a_connection_that_was_closed_between_batches_costs_nothing() {
             let mut reader = BufReader::new(reader).lines();
             let mut batches = 0;
             while batches == 0 {
-                let Ok(Some(line)) = reader.next_line().await else { return };
+                let Ok(Some(line)) = reader.next_line().await else {
+                    return;
+                };
                 if line == "version" {
                     writer.write_all(VERSION.as_bytes()).await.unwrap();
                     batches += usize::from(!matches!(n % 2, 0));
@@ -601,7 +741,10 @@ async fn a_delivery_that_is_dropped_half_way_leaves_no_half_line() {
     })
     .await;
     let tag = "x".repeat(900);
-    let batch: Vec<Element> = elements(20_000).iter().map(|e| e.clone().tagged([("a", tag.as_str())])).collect();
+    let batch: Vec<Element> = elements(20_000)
+        .iter()
+        .map(|e| e.clone().tagged([("a", tag.as_str())]))
+        .collect();
     let mut sink = sink(&front).confirm(Confirm::Close);
     tokio::select! {
         outcome = sink.deliver(&batch) => panic!("the receiver does not read: {outcome:?}"),
@@ -619,7 +762,10 @@ async fn a_delivery_that_is_dropped_half_way_leaves_no_half_line() {
     let mut cut = 0;
     for (result, text) in end.take() {
         match result {
-            Ok(()) => assert!(text.is_empty() || text.ends_with(b"\n"), "half a line would be read as one"),
+            Ok(()) => assert!(
+                text.is_empty() || text.ends_with(b"\n"),
+                "half a line would be read as one"
+            ),
             Err(kind) => {
                 assert_eq!(kind, std::io::ErrorKind::ConnectionReset);
                 cut += 1;
@@ -645,12 +791,16 @@ async fn breaking(cuts: Vec<usize>, answers: bool, got: &Got<(usize, String)>) -
             let mut answered = 0;
             while left > 0 {
                 let mut piece = vec![0; left.min(1000)];
-                let Ok(count @ 1..) = stream.read(&mut piece).await else { break };
+                let Ok(count @ 1..) = stream.read(&mut piece).await else {
+                    break;
+                };
                 left -= count;
                 text.extend_from_slice(&piece[..count]);
                 let questions = String::from_utf8_lossy(&text).matches("version\n").count();
                 if answers && questions > answered && left > 0 {
-                    let _ = stream.write_all(VERSION.repeat(questions - answered).as_bytes()).await;
+                    let _ = stream
+                        .write_all(VERSION.repeat(questions - answered).as_bytes())
+                        .await;
                     answered = questions;
                 }
             }
@@ -721,7 +871,13 @@ async fn a_pipeline_delivers_by_it_and_counts() {
     for value in 1..=6 {
         metrics.send("requests", value).unwrap();
     }
-    metrics.shutdown_within(Duration::from_secs(20)).await.unwrap();
-    let sums: Vec<String> = points(&got).iter().map(|line| line.split(' ').nth(3).unwrap().to_owned()).collect();
+    metrics
+        .shutdown_within(Duration::from_secs(20))
+        .await
+        .unwrap();
+    let sums: Vec<String> = points(&got)
+        .iter()
+        .map(|line| line.split(' ').nth(3).unwrap().to_owned())
+        .collect();
     assert_eq!(sums, ["3", "7", "11"]);
 }

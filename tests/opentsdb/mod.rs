@@ -22,7 +22,9 @@ pub fn element(name: &str, value: i64, millis: u64) -> Element {
 
 /// `m.0`, `m.1`, …, whose values are their numbers.
 pub fn elements(count: usize) -> Vec<Element> {
-    (0..count).map(|n| element(&format!("m.{n}"), n as i64, 0)).collect()
+    (0..count)
+        .map(|n| element(&format!("m.{n}"), n as i64, 0))
+        .collect()
 }
 
 /// The telnet lines of these.
@@ -56,7 +58,10 @@ pub async fn deliver(sink: &mut impl MetricSink, batch: &[Element]) -> Fate {
             break;
         };
         let (done, rejected) = (error.done_count(), error.rejected_count());
-        assert!(rejected <= done && done <= rest.len(), "{error}: {rejected} of {done}");
+        assert!(
+            rejected <= done && done <= rest.len(),
+            "{error}: {rejected} of {done}"
+        );
         fate.rejected += rejected;
         fate.delivered += done - rejected;
         rest = &rest[done..];

@@ -14,7 +14,7 @@ use super::answer::{Report, Verdict};
 use super::chunks::{Encoded, Named};
 use super::names::Sanitize;
 use super::point::Format;
-use super::post::Post;
+use super::post::{Post, shown};
 use super::rejects::Rejects;
 use crate::metrics::{Delivery, Element, MetricSink, SinkError};
 
@@ -141,7 +141,8 @@ impl OpenTsdbHttpSink {
     /// If it is no URL of HTTP.
     pub fn new(url: impl AsRef<str>) -> Result<OpenTsdbHttpSink, UrlError> {
         let wrong = |why: String| UrlError {
-            url: url.as_ref().to_owned(),
+            url: Url::parse(url.as_ref())
+                .map_or_else(|_| url.as_ref().to_owned(), |url| shown(&url)),
             why,
         };
         let mut parsed = Url::parse(url.as_ref()).map_err(|error| wrong(error.to_string()))?;
@@ -319,9 +320,7 @@ impl OpenTsdbHttpSink {
     }
 
     fn failed(&self, why: String) -> Failed {
-        let mut url = self.post.url.clone();
-        // Errors are shown and logged.
-        let _ = url.set_password(None);
+        let url = shown(&self.post.url);
         Failed { url, why }
     }
 }
@@ -394,7 +393,7 @@ impl MetricSink for OpenTsdbHttpSink {
 /// A request failed.
 #[derive(Debug)]
 struct Failed {
-    url: Url,
+    url: String,
     why: String,
 }
 

@@ -1,5 +1,6 @@
 //! One request, and its answer.
 
+use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use super::answer::{Verdict, verdict};
 const LONGEST_ANSWER: usize = 16 << 20;
 
 /// Where requests go, and how.
-#[derive(Debug)]
 pub(super) struct Post {
     pub(super) client: Client,
     pub(super) url: Url,
@@ -60,6 +60,23 @@ impl Post {
         }
         Ok(verdict(status, after.as_deref(), &body))
     }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post")
+            .field("url", &shown(&self.url))
+            .field("gzip", &self.gzip)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL as it is shown and logged: without its password.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_password(None);
+    url.to_string()
 }
 
 /// Compressed; writing to memory does not fail.
