@@ -138,3 +138,301 @@ async fn a_timer_sends_how_long_it_took_even_when_the_work_panics() {
     metrics.shutdown().await.unwrap();
     assert_eq!(sink.take(), ["t.min 0.25", "t.max 200.0"]);
 }
+
+/// Does with each batch what its closure says.
+struct Scripted<F>(&'static str, F);
+
+impl<F> MetricSink for Scripted<F>
+where
+    F: FnMut(&[Element]) -> Result<Duration, SinkError> + Send + 'static,
+{
+    fn name(&self) -> std::borrow::Cow<'static, str> {
+        self.0.into()
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::AtLeastOnce
+    }
+
+    fn max_batch(&self) -> usize {
+        4
+    }
+
+    async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
+        tokio::time::sleep((self.1)(batch)?).await;
+        Ok(())
+    }
+}
+
+fn every_value() -> Metric {
+    Metric::new("m").agg("v", Last).batch(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_sink_delays_only_itself_and_loses_the_oldest_beyond_its_buffer() {
+    let quick = Memory::default();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let slow = seen.clone();
+    let slow = Scripted("slow", move |batch: &[Element]| {
+        slow.lock()
+            .unwrap()
+            .extend(batch.iter().map(Element::to_string));
+        Ok(seconds(1))
+    });
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(quick.clone())
+        .sink_with(slow, SinkOptions::default().buffer(8))
+        .spawn()
+        .unwrap();
+    for n in 0..1000 {
+        metrics.send("m", n).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(quick.take().len(), 1000);
+    let report = metrics.shutdown().await.unwrap();
+    let sink = report.sink("slow").unwrap();
+    assert_eq!(sink.elements, 1000);
+    assert_eq!(sink.delivered + sink.overflow, 1000);
+    assert!(sink.overflow > 900, "{report}");
+    assert_eq!(sink.held, 0);
+    assert_eq!(seen.lock().unwrap().last().unwrap(), "m.v 999");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_sink_is_tried_again_until_it_delivers_and_says_since_when_it_fails() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (taken, mut attempts) = (seen.clone(), 0);
+    let flaky = Scripted("flaky", move |batch: &[Element]| {
+        attempts += 1;
+        if attempts <= 3 {
+            return Err(SinkError::retry("the peer is down"));
+        }
+        taken
+            .lock()
+            .unwrap()
+            .extend(batch.iter().map(Element::to_string));
+        Ok(Duration::ZERO)
+    });
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(flaky)
+        .spawn()
+        .unwrap();
+    metrics.send("m", 1).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let sink = metrics.snapshot().sink("flaky").unwrap().clone();
+    assert!(sink.failing_since.is_some());
+    assert_eq!(sink.last_error.as_deref(), Some("the peer is down"));
+    assert_eq!((sink.delivered, sink.held), (0, 1));
+    tokio::time::sleep(seconds(2)).await;
+    let sink = metrics.snapshot().sink("flaky").unwrap().clone();
+    assert_eq!((sink.delivered, sink.failures, sink.held), (1, 3, 0));
+    assert_eq!(sink.failing_since, None);
+    assert_eq!(*seen.lock().unwrap(), ["m.v 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_of_a_batch_is_not_delivered_again() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (taken, mut attempts) = (seen.clone(), 0);
+    let partial = Scripted("partial", move |batch: &[Element]| {
+        attempts += 1;
+        let mut taken = taken.lock().unwrap();
+        if attempts == 1 {
+            taken.extend(batch[..2].iter().map(Element::to_string));
+            return Err(SinkError::retry("cut off").done(3).rejected(1));
+        }
+        taken.extend(batch.iter().map(Element::to_string));
+        Ok(Duration::ZERO)
+    });
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(partial)
+        .spawn()
+        .unwrap();
+    for n in 0..4 {
+        metrics.send("m", n).unwrap();
+    }
+    let report = metrics.shutdown().await.unwrap();
+    let sink = report.sink("partial").unwrap();
+    assert_eq!((sink.delivered, sink.rejected, sink.given_up), (3, 1, 0));
+    assert_eq!(*seen.lock().unwrap(), ["m.v 0", "m.v 1", "m.v 3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicking_sink_loses_its_batch_and_goes_on() {
+    let quick = Memory::default();
+    let panics = Scripted("panics", |batch: &[Element]| {
+        assert!(batch[0].value() > 3.into(), "not liked");
+        Ok(Duration::ZERO)
+    });
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(panics)
+        .sink(quick.clone())
+        .spawn()
+        .unwrap();
+    for n in 0..8 {
+        metrics.send("m", n).unwrap();
+    }
+    let report = metrics.shutdown().await.unwrap();
+    let sink = report.sink("panics").unwrap();
+    assert_eq!((sink.given_up, sink.delivered), (4, 4));
+    assert_eq!(sink.last_error.as_deref(), Some("the sink panicked"));
+    assert_eq!(quick.take().len(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_never_answers_is_given_up_at_the_shutdown_and_counted() {
+    let stuck = Scripted("stuck", |_: &[Element]| Ok(seconds(1_000_000)));
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink_with(stuck, SinkOptions::default().buffer(10))
+        .spawn()
+        .unwrap();
+    for n in 0..100 {
+        metrics.send("m", n).unwrap();
+    }
+    let report = metrics.shutdown_within(seconds(5)).await.unwrap();
+    let sink = report.sink("stuck").unwrap();
+    assert_eq!(sink.delivered, 0);
+    assert_eq!(sink.overflow + sink.given_up + sink.held, 100, "{report}");
+    assert_eq!(sink.held, 0, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_sink_gets_one_element_within_each_interval_and_all_of_them() {
+    let sink = Memory::default();
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink_with(sink.clone(), SinkOptions::default().rate_limit(seconds(1)))
+        .spawn()
+        .unwrap();
+    for n in 0..5 {
+        metrics.send("m", n).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(sink.take(), ["m.v 0", "m.v 1", "m.v 2"]);
+    metrics.shutdown().await.unwrap();
+    assert_eq!(sink.take(), ["m.v 3", "m.v 4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_and_sinks_come_and_go_while_it_runs() {
+    let (first, second) = (Memory::default(), Memory::default());
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink_with(first.clone(), SinkOptions::default().name("first"))
+        .spawn()
+        .unwrap();
+    metrics.send("m", 1).unwrap();
+    metrics.flush().await.unwrap();
+    metrics
+        .add_metric(Metric::new("n").agg("v", Last).batch(1))
+        .unwrap();
+    metrics
+        .add_sink_with(second.clone(), SinkOptions::default().name("second"))
+        .unwrap();
+    assert!(
+        metrics
+            .add_sink_with(Memory::default(), SinkOptions::default().name("first"))
+            .is_err()
+    );
+    metrics.send("n", 2).unwrap();
+    tokio::time::sleep(seconds(1)).await;
+    assert!(metrics.remove_sink("first"));
+    assert!(!metrics.remove_sink("first"));
+    metrics.send("m", 3).unwrap();
+    metrics.shutdown().await.unwrap();
+    assert_eq!(first.take(), ["m.v 1", "n.v 2"]);
+    assert_eq!(second.take(), ["n.v 2", "m.v 3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_with_four_threads_and_a_handle_for_all() {
+    let sink = Memory::default();
+    let metrics = MetricsPipeline::builder()
+        .metric(
+            Metric::new("m")
+                .agg("sum", Sum)
+                .agg("count", Count)
+                .batch(1_000),
+        )
+        .sink(sink.clone())
+        .spawn()
+        .unwrap();
+    let handle = metrics.handle("m", [("route", "/home")]).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5_000 {
+                    while handle.try_send(1).is_err() {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+        }
+    });
+    let report = metrics.shutdown_within(seconds(30)).await.unwrap();
+    assert_eq!(report.metric("m").unwrap().values, 20_000);
+    let expected = ["m.sum{route=/home} 1000", "m.count{route=/home} 1000"].repeat(20);
+    assert_eq!(sink.take(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_delivers_what_is_held() {
+    let sink = Memory::default();
+    let metrics = MetricsPipeline::builder()
+        .metric(Metric::new("m").agg("sum", Sum).window(seconds(60)))
+        .sink(sink.clone())
+        .spawn()
+        .unwrap();
+    metrics.send("m", 5).unwrap();
+    drop(metrics);
+    tokio::time::sleep(seconds(1)).await;
+    assert_eq!(sink.take(), ["m.sum 5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sinks_are_told_of_each_metric_before_its_elements_and_closed_at_the_end() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<String>>>);
+    impl MetricSink for Log {
+        fn delivery(&self) -> Delivery {
+            Delivery::AtMostOnce
+        }
+        fn describe(&mut self, metric: &Arc<headwater::metrics::Described>) {
+            self.0
+                .lock()
+                .unwrap()
+                .push(format!("metric {}", metric.name()));
+        }
+        async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
+            self.0
+                .lock()
+                .unwrap()
+                .extend(batch.iter().map(Element::to_string));
+            Ok(())
+        }
+        async fn close(&mut self) -> Result<(), SinkError> {
+            self.0.lock().unwrap().push("closed".into());
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(log.clone())
+        .spawn()
+        .unwrap();
+    metrics.send("m", 1).unwrap();
+    tokio::time::sleep(seconds(1)).await;
+    metrics
+        .add_metric(Metric::new("n").agg("v", Last).batch(1))
+        .unwrap();
+    metrics.send("n", 2).unwrap();
+    metrics.shutdown().await.unwrap();
+    let expected = ["metric m", "m.v 1", "metric n", "n.v 2", "closed"];
+    assert_eq!(*log.0.lock().unwrap(), expected);
+}

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::aggregators::{Column, Named};
 use super::outcome::Outcome;
@@ -31,7 +31,10 @@ impl ByTags {
 
 /// The table under way.
 pub(super) struct Table {
-    rows: HashMap<Series, usize>,
+    /// The series that came last, and its row: values often come several in a row.
+    last: (Series, usize),
+    /// By numbers that the program itself gave: nobody can choose them so that they collide.
+    rows: FxHashMap<Series, usize>,
     /// In the order of rows. The table of series may forget a series while its row is here.
     tags: Vec<Tags>,
     columns: Vec<Box<dyn Column>>,
@@ -62,17 +65,23 @@ impl Table {
         self.totals.values += 1;
         self.totals.overflow += u64::from(sample.series == SeriesTable::OVERFLOW);
         self.totals.latest = self.totals.latest.max(sample.time);
-        match self.rows.get(&sample.series) {
-            Some(&row) => {
-                for column in &mut self.columns {
-                    column.add(row, &sample.value);
+        let row = match self.last {
+            (last, row) if last == sample.series => row,
+            _ => match self.rows.get(&sample.series) {
+                Some(&row) => {
+                    self.last = (sample.series, row);
+                    row
                 }
-            }
-            None => self.begin(sample, series),
+                None => return self.begin(sample, series),
+            },
+        };
+        for column in &mut self.columns {
+            column.add(row, &sample.value);
         }
     }
 
     fn begin(&mut self, sample: &Sample, series: &SeriesTable) {
+        self.last = (sample.series, self.tags.len());
         self.rows.insert(sample.series, self.tags.len());
         self.tags.push(series.tags(sample.series));
         for column in &mut self.columns {
@@ -84,6 +93,7 @@ impl Table {
 impl Clone for Table {
     fn clone(&self) -> Table {
         Table {
+            last: self.last,
             rows: self.rows.clone(),
             tags: self.tags.clone(),
             columns: self.columns.iter().map(|column| column.copy()).collect(),
@@ -98,7 +108,9 @@ impl Aggregate<Sample> for ByTags {
 
     fn lift(&self, sample: &Sample) -> Table {
         let mut table = Table {
-            rows: HashMap::new(),
+            // No row is there yet, so that this one is not looked at.
+            last: (Series(u32::MAX), 0),
+            rows: FxHashMap::default(),
             tags: Vec::new(),
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {

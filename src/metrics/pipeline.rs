@@ -1,6 +1,7 @@
 //! `MetricsPipeline`: metrics and sinks, and the graph between them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -67,6 +68,8 @@ pub(super) struct Inner {
     sinks: Mutex<BTreeMap<String, Connected>>,
     descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
+    /// Nothing is delivered any more.
+    over: AtomicBool,
     _driver: Driver,
 }
 
@@ -158,6 +161,7 @@ impl MetricsPipelineBuilder {
             sinks: Mutex::default(),
             descriptions: Descriptions::default(),
             epoch: Arc::new(start.into()),
+            over: AtomicBool::new(false),
             _driver: driver,
         }));
         for metric in self.metrics {
@@ -354,7 +358,11 @@ impl MetricsPipeline {
             .unwrap_or_else(PoisonError::into_inner);
         let sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let graph = self.0.graph.snapshot().ok();
-        MetricsSnapshot::new(&metrics.all, &sinks, graph.as_ref())
+        let mut snapshot = MetricsSnapshot::new(&metrics.all, &sinks, graph.as_ref());
+        if self.0.over.load(Ordering::Relaxed) {
+            snapshot.give_up();
+        }
+        snapshot
     }
 
     /// The graph that it runs in: for its topology, its own snapshot, and pictures of it.
@@ -385,8 +393,9 @@ impl MetricsPipeline {
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
     pub async fn shutdown(&self) -> Result<MetricsSnapshot, GraphError> {
         self.0.intake.close();
-        self.0.graph.shutdown().await?;
-        Ok(self.snapshot())
+        let ended = self.0.graph.shutdown().await;
+        self.0.over.store(true, Ordering::Relaxed);
+        ended.map(|_| self.snapshot())
     }
 
     /// As [`shutdown`](MetricsPipeline::shutdown), for no longer than `limit`: what the sinks have not
@@ -396,8 +405,9 @@ impl MetricsPipeline {
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
     pub async fn shutdown_within(&self, limit: Duration) -> Result<MetricsSnapshot, GraphError> {
         self.0.intake.close();
-        self.0.graph.shutdown_within(limit).await?;
-        Ok(self.snapshot())
+        let ended = self.0.graph.shutdown_within(limit).await;
+        self.0.over.store(true, Ordering::Relaxed);
+        ended.map(|_| self.snapshot())
     }
 
     fn epoch(&self) -> Time {

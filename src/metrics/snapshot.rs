@@ -94,6 +94,13 @@ impl MetricsSnapshot {
         }
     }
 
+    /// What sinks hold will never be delivered.
+    pub(super) fn give_up(&mut self) {
+        for sink in &mut self.sinks {
+            sink.given_up += std::mem::take(&mut sink.held);
+        }
+    }
+
     /// The metric of this name.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<&MetricSnapshot> {

@@ -1,4 +1,9 @@
-//! Sinks for receivers that are known by name.
+//! Sinks that are ready to use, one a file or a folder.
 
 #[cfg(feature = "opentsdb")]
-pub(super) mod opentsdb;
+mod opentsdb;
+
+#[cfg(feature = "opentsdb")]
+pub use opentsdb::{
+    Answers, Confirm, OpenTsdbHttpSink, OpenTsdbSink, Resolution, Sanitize, UrlError,
+};
