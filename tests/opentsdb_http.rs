@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
+use headwater::metrics::opentsdb::{Answers, Resolution, Sanitize};
 use headwater::metrics::{
-    Answers, Delivery, Element, Metric, MetricSink, MetricsPipeline, OpenTsdbHttpSink, Resolution,
-    Sanitize, Tags,
+    Delivery, Element, Metric, MetricSink, MetricsPipeline, OpenTsdbHttpSink, Tags,
 };
 use headwater::prelude::*;
 use opentsdb::{Fate, Front, Got, deliver, element, elements, failure};

@@ -9,9 +9,10 @@ mod opentsdb;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use headwater::metrics::opentsdb::{Resolution, Sanitize};
 use headwater::metrics::{
     Delivery, Element, Metric, MetricSink, MetricsPipeline, OpenTsdbHttpSink, OpenTsdbSink,
-    Resolution, Sanitize, SinkOptions, SinkSnapshot, Tags,
+    SinkOptions, SinkSnapshot, Tags,
 };
 use headwater::prelude::*;
 use headwater::{Retry, Time};

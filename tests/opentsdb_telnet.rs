@@ -5,11 +5,12 @@
 mod opentsdb;
 
 use std::collections::HashMap;
+use std::slice::from_ref;
 use std::time::Duration;
 
+use headwater::metrics::opentsdb::{Confirm, Resolution, Sanitize};
 use headwater::metrics::{
-    Confirm, Delivery, Element, Metric, MetricSink, MetricsPipeline, OpenTsdbSink, Resolution,
-    Sanitize, Tags,
+    Delivery, Element, Metric, MetricSink, MetricsPipeline, OpenTsdbSink, Tags,
 };
 use headwater::prelude::*;
 use opentsdb::{Fate, Front, Got, SECONDS, deliver, element, elements, failure, lines};
@@ -205,9 +206,9 @@ async fn what_is_no_point_is_rejected_and_counted_and_the_rest_arrives() {
 #[tokio::test]
 async fn a_point_without_tags_gets_one() {
     let bare = element("m", 1, 0).tagged(());
-    let (text, _) = wire(|sink| sink.default_tag("serv ice", "a\nb"), &[bare.clone()]).await;
+    let (text, _) = wire(|sink| sink.default_tag("serv ice", "a\nb"), from_ref(&bare)).await;
     assert_eq!(text, "put m 1700000000 1 serv_x20_ice=a_xa_b\n");
-    let (text, _) = wire(|sink| sink, &[bare.clone()]).await;
+    let (text, _) = wire(|sink| sink, from_ref(&bare)).await;
     let host = text
         .strip_prefix("put m 1700000000 1 host=")
         .unwrap()
@@ -348,12 +349,7 @@ async fn a_receiver_that_answers_version_is_sent_all_batches_on_one_connection()
     let mut sink = sink(&front);
     let batch = elements(3);
     for one in &batch {
-        assert_eq!(
-            deliver(&mut sink, std::slice::from_ref(one))
-                .await
-                .delivered,
-            1
-        );
+        assert_eq!(deliver(&mut sink, from_ref(one)).await.delivered, 1);
     }
     let came = got.take();
     // It is asked twice on a connection without points: what is always the same is an answer.
@@ -370,7 +366,7 @@ async fn a_receiver_that_answers_version_is_sent_all_batches_on_one_connection()
         .collect();
     let expected: Vec<String> = batch
         .iter()
-        .map(|one| lines(std::slice::from_ref(one)) + "version\n")
+        .map(|one| lines(from_ref(one)) + "version\n")
         .collect();
     assert_eq!(second.concat(), expected.concat());
     assert_eq!(came.len(), 2 + 6);

@@ -56,7 +56,7 @@ pub use outcome::{IntoOutcome, Outcome};
 pub use pipeline::{MetricsPipeline, MetricsPipelineBuilder};
 pub use sink::{Delivery, MetricSink, SinkError};
 #[cfg(feature = "opentsdb")]
-pub use sinks::{Answers, Confirm, OpenTsdbHttpSink, OpenTsdbSink, Resolution, Sanitize, UrlError};
+pub use sinks::opentsdb::{self, OpenTsdbHttpSink, OpenTsdbSink};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};
 pub use timer::{Timer, TimerBuilder, Unit};

@@ -22,7 +22,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 /// A tag's value is text on the wire: the number 1 and the text `1` are the same there.
 ///
 /// ```
-/// use headwater::metrics::Sanitize;
+/// use headwater::metrics::opentsdb::Sanitize;
 ///
 /// let escape = Sanitize::escape();
 /// assert_eq!(escape.apply("http_requests"), "http_requests");

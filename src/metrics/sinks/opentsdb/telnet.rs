@@ -67,6 +67,8 @@ const BARRIER: &[u8] = b"version\n";
 ///
 /// A [`SinkError`] can be tried again after any trouble with the network, and cannot if the address is
 /// none. Every attempt looks the host's name up anew.
+#[doc(alias = "MSinkTSDB")]
+#[doc(alias = "TSDB")]
 #[derive(Debug)]
 #[must_use = "a sink does nothing until it is given to a pipeline"]
 pub struct OpenTsdbSink {
@@ -95,7 +97,8 @@ pub enum Confirm {
     /// answers it has read the batch. One connection serves for all. OpenTSDB and KairosDB answer.
     Version,
     /// The sink ends its side after each batch, and waits for the receiver to end the other one, which
-    /// it does when it is through. That takes a connection a batch. VictoriaMetrics needs it. A receiver
+    /// it does when it is through. That takes a connection a batch, and systems keep a closed one in mind
+    /// for a minute: some hundreds of batches a second are the most. VictoriaMetrics needs it. A receiver
     /// that is killed when it has read everything, and stored nothing, looks the same from outside.
     Close,
     /// It is not. A batch is delivered once the system took it; what is under way when the connection
