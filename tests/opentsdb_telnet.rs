@@ -515,6 +515,23 @@ async fn errors_that_the_receiver_sends_back_are_counted() {
 }
 
 #[tokio::test]
+async fn errors_are_counted_where_a_close_confirms_too_and_other_lines_are_not() {
+    let front = Front::new(|_, mut stream| async move {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        let answer = b"put: invalid value: x\nsome remark\nput: illegal argument: cut off";
+        stream.write_all(answer).await.unwrap();
+    })
+    .await;
+    let mut sink = sink(&front).confirm(Confirm::Close);
+    let error = failure(&mut sink, &elements(3)).await;
+    assert_eq!((error.done_count(), error.rejected_count()), (3, 2));
+    // More errors than points are not more lost points; they are owed.
+    let error = failure(&mut sink, &elements(1)).await;
+    assert_eq!((error.done_count(), error.rejected_count()), (1, 1));
+}
+
+#[tokio::test]
 async fn an_error_that_comes_late_is_counted_with_a_later_batch_or_at_the_close() {
     // Says of each batch, when the next one comes, that a point of it could not be stored.
     let front = Front::new(|_, stream| async move {
@@ -839,8 +856,6 @@ proptest! {
             }
             sink.close().await.unwrap();
             drop(sink);
-            // Receivers note what they have when their connection ends.
-            tokio::time::sleep(Duration::from_millis(5)).await;
             let mut came: HashMap<String, usize> = HashMap::new();
             for line in points(&got) {
                 *came.entry(line).or_default() += 1;
@@ -867,10 +882,13 @@ async fn a_pipeline_delivers_by_it_and_counts() {
     for value in 1..=6 {
         metrics.send("requests", value).unwrap();
     }
-    metrics
+    let snapshot = metrics
         .shutdown_within(Duration::from_secs(20))
         .await
         .unwrap();
+    let counts = snapshot.sink("OpenTsdbSink").unwrap();
+    assert_eq!((counts.delivered, counts.rejected), (3, 0));
+    assert_eq!(counts.delivery, Delivery::AtMostOnce);
     let sums: Vec<String> = points(&got)
         .iter()
         .map(|line| line.split(' ').nth(3).unwrap().to_owned())
