@@ -670,6 +670,25 @@ async fn what_never_will_be_taken_is_fatal() {
 }
 
 #[tokio::test]
+async fn a_client_of_ones_own_sends_what_it_sends_by_default() {
+    let got = Got::default();
+    let front = front(&got, |_| status(204)).await;
+    let mut headers = reqwest::header::HeaderMap::new();
+    headers.insert("x-scope-orgid", "tenant".parse().unwrap());
+    let client = reqwest::Client::builder()
+        .default_headers(headers)
+        .build()
+        .unwrap();
+    assert_eq!(
+        deliver(&mut sink(&front).client(client), &elements(1))
+            .await
+            .delivered,
+        1
+    );
+    assert!(got.take()[0].head.contains("x-scope-orgid: tenant"));
+}
+
+#[tokio::test]
 async fn passwords_are_not_shown() {
     let mut sink = OpenTsdbHttpSink::new("http://user:secret@127.0.0.1:1").unwrap();
     let error = failure(&mut sink, &elements(1)).await;
