@@ -81,7 +81,8 @@ pub(super) fn verdict(status: u16, retry_after: Option<&str>, body: &[u8]) -> Ve
             Some(report) => Verdict::Taken(report),
             None => Verdict::Refused {
                 why: why(),
-                too_large: false,
+                // OpenTSDB's way to say so: it cuts what is larger than its buffer into chunks first.
+                too_large: why().contains("Chunked request not supported"),
             },
         },
         413 => Verdict::Refused {

@@ -82,7 +82,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// | 2xx | taken, but for the points that the body calls wrong |
 /// | 400 with a report of `details` or `summary` | the same |
 /// | any other 400 | nothing was taken: the points are sent in halves, down to the bad ones, which are rejected; after 64 requests more for one batch, a part that is refused is rejected as it is |
-/// | 413 | too large: sent in halves, and requests stay smaller from then on |
+/// | 413, and OpenTSDB's 400 for want of `enable_chunked` | too large: sent in halves, and requests stay smaller from then on |
 /// | 408, 425, 429, 5xx, none at all | to be tried again, not before the seconds of `Retry-After` (60 at most) |
 /// | 3xx, any other 4xx | it will never be taken: the rest of the batch is dropped, and the error says so |
 ///

@@ -49,7 +49,7 @@ const BARRIER: &[u8] = b"version\n";
 /// # What is sent
 ///
 /// - Names, tag names and tag values as [`Sanitize`] says; by default everything beyond ASCII is escaped,
-///   as OpenTSDB and KairosDB read telnet as Latin-1.
+///   as OpenTSDB and KairosDB read no UTF-8 on telnet.
 /// - Integers as integers, floats with a point always.
 /// - The time in seconds by default, which is what all receivers read ([`Resolution`]).
 /// - At least one tag, as OpenTSDB asks for it: an element without gets `host` and the name of this
