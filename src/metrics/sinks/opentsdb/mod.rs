@@ -15,19 +15,26 @@
 //! was found out from VictoriaMetrics 1.79 and KairosDB 1.3, and is tested against them.
 
 mod answer;
+mod asking;
 mod chunks;
 mod host;
 mod http;
+mod lines;
 mod names;
 mod point;
 mod post;
+mod receiver;
 mod rejects;
+mod sending;
 mod telnet;
+mod trouble;
 mod wire;
 
-pub use http::{Answers, OpenTsdbHttpSink, UrlError};
+pub use asking::{Answers, UrlError};
+pub use http::OpenTsdbHttpSink;
 pub use names::Sanitize;
-pub use telnet::{Confirm, OpenTsdbSink};
+pub use receiver::Confirm;
+pub use telnet::OpenTsdbSink;
 
 /// How exactly a point's time is written.
 ///

@@ -1,18 +1,17 @@
 //! The sink that speaks telnet put.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use super::Resolution;
+use super::lines::Lines;
 use super::names::Sanitize;
-use super::point::{Format, Unfit};
+use super::point::Format;
+use super::receiver::{Confirm, QUESTION, Receiver};
 use super::rejects::Rejects;
+use super::trouble::Trouble;
 use super::wire::{Until, Wire};
 use crate::metrics::{Delivery, Element, MetricSink, SinkError};
-
-/// What every receiver answers that knows the protocol, and does nothing else.
-const BARRIER: &[u8] = b"version\n";
 
 /// Delivers elements by OpenTSDB's telnet protocol: `put NAME TIME VALUE TAG=VALUE …`, one line each.
 ///
@@ -83,36 +82,6 @@ pub struct OpenTsdbSink {
     wire: Option<Wire>,
     /// Complaints that came too late for their batch.
     late: usize,
-}
-
-/// How it is found out that the receiver has read a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Confirm {
-    /// By [`Version`](Confirm::Version) where the receiver answers it, by [`Close`](Confirm::Close) where
-    /// it does not. It is asked before the first batch and after every trouble, on a connection of its
-    /// own that carries no points.
-    #[default]
-    Detect,
-    /// The command `version` is sent after each batch. The receiver reads its input in order, so when it
-    /// answers it has read the batch. One connection serves for all. OpenTSDB and KairosDB answer.
-    Version,
-    /// The sink ends its side after each batch, and waits for the receiver to end the other one, which
-    /// it does when it is through. That takes a connection a batch, and systems keep a closed one in mind
-    /// for a minute: some hundreds of batches a second are the most. VictoriaMetrics needs it. A receiver
-    /// that is killed when it has read everything, and stored nothing, looks the same from outside.
-    Close,
-    /// It is not. A batch is delivered once the system took it; what is under way when the connection
-    /// breaks is lost without being counted. For receivers that stay silent and never close.
-    Nothing,
-}
-
-/// What was found out about the receiver.
-#[derive(Debug, Clone)]
-enum Receiver {
-    /// It says this to `version`.
-    Answers(Vec<u8>),
-    Closes,
-    Silent,
 }
 
 impl OpenTsdbSink {
@@ -213,7 +182,15 @@ impl OpenTsdbSink {
         };
         let receiver = match self.receiver.take() {
             Some(receiver) => receiver,
-            None => self.find_out().await?,
+            None => {
+                Receiver::find_out(
+                    self.confirm,
+                    &self.address,
+                    self.connect_timeout,
+                    self.timeout,
+                )
+                .await?
+            }
         };
         self.receiver = Some(receiver.clone());
         if let Some(wire) = kept {
@@ -221,33 +198,6 @@ impl OpenTsdbSink {
         }
         let wire = Wire::connect(&self.address, self.connect_timeout).await?;
         Ok((wire, receiver))
-    }
-
-    async fn find_out(&self) -> io::Result<Receiver> {
-        match self.confirm {
-            Confirm::Close => return Ok(Receiver::Closes),
-            Confirm::Nothing => return Ok(Receiver::Silent),
-            Confirm::Detect | Confirm::Version => {}
-        }
-        // Twice: an answer that changes could not be told from complaints.
-        let wire = Wire::connect(&self.address, self.connect_timeout).await?;
-        let text = wire.ask(&BARRIER.repeat(2), self.timeout).await?;
-        let (one, other) = text.as_bytes().split_at(text.len() / 2);
-        // A port for telnet and HTTP takes an unknown command for a request, and says so once or twice.
-        let answers = one == other && !one.trim_ascii().is_empty() && !text.starts_with("HTTP/");
-        tracing::debug!(
-            address = self.address,
-            text,
-            answers,
-            "asked for the version"
-        );
-        match (answers, self.confirm) {
-            (true, _) => Ok(Receiver::Answers(one.to_vec())),
-            (false, Confirm::Version) => Err(io::Error::other(
-                "the receiver does not answer `version`: use Confirm::Detect or Confirm::Close",
-            )),
-            (false, _) => Ok(Receiver::Closes),
-        }
     }
 
     /// Logs what the receiver said; how many points it did not take.
@@ -277,28 +227,6 @@ fn is_error(line: &str) -> bool {
     line.starts_with("put")
 }
 
-/// The lines of a batch, and where each ends.
-#[derive(Debug, Default)]
-struct Lines {
-    text: String,
-    /// The end of a line, and the place of its element in the batch.
-    ends: Vec<(usize, usize)>,
-}
-
-impl Lines {
-    /// How many lines were written at least in part, if so many bytes were, and how many elements of the
-    /// batch are done with thereby.
-    fn begun(&self, written: usize) -> (usize, usize) {
-        let whole = self.ends.partition_point(|&(end, _)| end <= written);
-        let begin = whole.checked_sub(1).map_or(0, |last| self.ends[last].0);
-        let begun = (whole + usize::from(written > begin)).min(self.ends.len());
-        (
-            begun,
-            begun.checked_sub(1).map_or(0, |last| self.ends[last].1 + 1),
-        )
-    }
-}
-
 impl MetricSink for OpenTsdbSink {
     fn delivery(&self) -> Delivery {
         Delivery::AtMostOnce
@@ -310,24 +238,8 @@ impl MetricSink for OpenTsdbSink {
 
     async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
         let mut rejects = Rejects::default();
-        let mut lines = Lines::default();
-        for (place, element) in batch.iter().enumerate() {
-            let begin = lines.text.len();
-            let length = self.format.point(element).map(|point| {
-                point.line(&mut lines.text);
-                lines.text.len() - begin - 1
-            });
-            match length {
-                Ok(length) if length <= self.max_line => lines.ends.push((lines.text.len(), place)),
-                Ok(length) => {
-                    lines.text.truncate(begin);
-                    let max = self.max_line;
-                    rejects.at(place, element.name(), &Unfit::Long { length, max });
-                }
-                Err(unfit) => rejects.at(place, element.name(), &unfit),
-            }
-        }
-        if lines.ends.is_empty() {
+        let mut lines = Lines::new(batch, &self.format, self.max_line, &mut rejects);
+        if lines.count() == 0 {
             return rejects.outcome(batch.len());
         }
 
@@ -336,10 +248,10 @@ impl MetricSink for OpenTsdbSink {
             self.receiver = None;
             self.no_connection(&error)
         })?;
-        let mut out = std::mem::take(&mut lines.text).into_bytes();
+        let mut out = lines.take();
         let until = match &receiver {
             Receiver::Answers(answer) => {
-                out.extend_from_slice(BARRIER);
+                out.extend_from_slice(QUESTION);
                 Until::Answer(answer)
             }
             Receiver::Closes => Until::Closed,
@@ -351,7 +263,7 @@ impl MetricSink for OpenTsdbSink {
         match outcome {
             Ok(()) => {
                 let errors = errors + std::mem::take(&mut self.late);
-                let counted = errors.min(lines.ends.len());
+                let counted = errors.min(lines.count());
                 self.late = errors - counted;
                 rejects.some(
                     counted,
@@ -398,31 +310,3 @@ impl MetricSink for OpenTsdbSink {
         }
     }
 }
-
-/// A connection was not made, or broke.
-#[derive(Debug)]
-struct Trouble {
-    address: String,
-    why: String,
-    unknown: usize,
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Trouble {
-            address,
-            why,
-            unknown,
-        } = self;
-        match unknown {
-            0 => write!(f, "no points could be sent to {address}: {why}"),
-            _ => write!(
-                f,
-                "the connection to {address} broke: {why}; {unknown} points may have arrived or not, \
-                 and are not sent again"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Trouble {}
