@@ -468,6 +468,37 @@ async fn victoria_metrics_killed_under_load_has_nothing_twice_and_lacks_what_is_
     Ok(())
 }
 
+/// A receiver that hangs reads, when it goes on, what the sink had given up: it counts as lost, though it
+/// arrives. Sent again, it would be there twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn victoria_metrics_stalled_under_load_has_nothing_twice() -> Tested {
+    let Some(mut store) = or_skip(VictoriaMetrics::start()) else {
+        return Ok(());
+    };
+    let address = store.telnet_addr().to_string();
+    let mut load = Load::new(OpenTsdbSink::connect(address).timeout(Duration::from_millis(100)));
+    for _ in 0..3 {
+        load.send_until_done(load.done() + 1000).await;
+        load.send(2000).await;
+        store.pause()?;
+        load.send_until_failing().await;
+        store.resume()?;
+    }
+    let sent = load.sent;
+    let end = load.finish().await;
+    // What was in its buffers when it went on is read by now, or soon.
+    let times = until("everything delivered, in an export", || {
+        let times = times(&store.exported().ok()?, sent);
+        let lacking = times.iter().filter(|&&times| times == 0).count() as u64;
+        (lacking <= end.rejected).then_some(times)
+    });
+    assert!(
+        times.iter().all(|&times| times <= 1),
+        "something is there twice"
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn victoria_metrics_stopped_under_load_lacks_only_what_is_counted() -> Tested {
     let Some(mut store) = or_skip(VictoriaMetrics::start()) else {
