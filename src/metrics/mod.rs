@@ -72,6 +72,8 @@ pub use sinks::{
 };
 #[cfg(feature = "json")]
 pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
+#[cfg(feature = "opentsdb")]
+pub use sinks::opentsdb::{self, OpenTsdbHttpSink, OpenTsdbSink};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};
 pub use timer::{Timer, TimerBuilder, Unit};

@@ -1,4 +1,4 @@
-//! Sinks that are ready to use, one a file. What several share is in `blocking`, `format` and `lines`.
+//! Sinks that are ready to use, one a file or a folder. What several share is in `blocking`, `format` and `lines`.
 
 mod blocking;
 mod fn_sink;
@@ -13,6 +13,8 @@ mod json_text;
 mod lines;
 mod log;
 mod log_site;
+#[cfg(feature = "opentsdb")]
+pub mod opentsdb;
 mod print;
 mod prometheus;
 mod tally;

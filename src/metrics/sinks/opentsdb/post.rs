@@ -1,0 +1,98 @@
+//! One request, and its answer.
+
+use std::fmt;
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Url};
+
+use super::answer::{Verdict, verdict};
+
+/// An answer is read so far; a report on more errors than fit is not understood, and counts as none.
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// Where requests go, and how.
+pub(super) struct Post {
+    pub(super) client: Client,
+    pub(super) url: Url,
+    pub(super) gzip: bool,
+    pub(super) timeout: Duration,
+}
+
+impl Post {
+    /// Sends a body. Without an answer, nobody knows whether it arrived: it is sent again.
+    pub(super) async fn send(&self, body: Vec<u8>) -> Verdict {
+        match self.answer(body).await {
+            Ok(verdict) => verdict,
+            // It can't be sent at all: a URL that this client has no way to.
+            Err(error) if error.is_builder() => Verdict::Never(chain(&error)),
+            Err(error) => Verdict::Later {
+                why: chain(&error),
+                after: None,
+            },
+        }
+    }
+
+    async fn answer(&self, body: Vec<u8>) -> reqwest::Result<Verdict> {
+        let request = self
+            .client
+            .post(self.url.clone())
+            .timeout(self.timeout)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json");
+        let request = match self.gzip.then(|| zipped(&body)).flatten() {
+            Some(zipped) => request.header(CONTENT_ENCODING, "gzip").body(zipped),
+            None => request.body(body),
+        };
+        let mut answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let after = answer.headers().get(RETRY_AFTER);
+        let after = after.and_then(|after| Some(after.to_str().ok()?.to_owned()));
+        let mut body = Vec::new();
+        while let Some(piece) = answer.chunk().await? {
+            if body.len() + piece.len() > LONGEST_ANSWER {
+                break;
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(verdict(status, after.as_deref(), &body))
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post")
+            .field("url", &shown(&self.url))
+            .field("gzip", &self.gzip)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL as it is shown and logged: without its password.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
+/// Compressed; writing to memory does not fail.
+fn zipped(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}
+
+/// An error and what caused it: reqwest's own words alone say little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
