@@ -7,9 +7,13 @@ mod delivery;
 mod described;
 mod element;
 mod error;
+#[cfg(feature = "facade")]
+mod facade;
+mod gauge;
 mod handle;
 mod interner;
 mod key;
+mod level;
 mod metric;
 mod options;
 mod outcome;
@@ -18,6 +22,8 @@ mod sample;
 mod series;
 mod sink;
 mod snapshot;
+#[cfg(feature = "spans")]
+mod spans;
 mod tags;
 mod timer;
 mod value;
@@ -25,6 +31,9 @@ mod value;
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
 pub use error::{MetricError, SendError};
+#[cfg(feature = "facade")]
+pub use facade::{FacadeRecorder, FacadeRecorderBuilder, FacadeSnapshot};
+pub use gauge::Gauge;
 pub use handle::Handle;
 pub use key::KeyError;
 pub use metric::{Aligned, Late, Metric};
@@ -33,6 +42,8 @@ pub use outcome::{IntoOutcome, Outcome};
 pub use pipeline::{MetricsPipeline, MetricsPipelineBuilder};
 pub use sink::{Delivery, MetricSink, SinkError};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
+#[cfg(feature = "spans")]
+pub use spans::{SpanLayer, SpanTimer, SpanTimers, Spent};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};
 pub use timer::{Timer, TimerBuilder, Unit};
 pub use value::{Total, Value};
