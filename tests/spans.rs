@@ -2,6 +2,7 @@
 
 #![cfg(feature = "spans")]
 
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Level, Subscriber, event_enabled, field, info_span, warn_span};
+use tracing::{Instrument, Level, Subscriber, event_enabled, field, info_span, warn_span};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Layer, registry};
@@ -143,14 +144,21 @@ async fn busy_is_the_time_within_and_total_the_time_from_beginning_to_end() {
 #[tokio::test(start_paused = true)]
 async fn a_span_that_a_panic_ends_sends_its_duration() {
     let (pipeline, elements) = pipeline();
-    let _guard = install(&pipeline, [timer().named("work").spent(Spent::Busy)]);
-    let work = tokio::spawn(async {
-        let _entered = info_span!("work").entered();
-        millis(30).await;
-        panic!("the work fails");
-    });
+    let _guard = install(&pipeline, [timer().named("work")]);
+    let work = tokio::spawn(
+        async {
+            millis(30).await;
+            panic!("the work fails");
+        }
+        .instrument(info_span!("work")),
+    );
     assert!(work.await.is_err());
-    assert_eq!(texts(&elements).await, ["t.v 30.0"]);
+    let entered = catch_unwind(|| {
+        let _entered = info_span!("work").entered();
+        panic!("this does, too");
+    });
+    assert!(entered.is_err());
+    assert_eq!(texts(&elements).await, ["t.v 30.0", "t.v 0.0"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +176,7 @@ async fn conditions_are_names_targets_and_functions_and_each_has_to_hold() {
             .matching(|metadata| *metadata.level() <= Level::WARN),
     ];
     let _guard = install(&pipeline, timers);
-    let mut by = async |make: &dyn Fn() -> tracing::Span| -> Vec<String> {
+    let by = async |make: &dyn Fn() -> tracing::Span| -> Vec<String> {
         drop(make());
         let tags = texts(&elements).await.into_iter();
         tags.map(|text| text["t.v{by=".len()..].replace("} 0.0", ""))
