@@ -63,6 +63,14 @@ impl Variant {
     }
 
     fn timed(name: &'static str, role: Role, run: fn(u64) -> u64) -> Self {
+        Self::with(name, role, run)
+    }
+
+    /// Work done by a closure that knows more than the number of elements.
+    pub(crate) fn with<F>(name: &'static str, role: Role, run: F) -> Self
+    where
+        F: Fn(u64) -> u64 + Copy + 'static,
+    {
         let prepare = Box::new(move |count| Box::new(move || run(count)) as Run);
         Self {
             name,

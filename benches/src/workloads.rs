@@ -2,7 +2,9 @@
 
 pub(crate) mod diamond;
 pub(crate) mod frequencies;
+pub(crate) mod group_by_tags;
 pub(crate) mod idle_windows;
+pub(crate) mod metric_send;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod per_key;
@@ -36,6 +38,10 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::two_threads::add_batches(two_threads::batches()),
         headwater::two_threads::add_one_by_one(two_threads::one_by_one()),
         headwater::idle_windows::add(idle_windows::workload()),
+        headwater::group_by_tags::add(group_by_tags::workload()),
+        headwater::metric_send::add(metric_send::workload(1), 1),
+        headwater::metric_send::add(metric_send::workload(2), 2),
+        headwater::metric_send::add(metric_send::workload(4), 4),
     ];
     all.extend(operators::workloads());
     all

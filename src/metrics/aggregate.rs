@@ -9,7 +9,7 @@ use super::element::Element;
 use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
 use super::sample::Sample;
-use super::series::SeriesTable;
+use super::series::{Lookup, SeriesTable};
 use crate::aggregate::Aggregate;
 use crate::prelude::*;
 use crate::{BoxFlow, Outlet, Push, Stage, Time};
@@ -33,12 +33,12 @@ impl Metric {
         let recipe = self.recipe()?;
         let name = recipe.described.name.clone();
         let running = Arc::new(Running::new(recipe, epoch.into()));
-        let series = running.series.clone();
+        let mut lookup = Lookup::new(running.series.clone());
         let samples = elements
-            .filter(move |element| element.name() == &*name)
+            .filter(move |element| element.is_named(&name))
             .map(move |element| Sample {
                 metric: 0,
-                series: series.resolve(element.tags(), element.time()).series,
+                series: lookup.series(element.tags(), element.time()),
                 value: element.value(),
                 time: element.time(),
             });

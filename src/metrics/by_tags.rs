@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::aggregators::{Column, Named};
 use super::level::Level;
@@ -32,7 +32,10 @@ impl ByTags {
 
 /// The table under way.
 pub(super) struct Table {
-    rows: HashMap<Series, usize>,
+    /// The series that came last, and its row: values often come several in a row.
+    last: (Series, usize),
+    /// By numbers that the program itself gave: nobody can choose them so that they collide.
+    rows: FxHashMap<Series, usize>,
     /// In the order of rows. The table of series may forget a series while its row is here.
     tags: Vec<Tags>,
     levels: Vec<Option<Arc<Level>>>,
@@ -64,17 +67,23 @@ impl Table {
         self.totals.values += 1;
         self.totals.overflow += u64::from(sample.series == SeriesTable::OVERFLOW);
         self.totals.latest = self.totals.latest.max(sample.time);
-        match self.rows.get(&sample.series) {
-            Some(&row) => {
-                for column in &mut self.columns {
-                    column.add(row, &sample.value);
+        let row = match self.last {
+            (last, row) if last == sample.series => row,
+            _ => match self.rows.get(&sample.series) {
+                Some(&row) => {
+                    self.last = (sample.series, row);
+                    row
                 }
-            }
-            None => self.begin(sample, series),
+                None => return self.begin(sample, series),
+            },
+        };
+        for column in &mut self.columns {
+            column.add(row, &sample.value);
         }
     }
 
     fn begin(&mut self, sample: &Sample, series: &SeriesTable) {
+        self.last = (sample.series, self.tags.len());
         self.rows.insert(sample.series, self.tags.len());
         let (tags, level) = series.about(sample.series);
         self.tags.push(tags);
@@ -88,6 +97,7 @@ impl Table {
 impl Clone for Table {
     fn clone(&self) -> Table {
         Table {
+            last: self.last,
             rows: self.rows.clone(),
             tags: self.tags.clone(),
             levels: self.levels.clone(),
@@ -103,7 +113,9 @@ impl Aggregate<Sample> for ByTags {
 
     fn lift(&self, sample: &Sample) -> Table {
         let mut table = Table {
-            rows: HashMap::new(),
+            // No row is there yet, so that this one is not looked at.
+            last: (Series(u32::MAX), 0),
+            rows: FxHashMap::default(),
             tags: Vec::new(),
             levels: Vec::new(),
             columns: self.aggregators.iter().map(Named::column).collect(),

@@ -80,6 +80,12 @@ impl Element {
         &self.name
     }
 
+    /// Most elements of a metric share the name itself, and not only its letters.
+    #[inline]
+    pub(super) fn is_named(&self, name: &Arc<str>) -> bool {
+        Arc::ptr_eq(&self.name, name) || self.name == *name
+    }
+
     /// The value.
     #[must_use]
     pub fn value(&self) -> Value {

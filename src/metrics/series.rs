@@ -198,6 +198,50 @@ impl Known {
     }
 }
 
+/// A table as one user sees it: what was looked up a moment ago is not looked up again.
+pub(super) struct Lookup {
+    table: Arc<SeriesTable>,
+    recent: Box<[Option<Recent>]>,
+}
+
+struct Recent {
+    tags: Tags,
+    series: Series,
+    /// Until when the table need not be told that the series is in use.
+    until: Time,
+}
+
+impl Lookup {
+    const RECENT: usize = 512;
+
+    pub(super) fn new(table: Arc<SeriesTable>) -> Lookup {
+        Lookup {
+            table,
+            recent: (0..Lookup::RECENT).map(|_| None).collect(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn series(&mut self, tags: &Tags, now: Time) -> Series {
+        let at = tags.hash_code() as usize % Lookup::RECENT;
+        match &self.recent[at] {
+            Some(recent) if recent.tags == *tags && now < recent.until => recent.series,
+            _ => self.look_up(at, tags, now),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, at: usize, tags: &Tags, now: Time) -> Series {
+        let series = self.table.resolve(tags, now).series;
+        self.recent[at] = Some(Recent {
+            tags: tags.clone(),
+            series,
+            until: now + Duration::from_secs(1),
+        });
+        series
+    }
+}
+
 impl std::fmt::Debug for SeriesTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SeriesTable")

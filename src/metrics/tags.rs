@@ -298,6 +298,10 @@ impl Tags {
         self.iter().map(|(name, value)| (name, value.as_ref()))
     }
 
+    pub(super) fn hash_code(&self) -> u64 {
+        self.0.hash()
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -2,7 +2,9 @@
 
 pub(crate) mod diamond;
 pub(crate) mod frequencies;
+pub(crate) mod group_by_tags;
 pub(crate) mod idle_windows;
+pub(crate) mod metric_send;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod per_key;
