@@ -7,6 +7,19 @@ use headwater::metrics::{FacadeSnapshot, MetricsSnapshot, Tags};
 use crate::clients::Answers;
 use crate::ledger::Ledger;
 
+/// What is missing in a scrape.
+pub fn scrape_faults(scraped: &str) -> Vec<String> {
+    let wanted = [
+        "requests_total{",
+        "latency_milliseconds_count{",
+        "cache_lookups_total{",
+    ];
+    let missing = wanted.into_iter().filter(|name| !scraped.contains(name));
+    missing
+        .map(|name| format!("there is no {name}…}} in what Prometheus would get"))
+        .collect()
+}
+
 /// What does not add up, in sentences.
 pub fn faults(
     ledger: &Ledger,

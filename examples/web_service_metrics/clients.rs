@@ -28,6 +28,13 @@ pub async fn run(address: SocketAddr, duration: Duration) -> Answers {
     all
 }
 
+/// What Prometheus would get.
+pub async fn scrape(address: SocketAddr) -> reqwest::Result<String> {
+    let url = format!("http://{address}/metrics");
+    let answer = reqwest::get(url).await?.error_for_status()?;
+    answer.text().await
+}
+
 async fn client(address: SocketAddr, number: u64, end: Instant) -> Answers {
     let http = reqwest::Client::new();
     let mut answers = Answers::new();

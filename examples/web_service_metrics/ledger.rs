@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use headwater::Time;
 use headwater::metrics::{Delivery, Element, MetricSink, SinkError, TagValue};
 
-pub const HEADING: &str = "\
-  second   requests   failed    mean ms     p99 ms   cache hits   under way";
+pub const HEADING: &str =
+    "  second   requests   failed    mean ms     p99 ms   cache hits   at once";
 
 /// What was delivered so far. Clones are the same ledger.
 #[derive(Clone, Default)]
@@ -17,7 +17,6 @@ pub struct Ledger(Arc<Mutex<Books>>);
 pub struct Books {
     /// The sums of what adds up, by the element's name and tags.
     pub totals: BTreeMap<(String, String), f64>,
-    /// By route: the sum of durations, the worst p99 of a window, and the longest.
     routes: BTreeMap<String, Route>,
     window: Option<Window>,
     first: Option<Time>,
@@ -27,7 +26,9 @@ pub struct Books {
 struct Route {
     requests: f64,
     failed: f64,
+    /// The sum of their durations.
     millis: f64,
+    /// The worst one of a window.
     p99: f64,
     max: f64,
 }
@@ -38,7 +39,7 @@ struct Window {
     all: Route,
     hits: f64,
     lookups: f64,
-    under_way: f64,
+    at_once: f64,
 }
 
 impl MetricSink for Ledger {
@@ -105,7 +106,7 @@ impl Books {
                     window.hits += value;
                 }
             }
-            "under_way.max" => window.under_way = value,
+            "under_way.max" => window.at_once = value,
             name => {
                 window.all.enter(name, value, element);
                 if let Some(TagValue::Str(route)) = element.tags().get("route") {
@@ -122,13 +123,14 @@ impl Books {
         };
         let (all, second) = (window.all, (window.end - first).as_secs_f64() + 1.0);
         println!(
-            "{second:>8.0} {:>10} {:>8} {:>10.2} {:>10.2} {:>10.0} % {:>11}",
+            "{second:>8.0} {:>10} {:>8} {:>10.2} {:>10.2} {:>10.0} % {:>9}",
             all.requests,
             all.failed,
             all.millis / all.requests,
             all.p99,
-            100.0 * window.hits / window.lookups,
-            window.under_way
+            // Of a second without lookups, none.
+            100.0 * window.hits / window.lookups.max(1.0),
+            window.at_once
         );
     }
 }
@@ -157,7 +159,7 @@ impl Window {
             all: Route::default(),
             hits: 0.0,
             lookups: 0.0,
-            under_way: 0.0,
+            at_once: 0.0,
         }
     }
 }

@@ -4,10 +4,10 @@
 //! measures goes through a metrics pipeline: a handle and a timer in a middleware, macros of the crate
 //! `metrics` in a cache that knows nothing of this library, and `tracing` spans around queries. A line is
 //! printed each second, and in the end a table, whose figures must add up to what the clients have counted:
-//! otherwise the exit code is 1.
+//! otherwise the exit code is 1. As long as it runs, Prometheus can scrape it at `/metrics`.
 //!
 //! ```sh
-//! cargo run --release --example web_service_metrics --features facade,spans -- --seconds 10
+//! cargo run --release --example web_service_metrics --features axum,facade,spans -- --seconds 10
 //! ```
 
 mod check;
@@ -76,15 +76,23 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     tracing_subscriber::registry().with(spans).init();
 
     let service = service::start(&metrics).await?;
-    println!("serving http://{} for {seconds} s\n", service.address);
+    println!(
+        "serving http://{} for {seconds} s; metrics at /metrics\n",
+        service.address
+    );
     println!("{}", ledger::HEADING);
     let answers = clients::run(service.address, Duration::from_secs(seconds)).await;
+    let scraped = clients::scrape(service.address).await?;
     service.stop().await?;
 
     let report = metrics.shutdown_within(Duration::from_secs(5)).await?;
     ledger.print_totals();
     println!("\n{report}");
     let faults = check::faults(&ledger, &answers, &report, &recorder.snapshot());
+    let faults: Vec<_> = faults
+        .into_iter()
+        .chain(check::scrape_faults(&scraped))
+        .collect();
     for fault in &faults {
         eprintln!("does not add up: {fault}");
     }

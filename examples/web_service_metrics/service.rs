@@ -44,6 +44,8 @@ pub async fn start(metrics: &MetricsPipeline) -> Result<Service, Box<dyn std::er
         .route("/product/{id}", get(product))
         .route("/checkout", get(checkout))
         .layer(from_fn_with_state(shop.clone(), measure))
+        // Behind the layer: scrapes are not part of what is measured.
+        .route("/metrics", metrics.prometheus()?.route())
         .with_state(shop);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -297,6 +297,15 @@ impl Metric {
         &self.name
     }
 
+    /// What [sinks](super::MetricSink::describe) are told of it, for those who aggregate in a graph of
+    /// their own.
+    ///
+    /// # Errors
+    /// If it cannot be aggregated as it was described.
+    pub fn described(&self) -> Result<Arc<Described>, MetricError> {
+        Ok(self.clone().recipe()?.described)
+    }
+
     /// Checks it.
     pub(super) fn recipe(self) -> Result<Recipe, MetricError> {
         let name = self.name.clone();

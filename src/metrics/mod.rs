@@ -21,6 +21,7 @@ mod pipeline;
 mod sample;
 mod series;
 mod sink;
+mod sinks;
 mod snapshot;
 #[cfg(feature = "spans")]
 mod spans;
@@ -41,6 +42,12 @@ pub use options::SinkOptions;
 pub use outcome::{IntoOutcome, Outcome};
 pub use pipeline::{MetricsPipeline, MetricsPipelineBuilder};
 pub use sink::{Delivery, MetricSink, SinkError};
+pub use sinks::{
+    Exposition, ExpositionCounts, ExpositionFormat, FnSink, FormatError, FuturesSink,
+    IntoSinkResult, LogSink, PrintSink, PrometheusSink,
+};
+#[cfg(feature = "json")]
+pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
 #[cfg(feature = "spans")]
 pub use spans::{SpanLayer, SpanTimer, SpanTimers, Spent};

@@ -1,6 +1,7 @@
-//! The project's own commands: `cargo xtask test` and `cargo xtask bench`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench` and `cargo xtask services`.
 
 mod bench;
+mod services;
 mod shell;
 mod test;
 
@@ -9,16 +10,21 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask test
        cargo xtask bench [--quick] [--lto] [--no-callgrind] [--no-compile-gate] [--workload NAME]
+       cargo xtask services [list | install | start NAME…]
 
-  test    everything that must hold before a change goes in; .ci/run is the same
-  bench   headwater beside hand-written loops and peers: ratios in the default release profile and
-          with LTO, instructions an element (where valgrind is installed), and what chains of
-          operators cost to compile
+  test      everything that must hold before a change goes in; .ci/run is the same
+  bench     headwater beside hand-written loops and peers: ratios in the default release profile and
+            with LTO, instructions an element (where valgrind is installed), and what chains of
+            operators cost to compile
             --quick            few short rounds, default profile only
             --lto              the LTO profile only
             --no-callgrind     no instruction counts
             --no-compile-gate  no compile times
-            --workload NAME    one workload only";
+            --workload NAME    one workload only
+  services  the servers that tests run against, on loopback
+            list               which there are, and what each lacks on this machine (the default)
+            install            fetches what is missing: Debian packages (as root), jars by Maven
+            start NAME…        starts some, prints their addresses, and stops them at Ctrl-C";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +36,10 @@ fn main() -> ExitCode {
         "test" if rest.is_empty() => test::run(),
         "bench" => match bench::Options::from_args(rest) {
             Ok(options) => bench::run(&options),
+            Err(complaint) => mistaken(&complaint),
+        },
+        "services" => match services::Action::from_args(rest) {
+            Ok(action) => services::run(&action),
             Err(complaint) => mistaken(&complaint),
         },
         "--help" | "-h" | "help" => {

@@ -9,15 +9,18 @@ mod tools;
 
 use std::process::ExitCode;
 
+use crate::services;
 use steps::Steps;
 
 /// The packages a user gets; the others are the project's own.
-const PACKAGES: &str = "--workspace --exclude xtask --exclude headwater-benches";
+const PACKAGES: &str =
+    "--workspace --exclude xtask --exclude headwater-benches --exclude headwater-services";
 
 /// Runs all steps and ends with the one line that counts.
 pub(crate) fn run() -> ExitCode {
     let mut steps = Steps::default();
     steps.run("tools", tools::install);
+    steps.run("services", services::prepare);
     steps.command("format", "cargo fmt --all --check");
     steps.command(
         "clippy",

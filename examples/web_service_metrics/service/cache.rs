@@ -37,6 +37,10 @@ impl Cache {
 
     pub fn put(&self, id: u64, name: &str) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        // Several may have missed it at once.
+        if entries.iter().any(|(known, _)| *known == id) {
+            return;
+        }
         if entries.len() == CAPACITY {
             entries.pop_front();
         }
