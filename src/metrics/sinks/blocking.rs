@@ -72,6 +72,7 @@ impl<T: Send + 'static> Blocking<T> {
     }
 }
 
+#[cfg(feature = "json")]
 impl<T> Blocking<T> {
     /// Changes it while nobody uses it yet.
     pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Blocking<U> {

@@ -56,6 +56,8 @@ impl<W: Write> Lines<W> {
         }
     }
 
+    /// Delivered is what `sync` succeeds on.
+    #[cfg(feature = "json")]
     pub(super) fn synced(self, sync: fn(&mut W) -> io::Result<()>) -> Lines<W> {
         Lines {
             sync: Some(sync),

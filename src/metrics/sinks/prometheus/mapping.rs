@@ -137,7 +137,8 @@ fn summary_part(role: Role) -> Option<Part> {
     match role {
         Role::Sum => Some(Part::Sum),
         Role::Count => Some(Part::Count),
-        Role::Quantile(level) if (0.0..=1.0).contains(&level) => Some(Part::Quantile(level)),
+        // Minus zero is written as zero.
+        Role::Quantile(level) if (0.0..=1.0).contains(&level) => Some(Part::Quantile(level + 0.0)),
         _ => None,
     }
 }
