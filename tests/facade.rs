@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use headwater::List;
 use headwater::metrics::{
-    Delivery, Described, Element, FacadeRecorder, Kind, Metric, MetricSink, MetricsPipeline,
-    SinkError,
+    Delivery, Described, Element, ExpositionFormat, FacadeRecorder, Kind, Metric, MetricSink,
+    MetricsPipeline, SinkError,
 };
 use headwater::prelude::*;
 use metrics::{
@@ -243,6 +243,40 @@ async fn descriptions_and_units_reach_the_sinks_before_and_after_the_first_value
             text("how long it took")
         )]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn prometheus_gets_totals_that_go_on_when_a_description_comes_late() {
+    let pipeline = pipeline();
+    let exposition = pipeline.prometheus().unwrap();
+    let recorder = recorder(&pipeline);
+    with_local_recorder(&recorder, || {
+        counter!("requests", "route" => "/").increment(3);
+        histogram!("latency").record(0.5);
+        gauge!("open").set(2);
+    });
+    a_window().await;
+    with_local_recorder(&recorder, || {
+        describe_counter!("requests", "requests that were answered");
+        describe_gauge!("open", Unit::Count, "connections");
+        counter!("requests", "route" => "/").increment(4);
+        gauge!("open").increment(1);
+    });
+    pipeline.shutdown().await.unwrap();
+    let text = exposition.render(ExpositionFormat::Text);
+    for line in [
+        "# HELP requests_total requests that were answered",
+        "# TYPE requests_total counter",
+        "requests_total{route=\"/\"} 7",
+        "# TYPE latency summary",
+        "latency_sum 0.5",
+        "latency_count 1",
+        "# HELP open_last connections (last)",
+        "open_last 3",
+    ] {
+        let same = |found: &str| found.trim_end_matches(".0") == line;
+        assert!(text.lines().any(same), "{line} is not in\n{text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,7 +121,8 @@ impl Books {
         let (Some(window), Some(first)) = (self.window.take(), self.first) else {
             return;
         };
-        let (all, second) = (window.all, (window.end - first).as_secs_f64() + 1.0);
+        // The last one may be short.
+        let (all, second) = (window.all, (window.end - first).as_secs_f64().ceil() + 1.0);
         println!(
             "{second:>8.0} {:>10} {:>8} {:>10.2} {:>10.2} {:>10.0} % {:>9}",
             all.requests,
