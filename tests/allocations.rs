@@ -34,6 +34,27 @@ fn allocations(mut run: impl FnMut()) -> u64 {
 }
 
 #[test]
+fn a_sharded_source_allocates_nothing_per_element() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let sharded = graph.sharded::<u64>(Shards::default());
+    let (sum, sink) = twice();
+    sharded.map(|x| x + 1).sink(move |x| sink.add(x));
+    // Handed over in batches, and drained by the driver.
+    let whole = || (0..MANY).for_each(|x| sharded.send(x).unwrap());
+    assert_eq!(allocations(whole), 0);
+    let some = || {
+        for x in 0..1_000 {
+            sharded.send(x).unwrap();
+            sharded.flush().unwrap();
+        }
+    };
+    assert_eq!(allocations(some), 0);
+    let _ = time;
+    assert_ne!(sum.get(), 0);
+}
+
+#[test]
 fn a_straight_run_allocates_nothing_per_element() {
     let source = Source::<u64>::new();
     let (sum, sink) = twice();

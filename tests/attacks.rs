@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -457,6 +457,63 @@ fn a_stage_that_makes_several_elements_of_one_leaves_room_below_it_in_batches_to
     assert!(matches!(error.cause, EmitError::Full(_)));
     assert_eq!(error.accepted, 2);
     assert_eq!(graph.snapshot().unwrap().held(), 6);
+}
+
+#[test]
+fn a_stage_that_says_how_many_it_emits_gets_batches_that_fit_and_gives_the_same() {
+    /// So many of each, and what it says of that.
+    struct Times(u64, Option<usize>, Arc<Mutex<Vec<u64>>>);
+    impl headwater::Stage<u64, u64> for Times {
+        fn on_item(&mut self, x: u64, out: &mut headwater::Outlet<'_, impl headwater::Push<u64>>) {
+            self.2.lock().unwrap().push(x);
+            (0..self.0).for_each(|_| out.emit(x));
+        }
+
+        fn at_most(&self) -> Option<usize> {
+            self.1
+        }
+    }
+    // How many went through the stage before the sibling saw the first: the first batch.
+    let batch = |times, says| {
+        let graph = Graph::new();
+        let _time = graph.drive_manually();
+        let source = graph.source::<u64>();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        source
+            .stage(Times(times, says, log.clone()))
+            .buffer(12)
+            .sink(drop);
+        let sibling = log.clone();
+        source.sink(move |x| sibling.lock().unwrap().push(100 + x));
+        let refused = source.emit_all(0..100).unwrap_err();
+        assert!(matches!(refused.cause, EmitError::Full(_)));
+        let held = graph.snapshot().unwrap().held();
+        assert_eq!(held, refused.accepted as u64 * times, "{times} {says:?}");
+        let first = log.lock().unwrap().iter().position(|x| *x == 100).unwrap();
+        (first, held)
+    };
+    assert_eq!(batch(1, None), (1, 12), "nobody knows");
+    assert_eq!(batch(1, Some(1)), (12, 12));
+    assert_eq!(batch(1, Some(0)), (12, 12));
+    assert_eq!(batch(3, Some(3)), (4, 12));
+    assert_eq!(batch(5, Some(5)), (2, 15), "as one by one");
+    assert_eq!(batch(5, None), (1, 15));
+    assert_eq!(
+        batch(20, Some(20)),
+        (1, 20),
+        "the first does not fit, and goes"
+    );
+    // One that says too little overfills what follows, and loses nothing.
+    assert_eq!(batch(2, Some(1)), (12, 24));
+    // Below a join of its own branches nothing is dropped.
+    let rows = |says| {
+        let source = Source::<u64>::new();
+        let many = source.stage(Times(3, says, Arc::default())).share();
+        let rows = many.zip(many.map(|x| x)).sink_to_list();
+        assert_eq!(source.emit_all(0..1_000).unwrap(), 1_000);
+        rows.take()
+    };
+    assert_eq!(rows(Some(3)), rows(None));
 }
 
 #[test]

@@ -27,6 +27,9 @@ fn handles_and_values_are_send_sync_and_unpin() {
         Graph,
         Source<Item>,
         WeakSource<Item>,
+        Sharded<Item>,
+        WeakSharded<Item>,
+        Shards,
         Shared<Item>,
         Pipe<Item>,
         Head<Item>,
@@ -61,7 +64,7 @@ fn handles_and_values_are_send_sync_and_unpin() {
         Nth<0>,
         Inputs,
     );
-    assert_all!(EmitError<u8>, EmitAllError<u8>, List<Item>);
+    assert_all!(EmitError<u8>, EmitAllError<u8>, SendError<u8>, List<Item>);
 }
 
 #[test]
@@ -93,4 +96,6 @@ fn the_futures_of_a_source_are_send() {
     let source = Source::<u8>::new();
     is_send(&source.send(1));
     is_send(&source.send_tracked(1));
+    let sharded = source.graph().sharded::<u8>(Shards::default());
+    is_send(&sharded.flushed());
 }

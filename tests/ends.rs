@@ -684,9 +684,11 @@ fn once_a_stream_is_dropped_nobody_waits_and_the_rest_is_counted() {
     assert_eq!(late.outcome(), Some(Err(Lost::Discarded)));
     source.emit_all(0..1_000).unwrap();
     let snapshot = source.graph().snapshot().unwrap();
-    let counts = snapshot.named("into_stream").unwrap().counts;
-    assert_eq!(counts.lost(Loss::Unheard), 1_004);
-    assert_eq!(counts.held, 0);
+    assert_eq!(snapshot.lost(Loss::Unheard), 1_004);
+    assert_eq!(snapshot.held(), 0);
+    assert!(snapshot.named("into_stream").is_none(), "its branch went");
+    assert!(source.downstreams().is_empty());
+    assert_eq!((snapshot.gone.nodes, snapshot.gone.delivered), (1, 0));
 }
 
 #[test]

@@ -490,3 +490,36 @@ fn a_branch_that_was_disconnected_lets_go_of_what_it_captured_once_it_has_draine
     assert_eq!(other.take().len(), 100);
     assert_eq!(graph.topology().nodes().len(), nodes);
 }
+
+#[test]
+fn branches_that_come_and_go_under_a_guard_count_from_the_next_element_on() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let branches = Mutex::new(Vec::new());
+    let (other, seen) = (source.clone(), log.clone());
+    let _ = source.sink(move |x| {
+        seen.lock().unwrap().push((0, x));
+        if x <= 3 {
+            let seen = seen.clone();
+            let branch = other.sink(move |y| seen.lock().unwrap().push((x, y)));
+            branches.lock().unwrap().push(branch);
+        } else if x > 4 {
+            let gone = branches.lock().unwrap().pop();
+            gone.inspect(Branch::disconnect);
+        }
+    });
+    let mut guard = source.lock();
+    for x in 1..=8 {
+        guard.emit(x).unwrap();
+    }
+    drop(guard);
+    // Who hears 1, 2, …: none but the first, then one more each time; and from 6 on one less.
+    let hears = [0, 1, 2, 3, 3, 2, 1, 0];
+    let heard = (1..)
+        .zip(hears)
+        .flat_map(|(x, last)| (0..=last).map(move |who| (who, x)));
+    assert_eq!(*log.lock().unwrap(), heard.collect::<Vec<_>>());
+    let report = graph.close().unwrap();
+    assert_eq!((report.accepted, report.delivered), (8, 8 + 12));
+}

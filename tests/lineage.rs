@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{Lineage, Lost, combine_latest, zip};
+use headwater::{BoxFlow, Keys, Lineage, Lost, Retry, Speed, Time, combine_latest, zip};
 
 /// The numbers that ride beside an element.
 fn numbers<T>(_: T, lineage: Lineage<'_>) -> Vec<u32> {
@@ -222,4 +222,170 @@ fn sending_with_metadata_waits_and_tells_as_sending_does() {
     assert_eq!(list.take(), [[3]]);
     source.close();
     assert!(matches!(tagged.emit(4), Err(EmitError::Closed(4))));
+}
+
+#[test]
+fn metadata_comes_out_of_every_operator_that_holds_with_what_was_made_of_its_element() {
+    const SECOND: Duration = Duration::from_secs(1);
+    type Build = fn(&Source<u32>, &Source<u32>) -> BoxFlow<u64>;
+    fn len<T>(all: Vec<T>) -> u64 {
+        all.len() as u64
+    }
+    let each: &[&[u32]] = &[&[1], &[2], &[3]];
+    let all: &[&[u32]] = &[&[1, 2, 3]];
+    let last: &[&[u32]] = &[&[3]];
+    let builds: [(&str, &[&[u32]], Build); 26] = [
+        ("delay", each, |s, _| s.delay(SECOND).map(u64::from).boxed()),
+        ("rate_limit", each, |s, _| {
+            s.rate_limit(SECOND).map(u64::from).boxed()
+        }),
+        ("pace", each, |s, _| {
+            let time = |x: &u32| Time::from_nanos(u64::from(*x) << 30);
+            s.pace(time, Speed::Times(1.0)).map(u64::from).boxed()
+        }),
+        ("throttle", &[&[1]], |s, _| {
+            s.throttle(SECOND).map(u64::from).boxed()
+        }),
+        ("debounce", last, |s, _| {
+            s.debounce(SECOND).map(u64::from).boxed()
+        }),
+        ("sample", last, |s, _| {
+            s.sample(SECOND).map(u64::from).boxed()
+        }),
+        // What is emitted into silence is made of nothing.
+        ("on_idle", &[&[1], &[2], &[3], &[]], |s, _| {
+            s.on_idle(SECOND, || 0).map(u64::from).boxed()
+        }),
+        ("session", all, |s, _| s.session(SECOND).map(len).boxed()),
+        ("fold_session", all, |s, _| {
+            s.fold_session(SECOND, Count).map(|n| n).boxed()
+        }),
+        ("fold_window", all, |s, _| {
+            s.fold_window(SECOND, Count).boxed()
+        }),
+        ("timed_window_unique", all, |s, _| {
+            s.timed_window_unique(SECOND, |x| *x).map(len).boxed()
+        }),
+        ("fold", all, |s, _| s.fold(0, |n, _| n + 1).boxed()),
+        ("rolling", each, |s, _| s.rolling(2, Count).boxed()),
+        ("rolling_time", each, |s, _| {
+            s.rolling_time(SECOND, Count).boxed()
+        }),
+        ("pairwise", &[&[1, 2], &[2, 3]], |s, _| {
+            s.pairwise().map(|(a, b)| u64::from(a + b)).boxed()
+        }),
+        ("collect_until", all, |s, o| {
+            s.collect_until(o).map(len).boxed()
+        }),
+        ("chain", each, |s, o| o.chain(s).map(u64::from).boxed()),
+        ("zip_latest", each, |s, o| {
+            s.zip_latest(o).map(|(x, _)| u64::from(x)).boxed()
+        }),
+        ("with_latest", each, |s, o| {
+            s.with_latest(o, 0, |x, _| u64::from(x)).boxed()
+        }),
+        ("retry", each, |s, _| {
+            let tries = Arc::new(AtomicUsize::new(0));
+            s.try_map_async(1, move |x| {
+                let again = tries.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+                async move {
+                    match again {
+                        true => Err("not yet".into()),
+                        false => Ok(u64::from(x)),
+                    }
+                }
+            })
+            .retry(Retry::attempts(3).fixed(SECOND / 10))
+            .boxed()
+        }),
+        ("by_key", each, |s, _| {
+            s.map_async(4, |x| async move { u64::from(x) })
+                .by_key(|_| 0)
+                .boxed()
+        }),
+        (
+            "flat_map_stream",
+            &[&[1], &[1], &[2], &[2], &[3], &[3]],
+            |s, _| {
+                s.flat_map_stream(1, |x| futures::stream::iter([u64::from(x); 2]))
+                    .boxed()
+            },
+        ),
+        (
+            "switch_map",
+            &[&[1], &[1], &[2], &[2], &[3], &[3]],
+            |s, _| {
+                s.switch_map(|x| futures::stream::iter([u64::from(x); 2]))
+                    .boxed()
+            },
+        ),
+        ("per_key map_async", each, |s, _| {
+            s.per_key(
+                |x| x % 2,
+                Keys::max(2),
+                |_, flow| flow.map_async(2, |x| async move { u64::from(x) }),
+            )
+            .boxed()
+        }),
+        ("per_key fold_window", &[&[2], &[1, 3]], |s, _| {
+            let runs = s.per_key(
+                |x| x % 2,
+                Keys::max(2),
+                |_, flow| flow.fold_window(SECOND, Count),
+            );
+            // Those that end at one moment end in any order.
+            runs.partition(2)
+                .map(|mut counts| {
+                    counts.sort_unstable();
+                    counts
+                })
+                .flatten()
+                .boxed()
+        }),
+        ("map_with_state_by_key", each, |s, _| {
+            s.map_with_state_by_key(|x| x % 2, Keys::max(2), |_| 0, |n, _| *n)
+                .boxed()
+        }),
+    ];
+    for (name, expected, build) in builds {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u32>();
+        let other = graph.source::<u32>();
+        let seen = build(&source, &other)
+            .map_with_lineage(numbers)
+            .sink_to_list();
+        if name == "zip_latest" {
+            other.emit(0).unwrap();
+        }
+        for n in 1..=3 {
+            source.with_metadata(n).emit(n).unwrap();
+            time.settle();
+            if name == "retry" {
+                time.advance(SECOND / 10);
+            }
+        }
+        match name {
+            "collect_until" => other.emit(0).unwrap(),
+            "chain" => other.close(),
+            "fold" => source.close(),
+            _ => {}
+        }
+        for _ in 0..4 {
+            time.advance(SECOND);
+        }
+        let mut seen = seen.take();
+        match name {
+            // Each window stands in a group of two, with the metadata of both.
+            "per_key fold_window" => {
+                assert_eq!(seen.len(), 2, "{name}");
+                for numbers in &mut seen {
+                    numbers.sort_unstable();
+                    assert_eq!(*numbers, [1, 2, 3], "{name}");
+                }
+            }
+            "on_idle" => assert_eq!(seen[..4], *expected, "{name}"),
+            _ => assert_eq!(seen, expected, "{name}"),
+        }
+    }
 }

@@ -73,8 +73,23 @@ fn ten_million_emits_at_a_stalled_sink_grow_no_holding_operator() {
     ends();
     groups();
     queues();
+    sharded();
     acknowledged();
     endings();
+}
+
+fn sharded() {
+    let (graph, _time, _) = stalled();
+    let values = graph.sharded(Shards::default());
+    let _stream = values.into_stream(1000);
+    let accepted = stays_flat("sharded, stalled", |x| values.send_or_drop(x));
+    assert_eq!(accepted, 1000 + 8192);
+
+    let (graph, _time, _) = stalled();
+    let values = graph.sharded(Shards::default());
+    values.sink(drop);
+    let accepted = stays_flat("sharded", |x| values.send_or_drop(x));
+    assert_eq!(accepted, ALL);
 }
 
 fn buffers() {

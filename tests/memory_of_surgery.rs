@@ -1,4 +1,4 @@
-//! A graph that is changed tens of thousands of times while four threads emit: nothing is lost on
+//! A graph that is changed tens of thousands of times, while four threads emit or by itself: nothing is lost on
 //! what stays, and nothing of what goes is left in memory.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{Branch, OnFull, union, zip};
+use headwater::{Branch, EmitError, OnFull, union, zip};
 
 const OPERATIONS: u64 = 60_000;
 const MIB: usize = 1 << 20;
+
+/// One test at a time: memory is the whole process's.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Resident memory of this process, in bytes.
 fn resident() -> usize {
@@ -273,6 +276,7 @@ impl House {
 
 #[test]
 fn sixty_thousand_changes_while_four_threads_emit_lose_nothing_and_leave_nothing() {
+    let _alone = ALONE.lock();
     let graph = Graph::new();
     let driver = graph.spawn_thread();
     let hosts: Vec<_> = (0..2).map(|_| graph.source::<Item>()).collect();
@@ -330,4 +334,87 @@ fn driver_ends(graph: &Graph, driver: headwater::DriverThread) {
     let report = graph.close().unwrap();
     assert!(report.complete, "{report}");
     driver.join().unwrap();
+}
+
+/// Does something so often, and checks that nothing is left of it but its counts.
+fn comes_and_goes(what: &str, once: impl Fn(&Source<u64>)) {
+    let times = if cfg!(debug_assertions) {
+        10_000
+    } else {
+        100_000
+    };
+    let source = Source::<u64>::new();
+    let graph = source.graph();
+    (0..times / 10).for_each(|_| once(&source));
+    let (before, began) = (resident(), std::time::Instant::now());
+    (0..times).for_each(|_| once(&source));
+    let nodes = graph.topology().nodes().len();
+    let snapshot = graph.snapshot().unwrap();
+    let grown = resident().saturating_sub(before);
+    eprintln!(
+        "{times} times {what}: {} KiB, {:.1?}",
+        grown >> 10,
+        began.elapsed()
+    );
+    assert_eq!((nodes, snapshot.nodes.len()), (1, 1), "{what}: {snapshot}");
+    assert!(snapshot.gone.nodes >= 2 * times, "{what}: {snapshot}");
+    assert!(grown <= MIB, "{what}: it grew by {grown} bytes");
+    let report = graph.close().unwrap();
+    assert!(report.complete, "{what}: {report}");
+    // All that came in came out, or is counted.
+    let (came, went) = (report.accepted, report.delivered);
+    assert_eq!(came, went + report.snapshot.dropped(), "{what}: {report}");
+}
+
+#[test]
+fn what_has_had_enough_was_dropped_or_closed_for_good_goes_from_the_tables_and_from_memory() {
+    let _alone = ALONE.lock();
+    comes_and_goes("a shared node that has had enough", |source| {
+        let first = source.take(1).share();
+        first.sink(drop);
+        source.emit(1).unwrap();
+    });
+    comes_and_goes("the same, whose handle goes first", |source| {
+        let _ = source.take(1).share().map(|x| x).sink(drop);
+        source.emit(1).unwrap();
+    });
+    comes_and_goes("a stream that is dropped, with what it holds", |source| {
+        let stream = source.map(|x| x).into_stream(4);
+        source.emit(1).unwrap();
+        drop(stream);
+    });
+    comes_and_goes(
+        "a source that is dropped, with what hangs from it",
+        |source| {
+            let other = source.graph().source::<u64>();
+            other.map(|x| x).sink(drop);
+            other.emit(1).unwrap();
+            other.emit(2).unwrap();
+            drop(other);
+            let _ = source.graph().topology();
+            // It closes in the next call on the graph.
+            source.graph().snapshot().unwrap();
+        },
+    );
+    comes_and_goes("a source that was closed before, with a join", |source| {
+        let other = source.graph().source::<u64>();
+        let shared = other.share();
+        shared
+            .union(shared.map(|x| x + 1))
+            .partition(9)
+            .flatten()
+            .sink(drop);
+        drop(shared);
+        other.close();
+        drop(other);
+        source.graph().snapshot().unwrap();
+    });
+    comes_and_goes("a weak handle's source", |source| {
+        let other = source.graph().source::<u64>();
+        let weak = other.downgrade();
+        other.sink(drop);
+        drop(other);
+        assert!(matches!(weak.emit(1), Err(EmitError::Closed(1))));
+        source.graph().snapshot().unwrap();
+    });
 }

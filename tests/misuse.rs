@@ -655,3 +655,76 @@ fn what_would_wait_is_refused_inside_of_a_closure_and_says_what_to_do() {
     let driving = graph.attach_driver(None);
     assert!(driving.turn(Waker::noop()).is_ok());
 }
+
+#[test]
+fn a_poisoned_graph_says_below_which_node_its_closure_panicked() {
+    type Build = fn(&Source<u64>, &Source<u64>) -> Branch;
+    fn fails(x: u64) -> u64 {
+        assert!(x < 9, "as planned");
+        x
+    }
+    let builds: [(&str, Build); 13] = [
+        ("readings", |s, _| s.map(fails).sink(drop)),
+        // A fork is part of the run that ends in it.
+        ("readings", |s, _| s.share().map(fails).sink(drop)),
+        ("buffer", |s, _| {
+            s.map(|x| x).buffer(4).map(fails).sink(drop)
+        }),
+        // As is a zip that completes a row, of the run whose element does.
+        ("others", |s, o| s.zip(o).map(|(x, _)| fails(x)).sink(drop)),
+        ("union", |s, o| {
+            s.union(o).share().union(s).map(fails).sink(drop)
+        }),
+        ("with_latest", |s, o| {
+            o.with_latest(s, 0, |x, y| fails(*y) + x).sink(drop)
+        }),
+        ("timed_window", |s, _| {
+            let windows = s.timed_window(Duration::from_secs(1));
+            windows.map(|all| fails(all[0])).sink(drop)
+        }),
+        ("delay", |s, _| {
+            s.delay(Duration::from_secs(1))
+                .sink(|x| assert!(fails(x) < 9))
+        }),
+        ("map_async", |s, _| {
+            s.map_async(1, |x| async move { fails(x) }).sink(drop)
+        }),
+        ("flat_map_stream", |s, _| {
+            let inner = |x| futures::stream::once(async move { fails(x) });
+            s.flat_map_stream(1, inner).sink(drop)
+        }),
+        ("sink_async", |s, _| {
+            s.sink_async(1, |x| async move { assert!(fails(x) < 9) })
+        }),
+        ("per_key", |s, _| {
+            s.per_key(|x| fails(*x), Keys::max(2), |_, flow| flow)
+                .sink(drop)
+        }),
+        ("buffer", |s, _| {
+            let runs = s.per_key(|x| x % 2, Keys::max(2), |_, flow| flow.buffer(2).map(fails));
+            runs.sink(drop)
+        }),
+    ];
+    for (title, build) in builds {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u64>().named("readings");
+        let other = graph.source::<u64>().named("others");
+        build(&source, &other);
+        let work = AssertUnwindSafe(|| {
+            for x in [1, 9] {
+                let _ = source.emit(x);
+                let _ = other.emit(2);
+                time.advance(Duration::from_secs(2));
+            }
+        });
+        assert!(graph.poisoned_below().is_none());
+        assert!(catch_unwind(work).is_err(), "{title}");
+        let node = graph.poisoned_below().expect(title);
+        assert_eq!(node.label().title(), title);
+        assert!(node.label().location().file().ends_with("misuse.rs"));
+        // Later calls do not say anything else.
+        assert!(matches!(source.emit(1), Err(EmitError::Poisoned(1))));
+        assert_eq!(graph.poisoned_below().unwrap().label().title(), title);
+    }
+}

@@ -256,6 +256,44 @@ proptest! {
             prop_assert_eq!(&out, &windows);
         }
     }
+
+    #[test]
+    fn deadlines_of_many_lengths_come_in_order_and_at_one_moment_as_they_were_set(
+        lengths in prop::collection::vec(1_u64..40, 1..12),
+        steps in prop::collection::vec((1_u64..60, prop::option::of(0_usize..12)), 1..8),
+    ) {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let source = graph.source::<u32>();
+        let ticks = Arc::new(Mutex::new(Vec::new()));
+        let mut branches: Vec<_> = (0..lengths.len())
+            .map(|at| {
+                let ticks = ticks.clone();
+                let window = source.timed_window(ms(lengths[at])).keep_empty();
+                Some(window.sink(move |_| ticks.lock().unwrap().push(at)))
+            })
+            .collect();
+        time.settle();
+        // What is due, when, and as the how many-th it was set.
+        let mut due: Vec<_> = (0..lengths.len()).map(|at| (lengths[at], at, at)).collect();
+        let (mut now, mut set, mut expected) = (0, lengths.len(), Vec::new());
+        for (step, gone) in steps {
+            now += step;
+            time.advance(ms(step));
+            while let Some(next) = due.iter().min().copied().filter(|next| next.0 <= now) {
+                let (then, _, at) = next;
+                due.retain(|other| *other != next);
+                due.push((then + lengths[at], set, at));
+                set += 1;
+                expected.push(at);
+            }
+            if let Some(branch) = gone.and_then(|at| branches.get_mut(at)?.take()) {
+                branch.disconnect();
+                due.retain(|(.., at)| Some(*at) != gone);
+            }
+        }
+        prop_assert_eq!(&*ticks.lock().unwrap(), &expected);
+    }
 }
 
 #[test]

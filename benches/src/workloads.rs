@@ -10,6 +10,7 @@ pub(crate) mod partition;
 pub(crate) mod per_key;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
+pub(crate) mod sharded;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
 pub(crate) mod two_threads;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::metric_send::add(metric_send::workload(2), 2),
         headwater::metric_send::add(metric_send::workload(4), 4),
     ];
+    all.extend(headwater::sharded::add(sharded::workloads()));
     all.extend(operators::workloads());
     all
 }

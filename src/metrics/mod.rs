@@ -1,4 +1,26 @@
-//! Metrics: values with tags go in, aggregates come out, and reach whoever wants them.
+//! Metrics: values with tags go in from any thread, are aggregated by window or batch and by tags, and
+//! reach several sinks, each at its own pace.
+//!
+//! A [`MetricsPipeline`] is a graph like any other, put together from the operators of this crate:
+//!
+//! ```text
+//! handles, by name                              sharded: a buffer a thread
+//!   -> per_key(metric)                          each metric a run of its own:
+//!        fold_window | fold_partition             what belongs together,
+//!        by tags, by aggregator                   folded by an Aggregate,
+//!        elements                                 an element for each group and aggregator
+//!   -> share
+//!        -> buffer -> rate_limit -> partition -> try_map_async.retry      a branch a sink
+//! ```
+//!
+//! | to | there is |
+//! | --- | --- |
+//! | say what is measured | [`Metric`], its [`Kind`] and [`Late`] values; aggregators are [`aggregate`](crate::aggregate)s or closures |
+//! | run it | [`MetricsPipeline`], [`SinkOptions`] |
+//! | send values | [`MetricsPipeline::send`], a kept [`Handle`], a [`Timer`] |
+//! | get elements out | a [`MetricSink`] of one's own, or one of those below |
+//! | see what happened | [`MetricsSnapshot`] |
+//! | aggregate in one's own graph | [`Metric::aggregate`], [`GroupBy`](crate::aggregate::GroupBy) |
 
 mod aggregate;
 mod aggregators;

@@ -10,6 +10,7 @@ pub(crate) mod partition;
 pub(crate) mod per_key;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
+pub(crate) mod sharded;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;
 pub(crate) mod two_threads;

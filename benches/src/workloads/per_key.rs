@@ -1,6 +1,7 @@
 //! Figures of each of ten thousand devices, for each reading: a running mean, and a rolling one.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
@@ -23,6 +24,12 @@ pub(crate) fn workload() -> Workload {
     let what = "running mean per key, 10 000 keys";
     let by_hand = Variant::prepared("loop", Role::Hand, by_hand);
     Workload::new("per_key", what, by_hand)
+        .variant(Variant::prepared("loop, boxed states", Role::Hand, boxed))
+        .variant(Variant::prepared(
+            "loop, batches, last uses",
+            Role::Hand,
+            batched,
+        ))
         .target(at_most("headwater per_key", 1.5, "loop"))
         .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))
 }
@@ -96,6 +103,77 @@ fn run(means: &mut FxHashMap<u32, Mean>, readings: impl Iterator<Item = Reading>
         total += means.entry(device).or_default().add(value);
     }
     total
+}
+
+/// What a device's readings go into, of whichever type: as a key's run of operators is.
+trait Device {
+    fn read(&mut self, value: f64, total: &mut f64);
+}
+
+impl Device for Mean {
+    fn read(&mut self, value: f64, total: &mut f64) {
+        *total += self.add(value);
+    }
+}
+
+/// The loop with a box and a virtual call for each device.
+fn boxed(n: u64) -> impl FnOnce() -> u64 {
+    let mut devices: FxHashMap<u32, Box<dyn Device>> = FxHashMap::default();
+    let total = run_boxed(&mut devices, first());
+    let readings = readings(n);
+    move || checksum(total + run_boxed(&mut devices, readings))
+}
+
+#[inline(never)]
+fn run_boxed(
+    devices: &mut FxHashMap<u32, Box<dyn Device>>,
+    readings: impl Iterator<Item = Reading>,
+) -> f64 {
+    let mut total = 0.0;
+    for (device, value) in readings {
+        let device = devices.entry(device);
+        let device = device.or_insert_with(|| Box::new(Mean::default()));
+        device.read(value, &mut total);
+    }
+    total
+}
+
+/// The loop as who shares the map with others would write it: readings are drawn outside of a lock, a
+/// batch at a time, and each notes when its device was used last.
+fn batched(n: u64) -> impl FnOnce() -> u64 {
+    let mut means: FxHashMap<u32, Used> = FxHashMap::default();
+    let total = run_batched(&mut means, first());
+    let readings = readings(n);
+    move || checksum(total + run_batched(&mut means, readings))
+}
+
+#[derive(Default)]
+struct Used {
+    mean: Mean,
+    last: u64,
+}
+
+#[inline(never)]
+fn run_batched(
+    means: &mut FxHashMap<u32, Used>,
+    mut readings: impl Iterator<Item = Reading>,
+) -> f64 {
+    let (mut total, mut uses) = (0.0, 0);
+    let mut batch = Vec::with_capacity(256);
+    loop {
+        batch.extend(readings.by_ref().take(256));
+        if batch.is_empty() {
+            // The one that would have to go.
+            black_box(means.values().map(|used| used.last).min());
+            return total;
+        }
+        for (device, value) in batch.drain(..) {
+            uses += 1;
+            let used = means.entry(device).or_default();
+            used.last = uses;
+            total += used.mean.add(value);
+        }
+    }
 }
 
 /// The last readings of a device, and their sum.

@@ -8,7 +8,15 @@ use super::{Aggregate, Slide};
 /// The last n elements: states in a ring, unless the aggregate has a window of its own.
 pub(crate) enum LastN<T, A: Aggregate<T>, W> {
     Ring(TwoStacks<T, A>),
-    Own { window: W, n: usize, len: usize },
+    /// Apart, so that it makes no ring larger.
+    Own(Box<Own<W>>),
+}
+
+/// A window of an aggregate's own, which does not know how long it is.
+pub(crate) struct Own<W> {
+    window: W,
+    n: usize,
+    len: usize,
 }
 
 /// An empty window of the last `n` elements.
@@ -17,11 +25,11 @@ pub(crate) fn last_n<T, A: Aggregate<T>>(
     n: NonZeroUsize,
 ) -> LastN<T, A, impl Slide<T, Output = A::Output>> {
     if A::SLIDES {
-        LastN::Own {
+        LastN::Own(Box::new(Own {
             window: aggregate.slide(),
             n: n.get(),
             len: 0,
-        }
+        }))
     } else {
         LastN::Ring(TwoStacks::new(aggregate, n))
     }
@@ -32,7 +40,7 @@ impl<T, A: Aggregate<T>, W: Slide<T, Output = A::Output>> LastN<T, A, W> {
     pub(crate) fn len(&self) -> usize {
         match self {
             LastN::Ring(ring) => ring.len(),
-            LastN::Own { len, .. } => *len,
+            LastN::Own(own) => own.len,
         }
     }
 
@@ -42,7 +50,7 @@ impl<T, A: Aggregate<T>, W: Slide<T, Output = A::Output>> LastN<T, A, W> {
     pub(crate) fn push(&mut self, item: &T) -> Option<A::Output> {
         match self {
             LastN::Ring(ring) => Some(ring.push(item)),
-            LastN::Own { window, n, len } => slide(window, *n, len, item),
+            LastN::Own(own) => own.push(item),
         }
     }
 
@@ -57,9 +65,9 @@ impl<T, A: Aggregate<T>, W: Slide<T, Output = A::Output>> LastN<T, A, W> {
     {
         match self {
             LastN::Ring(ring) => ring.push_each(items, each),
-            LastN::Own { window, n, len } => {
+            LastN::Own(own) => {
                 for item in items {
-                    if let Some(reading) = slide(window, *n, len, item) {
+                    if let Some(reading) = own.push(item) {
                         each(reading);
                     }
                 }
@@ -68,13 +76,18 @@ impl<T, A: Aggregate<T>, W: Slide<T, Output = A::Output>> LastN<T, A, W> {
     }
 }
 
-#[inline]
-fn slide<T, W: Slide<T>>(window: &mut W, n: usize, len: &mut usize, item: &T) -> Option<W::Output> {
-    if *len == n {
-        window.pop();
-    } else {
-        *len += 1;
+impl<W> Own<W> {
+    #[inline]
+    fn push<T>(&mut self, item: &T) -> Option<W::Output>
+    where
+        W: Slide<T>,
+    {
+        if self.len == self.n {
+            self.window.pop();
+        } else {
+            self.len += 1;
+        }
+        self.window.push(item);
+        self.window.read()
     }
-    window.push(item);
-    window.read()
 }

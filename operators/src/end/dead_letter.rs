@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::feed::Feed;
-use crate::engine::{Cx, Failure, Graph, Plan, Push, Role, Signal, Site, Source, SourceCell};
+use crate::engine::{
+    Cx, Failure, Graph, Label, Plan, Push, Role, Signal, Site, Source, SourceCell,
+};
 use crate::flow::Run;
 
 /// Emits failures into a source of the same graph: see [`Flow::dead_letter`](crate::Flow::dead_letter).
@@ -16,7 +18,8 @@ use crate::flow::Run;
 /// - **Waits**: while that queue is full the origin waits.
 /// - **On close** passes it on. The source stays open, and this operator does not keep it open; at a
 ///   shutdown the source closes after all flows whose failures it takes.
-/// - **Drops** nothing. A failure that the source took is handled: nobody else reports it, and the
+/// - **Drops** nothing. A failure that the source took is counted
+///   ([`dead_lettered`](crate::Counts#structfield.dead_lettered)) and handled: nobody else reports it, and the
 ///   lineage of a tracked element goes on beside it. One that it can't take (it is closed, or a
 ///   cycle's queue is full) goes down as if this operator were not there.
 /// - **Panics** at construction if the source belongs to another graph.
@@ -79,11 +82,13 @@ impl<R: Run> Run for DeadLetter<R> {
     fn build<N: Push<R::Item>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
         let feed = Feed::new(&label, &self.target, plan);
-        self.upstream.build(DeadLetterPush { feed, next }, plan);
+        self.upstream
+            .build(DeadLetterPush { label, feed, next }, plan);
     }
 }
 
 struct DeadLetterPush<N> {
+    label: Arc<Label>,
     feed: Feed<Failure>,
     next: N,
 }
@@ -96,7 +101,12 @@ impl<N> DeadLetterPush<N> {
     {
         let handled = self.feed.give(failure.clone(), cx).is_ok();
         let place = match handled {
-            true => Signal::Hole,
+            true => {
+                if let Some(counts) = cx.counts(self.label.id()) {
+                    counts.dead_lettered += 1;
+                }
+                Signal::Hole
+            }
             false => Signal::Fail(failure),
         };
         self.next.signal(place, cx);

@@ -58,6 +58,7 @@ where
         broken: None,
         closing: false,
         passed: 0,
+        came_in: 0,
     };
     let cell = plan.cell(&label, node);
     run.build(Port::<_>(cell), &mut plan);
@@ -74,6 +75,7 @@ struct Forward<T, S> {
     broken: Option<Failure>,
     closing: bool,
     passed: u64,
+    came_in: u64,
 }
 
 /// What the sink has and did not confirm.
@@ -135,8 +137,9 @@ where
     }
 
     fn count(&self, cx: &mut Cx) {
-        let (held, since) = (self.held(), self.pressure.since());
+        let (came_in, held, since) = (self.came_in, self.held(), self.pressure.since());
         cx.take_census(self.label.id(), |node| {
+            node.counts.passed = came_in;
             node.counts.held = held as u64;
             node.counts.capacity = FORWARD_CAPACITY as u64;
             node.blocked_since = since;
@@ -218,6 +221,7 @@ where
     S: Sink<T, Error: Into<BoxError>> + InGraph,
 {
     fn enter(&mut self, item: T, cx: &mut Cx) {
+        self.came_in += 1;
         self.keep(item, cx);
         self.kept(cx);
     }

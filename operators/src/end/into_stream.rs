@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 
 use crate::engine::{
-    Cell, Cx, Entry, Graph, Label, Loss, Lost, Node, NodeId, Plan, Port, Pressure, Role, Signal,
-    Site, Token,
+    Branch, Cell, Cx, Entry, Graph, Label, Loss, Lost, Node, NodeId, Plan, Port, Pressure, Role,
+    Signal, Site, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -20,7 +20,8 @@ use crate::flow::{InGraph, Run};
 /// - **Holds** up to `capacity` elements.
 /// - **Waits**: the origin of the element that fills it waits until one is taken.
 /// - **On close** of the flow it ends, once all was taken; also where the graph is poisoned.
-/// - **Drops** nothing while it lives. Once it is dropped, what it held and what still comes is
+/// - **Drops** nothing while it lives. When it is dropped its branch is taken off, as by
+///   [`Branch::disconnect`]: what it held, and what operators in front of it held and emit now, is
 ///   counted as unheard, and nobody waits for it.
 /// - **Panics** at construction if `capacity` is 0.
 ///
@@ -46,6 +47,7 @@ use crate::flow::{InGraph, Run};
 #[must_use = "once the stream is dropped, its elements are too"]
 pub struct FlowStream<T: InGraph> {
     graph: Graph,
+    branch: Branch,
     id: NodeId,
     node: Arc<Cell<StreamNode<T>>>,
     channel: Channel<T>,
@@ -96,12 +98,14 @@ pub(crate) fn into_stream<R: Run>(run: R, capacity: usize) -> FlowStream<R::Item
         channel: channel.clone(),
         pressure: Pressure::default(),
         passed: 0,
+        lost: 0,
     };
     let node = plan.cell(&label, node);
     run.build(Port::<_>(node.clone()), &mut plan);
-    let _ = plan.install();
+    let branch = plan.install();
     FlowStream {
         graph,
+        branch,
         id: label.id(),
         node,
         channel,
@@ -113,6 +117,8 @@ struct StreamNode<T> {
     channel: Channel<T>,
     pressure: Pressure,
     passed: u64,
+    /// Those of them that came when the consumer had gone, or that it left.
+    lost: u64,
 }
 
 impl<T: InGraph> StreamNode<T> {
@@ -121,6 +127,7 @@ impl<T: InGraph> StreamNode<T> {
         self.passed += items.len() as u64;
         if queue.unheard {
             let count = items.len();
+            self.lost += count as u64;
             drop(queue);
             // Dropped without the queue's lock: a user's destructor may do anything.
             items.for_each(drop);
@@ -142,21 +149,28 @@ impl<T: InGraph> StreamNode<T> {
         }
     }
 
-    fn count(&self, cx: &mut Cx) {
+    /// Writes its counts, and passes a signal on to where those of an end go.
+    fn end_signal(&self, signal: Signal<'_>, cx: &mut Cx) {
         let queue = open(&self.channel);
         let (held, capacity) = (queue.items.len(), queue.capacity);
         drop(queue);
-        let since = self.pressure.since();
+        let (passed, since) = (self.passed, self.pressure.since());
         cx.take_census(self.label.id(), |node| {
+            node.counts.passed = passed;
             node.rests = true;
+            // What lies in the stream is its consumer's still.
+            node.copies = true;
             node.counts.held = held as u64;
             node.counts.capacity = capacity as u64;
             node.blocked_since = since;
         });
+        let taken = self.passed - self.lost - held as u64;
+        cx.end_signal(self.label.id(), taken, signal);
     }
 
     /// The consumer took something, or went.
-    fn look_again(&mut self, cx: &mut Cx) {
+    fn look_again(&mut self, left: usize, cx: &mut Cx) {
+        self.lost += left as u64;
         let (full, ended) = {
             let mut queue = open(&self.channel);
             (queue.full, std::mem::take(&mut queue.owes_end))
@@ -165,7 +179,7 @@ impl<T: InGraph> StreamNode<T> {
             self.pressure.release(cx);
         }
         if ended {
-            cx.end_signal(self.label.id(), self.passed, Signal::Close);
+            self.end_signal(Signal::Close, cx);
         }
     }
 }
@@ -190,7 +204,7 @@ impl<T: InGraph> Entry<T> for StreamNode<T> {
                 }
                 if queue.items.is_empty() {
                     drop(queue);
-                    cx.end_signal(self.label.id(), self.passed, Signal::Close);
+                    self.end_signal(Signal::Close, cx);
                 } else {
                     queue.owes_end = true;
                 }
@@ -201,12 +215,7 @@ impl<T: InGraph> Entry<T> for StreamNode<T> {
                     *room = (*room).min(queue.capacity.saturating_sub(queue.items.len()));
                 }
             }
-            other => {
-                if matches!(other, Signal::Census) {
-                    self.count(cx);
-                }
-                cx.end_signal(self.label.id(), self.passed, other);
-            }
+            other => self.end_signal(other, cx),
         }
     }
 }
@@ -215,8 +224,7 @@ impl<T: InGraph> Node for StreamNode<T> {
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         // A branch that was taken off drains, and no flow asks it any more.
         if matches!(signal, Signal::Census) {
-            self.count(cx);
-            cx.end_signal(self.label.id(), self.passed, signal);
+            self.end_signal(signal, cx);
         }
     }
 }
@@ -240,13 +248,13 @@ impl<T: InGraph> FlowStream<T> {
         &self.graph
     }
 
-    /// Has the node look at what the consumer did.
-    fn change(&self) -> impl FnOnce(&mut Cx) + Send + use<T> {
+    /// Has the node look at what the consumer did. It `left` so many.
+    fn change(&self, left: usize) -> impl FnOnce(&mut Cx) + Send + use<T> {
         let node = self.node.clone();
         move |cx| {
             // None is left where the branch was discarded.
             if let Some(mut inner) = node.try_take(cx) {
-                inner.look_again(cx);
+                inner.look_again(left, cx);
                 node.put(cx, inner);
             }
         }
@@ -270,7 +278,7 @@ impl<T: InGraph> FlowStream<T> {
         // Taken is done. The token's hook may do anything, so it is dropped without the lock.
         drop(token);
         if room || last {
-            self.graph.change_soon(self.change(), task.waker());
+            self.graph.change_soon(self.change(0), task.waker());
         }
         Poll::Ready(Some(item))
     }
@@ -315,11 +323,12 @@ impl<T: InGraph> Drop for FlowStream<T> {
             drop((item, token));
         }
         self.graph.unlisten(self.id);
-        let (id, change) = (self.id, self.change());
+        let (id, change) = (self.id, self.change(count));
         self.graph.change(move |cx| {
             cx.lose(id, Loss::Unheard, count);
             change(cx);
         });
+        self.branch.disconnect();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::graph::Graph;
 use super::inbox::Entry;
+use super::parts::TakenOff;
 use super::runs::ItemType;
 use super::shared::Shared;
 use super::source::Source;
@@ -81,6 +82,9 @@ pub enum MoveError {
     Cycle,
     /// The branch or the junction was disconnected, discarded or destroyed.
     Gone,
+    /// The branch was connected within a key's run (of [`per_key`](crate::Flow::per_key)), and is part of
+    /// that: it can be taken off, but not moved.
+    WithinKey,
     /// The junction that the branch hung from had closed, and so has the branch.
     Closed,
 }
@@ -109,6 +113,9 @@ impl fmt::Display for MoveError {
             MoveError::Gone => {
                 f.write_str("not moved: the branch or the junction was taken off before")
             }
+            MoveError::WithinKey => {
+                f.write_str("not moved: the branch is part of a key's run, and stays in it")
+            }
             MoveError::Closed => {
                 f.write_str("not moved: what the branch hung from had closed, and so has the branch")
             }
@@ -134,6 +141,9 @@ impl Branch {
     /// Takes the run off its junctions. What it held is emitted as at a close, and then its nodes go;
     /// other branches go on. Streams and iterators that it begins with end.
     ///
+    /// Within a key's run (of [`per_key`](crate::Flow::per_key)) it takes off what that key has; other
+    /// keys keep theirs. Where the key's flow itself ends there, further elements of the key are unheard.
+    ///
     /// Who waited for room in it goes on at once. Its counts stay in the total of what has gone:
     /// [`Snapshot::gone`](crate::Snapshot#structfield.gone).
     ///
@@ -151,6 +161,9 @@ impl Branch {
     /// ```
     pub fn disconnect(&self) {
         let Some(run) = self.run() else { return };
+        if self.is_within() {
+            return self.part_within(TakenOff::Drains);
+        }
         self.graph.restructure(|topology| {
             let heads = topology.part(run)?;
             Some(move |cx: &mut super::context::Cx| cx.depart(run, &heads))
@@ -159,7 +172,11 @@ impl Branch {
 
     /// Takes the run off its junctions and lets nothing more come of it: what it holds is lost, counted
     /// as [`Loss::Discarded`](crate::Loss::Discarded), and its receipts say so. Futures in flight are
-    /// dropped, and so is what hangs from the run alone.
+    /// dropped, and so is what hangs from the run alone. A state that stands for elements (`fold`,
+    /// `fold_window` and their kin) counts as one.
+    ///
+    /// Within a key's run, what leads out of the run is not discarded: it closes, as if what it hung from
+    /// had closed.
     ///
     /// After [`disconnect`](Branch::disconnect) it gives up what has not drained yet. A stream or an
     /// iterator that the run begins with ends first, as at a close.
@@ -181,8 +198,21 @@ impl Branch {
     #[doc(alias = "destroy")]
     #[doc(alias = "abort")]
     pub fn discard(&self) {
-        if let Some(run) = self.run() {
+        if self.is_within() {
+            self.part_within(TakenOff::Discarded);
+        } else if let Some(run) = self.run() {
             self.graph.discard_run(run);
+        }
+    }
+
+    /// Whether it was connected within a key's run.
+    fn is_within(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.is_instance())
+    }
+
+    fn part_within(&self, how: TakenOff) {
+        if let Some(run) = self.run() {
+            self.graph.change(move |cx| cx.part_within(run, how));
         }
     }
 
@@ -228,6 +258,9 @@ impl Branch {
         if !graph.is_same(&self.graph) {
             return Err(MoveError::OtherGraph);
         }
+        if self.is_within() {
+            return Err(MoveError::WithinKey);
+        }
         let run = self.run().ok_or(MoveError::Gone)?;
         let mut refused = None;
         let was_closed = Arc::new(AtomicBool::new(false));
@@ -249,9 +282,13 @@ impl Branch {
         }
     }
 
-    /// Whether the run hangs from its junctions still: it was not taken off.
+    /// Whether the run hangs from its junctions still: it was not taken off. Within a key's run, whether
+    /// that key lives, too.
     #[must_use]
     pub fn is_connected(&self) -> bool {
+        if self.is_within() {
+            return self.end.as_ref().is_some_and(|end| !end.is_off());
+        }
         let run = self.run();
         self.read(|topology| {
             let record = run.and_then(|run| topology.runs.get(&run));
@@ -265,7 +302,8 @@ impl Branch {
         self.run()
     }
 
-    /// The nodes of the run, its end last. None once it has gone.
+    /// The nodes of the run, its end last. None once it has gone, and of one within a key's run, which is
+    /// shown once for all keys.
     #[must_use]
     pub fn nodes(&self) -> Vec<TopologyNode> {
         self.record_nodes(|topology, nodes| {

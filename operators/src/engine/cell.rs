@@ -46,6 +46,11 @@ impl<N: Send> Cell<N> {
         self.0.rw(&mut cx.cells).get_mut().as_deref()
     }
 
+    /// Whether the node is at work, or was abandoned.
+    pub(super) fn is_taken(&self, cx: &mut Cx) -> bool {
+        self.look(cx).is_none()
+    }
+
     /// As [`take`](Cell::take), of a node that may have been abandoned.
     pub(crate) fn try_take(&self, cx: &mut Cx) -> Option<Box<N>> {
         self.0.rw(&mut cx.cells).get_mut().take()
@@ -59,16 +64,22 @@ impl<N: Send> Cell<N> {
     /// The node, for work that does not need the context.
     #[inline]
     pub(crate) fn open<'a>(&'a self, cx: &'a mut Cx) -> &'a mut N {
-        match self.0.rw(&mut cx.cells).get_mut() {
+        match self.place(cx) {
             Some(node) => node,
             None => taken_twice(),
         }
+    }
+
+    /// Where the node is: to look at it first, and then perhaps to take it out.
+    #[inline]
+    pub(crate) fn place<'a>(&'a self, cx: &'a mut Cx) -> &'a mut Option<Box<N>> {
+        self.0.rw(&mut cx.cells).get_mut()
     }
 }
 
 #[cold]
 #[inline(never)]
-fn taken_twice() -> ! {
+pub(crate) fn taken_twice() -> ! {
     unreachable!("edges are acyclic, so a node is not entered while it pushes")
 }
 
@@ -131,6 +142,8 @@ pub(crate) trait Station: Send + Sync {
     fn in_flight(&self, cx: &mut Cx) -> Option<(usize, Time)>;
     /// As [`Node::waits`]; `None` of a node that is at work.
     fn waits(&self, cx: &mut Cx) -> Option<Waits>;
+    /// Whether somebody has entered the node, or had when a closure panicked.
+    fn is_at_work(&self, cx: &mut Cx) -> bool;
     /// Takes the node out for good, to be dropped outside of the lock: nothing enters it again.
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send>;
 }
@@ -177,6 +190,10 @@ impl<N: Node> Station for Cell<N> {
 
     fn waits(&self, cx: &mut Cx) -> Option<Waits> {
         self.look(cx)?.waits()
+    }
+
+    fn is_at_work(&self, cx: &mut Cx) -> bool {
+        self.is_taken(cx)
     }
 
     fn abandon(&self, cx: &mut Cx) -> Box<dyn Any + Send> {

@@ -37,8 +37,13 @@ pub(super) const LOSSES: [Loss; 6] = [
 /// The counts of one node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
-    /// Elements that came in (sources, junctions, holders, ends).
+    /// Elements that came in, by all inputs of a join: the column `in` of a printed snapshot. Sources,
+    /// junctions, holders, joins and ends count them. What a trigger (of `take_until`, `collect_until`)
+    /// says is no element.
     pub passed: u64,
+    /// Elements that an end is done with: those whose future or thread has finished, where it has such,
+    /// and that a `futures::Sink` has flushed. 0 elsewhere.
+    pub delivered: u64,
     /// Elements that failed here.
     pub failed: u64,
     /// Elements held now, or what is held in their place: a window's state, a stream. In `delay`,
@@ -47,6 +52,9 @@ pub struct Counts {
     pub held: u64,
     /// How many may be held before origins wait; 0 where the node holds nothing.
     pub capacity: u64,
+    /// How many of those held wait for the result of an earlier element, and take no place of the
+    /// capacity: results of `map_async` and its kin that came early, elements whose key is busy.
+    pub out_of_turn: u64,
     /// Groups or windows emitted before their time, since they were full; elements that left the window
     /// of a `rolling_time` before theirs.
     pub early: u64,
@@ -55,6 +63,10 @@ pub struct Counts {
     /// Keyed groups that were emitted unfinished, since they had grown old or were evicted; keys that
     /// went, or whose count went on as another's.
     pub expired: u64,
+    /// Attempts that were made again, under [`Retry`](crate::Retry).
+    pub retried: u64,
+    /// Failures that this `dead_letter` handed over to its source.
+    pub dead_lettered: u64,
     /// Keys that live now.
     pub keys: u64,
     losses: [u64; LOSSES.len()],
@@ -80,12 +92,16 @@ impl Counts {
     /// Adds the counts of another node of the same kind.
     pub(super) fn add(&mut self, other: &Counts) {
         self.passed += other.passed;
+        self.delivered += other.delivered;
         self.failed += other.failed;
         self.held += other.held;
         self.capacity = self.capacity.saturating_add(other.capacity);
+        self.out_of_turn += other.out_of_turn;
         self.early += other.early;
         self.skipped += other.skipped;
         self.expired += other.expired;
+        self.retried += other.retried;
+        self.dead_lettered += other.dead_lettered;
         self.keys += other.keys;
         for (sum, more) in self.losses.iter_mut().zip(other.losses) {
             *sum += more;
@@ -94,7 +110,7 @@ impl Counts {
 
     /// What stays when the node has gone.
     pub(super) fn lasting(mut self) -> Counts {
-        (self.held, self.capacity, self.keys) = (0, 0, 0);
+        (self.held, self.capacity, self.out_of_turn, self.keys) = (0, 0, 0, 0);
         self
     }
 }
@@ -126,13 +142,14 @@ impl Gone {
             Role::End if node.label.kind() == "connect" => {
                 self.inside += counts.passed - counts.dropped();
             }
-            Role::End => self.delivered += counts.passed,
+            Role::End => self.delivered += counts.delivered,
             _ => {}
         }
         let lasting = counts.lasting();
         // What passed, of nodes of all kinds, is no sum of anything.
         self.counts.add(&Counts {
             passed: 0,
+            delivered: 0,
             ..lasting
         });
     }
@@ -156,11 +173,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} in, {} out, {} dropped, {} failed{}",
+            "{} in, {} out, {} dropped, {} failed{}{}{}",
             self.accepted,
             self.delivered,
             self.snapshot.dropped(),
             self.snapshot.failed(),
+            some(self.snapshot.dead_lettered(), "dead-lettered"),
+            some(self.snapshot.retried(), "retried"),
             if self.complete {
                 String::new()
             } else {
@@ -168,5 +187,13 @@ impl fmt::Display for Report {
             }
         )?;
         write!(f, "{}", self.snapshot)
+    }
+}
+
+/// `, 3 retried`, if there were any.
+fn some(count: u64, what: &str) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(", {count} {what}"),
     }
 }

@@ -1,13 +1,9 @@
-//! Time of a graph: what the clock says, and who wants to be called when.
+//! Time of a graph: what the clock says.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-
-use super::topology::NodeId;
 
 /// A moment on a graph's clock, in nanoseconds since that clock's zero.
 ///
@@ -45,6 +41,7 @@ impl Time {
     }
 
     /// The first moment after `self` that lies a whole number of `period`s after `anchor`.
+    #[inline]
     #[must_use]
     pub fn next_boundary(self, anchor: Time, period: Duration) -> Time {
         if self < anchor {
@@ -60,6 +57,7 @@ impl Time {
     }
 }
 
+#[inline]
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -73,6 +71,7 @@ impl fmt::Debug for Time {
 impl Add<Duration> for Time {
     type Output = Time;
 
+    #[inline]
     fn add(self, duration: Duration) -> Time {
         Time(self.0.saturating_add(nanos(duration)))
     }
@@ -122,71 +121,6 @@ impl Clock {
             Clock::Real(start) => start.elapsed().into(),
             Clock::Driver(read) => read(),
             Clock::Virtual(now) | Clock::Led(now) => *now,
-        }
-    }
-}
-
-/// Deadlines of all nodes, earliest first, those of one moment in the order they were set.
-#[derive(Default)]
-pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<(Time, u64, NodeId)>>,
-    set: u64,
-}
-
-impl Timers {
-    /// Returns whether this is now the earliest deadline.
-    pub(crate) fn set(&mut self, node: NodeId, at: Time) -> bool {
-        let earliest = self.next().is_none_or(|next| at < next);
-        self.set += 1;
-        self.heap.push(Reverse((at, self.set, node)));
-        earliest
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.heap.len()
-    }
-
-    /// Forgets the deadlines of nodes that don't live.
-    pub(super) fn retain(&mut self, lives: impl Fn(NodeId) -> bool) {
-        self.heap.retain(|Reverse((.., node))| lives(*node));
-    }
-
-    /// These nodes are gone.
-    pub(super) fn forget(&mut self, nodes: &[NodeId]) {
-        self.retain(|node| !nodes.contains(&node));
-    }
-
-    pub(crate) fn next(&self) -> Option<Time> {
-        self.heap.peek().map(|Reverse((at, ..))| *at)
-    }
-
-    pub(crate) fn pop_due(&mut self, now: Time) -> Option<(Time, NodeId)> {
-        if self.next()? > now {
-            return None;
-        }
-        self.heap.pop().map(|Reverse((at, _, node))| (at, node))
-    }
-}
-
-/// One node's deadline: at most one entry in the graph's heap, however often it is moved.
-#[derive(Debug, Default)]
-pub(crate) struct Alarm {
-    entry: Option<Time>,
-}
-
-impl Alarm {
-    /// Calls the node's `tick` at `at`, or earlier if it was set to an earlier moment before.
-    pub(crate) fn set(&mut self, node: NodeId, at: Time, cx: &mut super::context::Cx) {
-        if self.entry.is_none_or(|entry| at < entry) {
-            self.entry = Some(at);
-            cx.set_timer(node, at);
-        }
-    }
-
-    /// To be called first in `tick`: the entry in the heap is used up.
-    pub(crate) fn rang(&mut self, now: Time) {
-        if self.entry.is_some_and(|entry| entry <= now) {
-            self.entry = None;
         }
     }
 }

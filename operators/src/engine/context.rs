@@ -12,7 +12,7 @@ use std::task::Waker;
 use qcell::QCellOwner;
 
 use super::census::{Gone, Report};
-use super::clock::{Clock, Time, Timers};
+use super::clock::{Clock, Time};
 use super::coarse::Coarse;
 use super::ending::Upstream;
 use super::error::OnError;
@@ -23,6 +23,7 @@ use super::inbox::Inbox;
 use super::inlet::Inlet;
 use super::lineage::{Token, Watch};
 use super::node::NodeState;
+use super::timers::Timers;
 use super::topology::{NodeId, Topology};
 use super::waking::Wakeups;
 use super::within::Within;
@@ -37,7 +38,8 @@ pub struct Cx {
     pub(crate) token: Token,
     /// Who started the push under way: a source, or the holder that drains.
     pub(crate) origin: NodeId,
-    /// Raised by each change of the structure, so that forks know when to look at their mail.
+    /// Raised by each change of the structure, so that forks know when to look at their mail. Within a
+    /// push, `todo` is set with it.
     pub(crate) epoch: u32,
     pub(crate) cells: QCellOwner,
     pub(crate) faults: Faults,

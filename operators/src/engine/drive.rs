@@ -41,10 +41,14 @@ impl Graph {
         let driven = self.with(|cx| {
             let driven = std::mem::replace(&mut cx.driven, true);
             cx.wakeups.set_attended(true);
-            if let (false, Some(clock)) = (driven, clock) {
-                if !matches!(cx.clock, Clock::Led(_)) {
-                    cx.change_clock(|zero| Clock::Driver(Arc::new(move || zero + clock())));
-                }
+            if let (false, Some(clock)) = (driven, clock)
+                && !matches!(cx.clock, Clock::Led(_))
+            {
+                cx.change_clock(|zero| Clock::Driver(Arc::new(move || zero + clock())));
+            }
+            if cx.clock_read {
+                // Those who relied on the last driver for it rely on this one from here on.
+                cx.coarse.note(cx.clock.read());
             }
             cx.refresh_inlets();
             driven

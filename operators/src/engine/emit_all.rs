@@ -54,7 +54,7 @@ impl<T: InGraph> Way<T> {
                 let Some(item) = batch.pop() else {
                     return tally.finish();
                 };
-                match self.emit(item) {
+                match self.emit_outlined(item) {
                     Ok(()) => tally.accepted += 1,
                     Err(EmitError::Failed(failure)) => tally.failed(failure, 0),
                     Err(cause) => return tally.refused(cause),
@@ -73,7 +73,7 @@ impl<T: InGraph> Way<T> {
             // element that was drawn is accepted, or given back.
             let mut drawn = batch.drain(..);
             while let Some(item) = drawn.next() {
-                match self.emit(item) {
+                match self.emit_outlined(item) {
                     Ok(()) => tally.accepted += 1,
                     Err(EmitError::Failed(failure)) => tally.failed(failure, 0),
                     Err(cause) => {
@@ -91,7 +91,8 @@ impl<T: InGraph> Way<T> {
     fn with_batch(&self, batch: &mut Vec<T>, tally: &mut Tally) -> Option<usize> {
         let mut entered = self.core.enter().ok()?;
         let cx = &mut *entered.guard;
-        if self.core.inbox.is_flagged() {
+        let settled = self.core.inbox.is_flagged();
+        if settled {
             self.core.settle(cx);
         }
         cx.begin(self.cell.id);
@@ -117,7 +118,13 @@ impl<T: InGraph> Way<T> {
             self.cell.head.put(cx, head);
             room
         };
-        entered.settle_and_exit();
+        // As after one element: nothing is left where nobody said so. But settling may have woken.
+        let state = self.cell.state.load(Ordering::Relaxed);
+        if settled || cx.todo || state != 0 || self.core.inbox.is_flagged() {
+            entered.settle_and_exit();
+        } else {
+            entered.exit();
+        }
         Some(room)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::context::Cx;
 use super::error::EmitError;
-use super::fork::Fork;
+use super::fork::{Fork, Lent};
 use super::graph::Entered;
 use super::inbox;
 use super::lineage::Token;
@@ -21,11 +21,55 @@ pub struct Emitter<'a, T: InGraph> {
     /// Raised when something lies in the inbox.
     flag: &'a AtomicBool,
     /// Set while elements may simply be pushed: the source is open, and has room.
-    live: Option<(Box<Fork<T>>, Entered<'a>)>,
+    live: Option<Live<'a, T>>,
     /// Set while they may not. Both are `None` inside of a closure, where elements are queued.
     idle: Option<Entered<'a>>,
     /// A closure panicked, whether or not the caller caught it.
     poisoned: bool,
+}
+
+/// Where elements go while nothing speaks against it.
+struct Live<'a, T> {
+    /// Out of its cell.
+    head: Box<Fork<T>>,
+    /// What hangs from it, and how many elements went there and not by the head.
+    lent: Lent<T>,
+    passed: u64,
+    hold: Entered<'a>,
+}
+
+impl<'a, T: InGraph> Live<'a, T> {
+    fn new(way: &Way<T>, mut hold: Entered<'a>) -> Live<'a, T> {
+        let cx = &mut *hold.guard;
+        cx.begin(way.cell.id);
+        let mut head = way.cell.head.take(cx);
+        Live {
+            lent: head.lend(cx),
+            head,
+            passed: 0,
+            hold,
+        }
+    }
+
+    /// Outlined, so that a flow that does not fork has one comparison for all this.
+    #[inline(never)]
+    fn push_into_more(&mut self, item: T) {
+        let cx = &mut *self.hold.guard;
+        if let Lent::Two(first, last, copy) = &mut self.lent {
+            self.passed += 1;
+            let (copied, item) = copy(item);
+            first.push(copied, cx);
+            last.push(item, cx);
+        } else {
+            self.head.push(item, cx);
+        }
+    }
+
+    /// The head, whole again, and the lock.
+    fn into_parts(mut self) -> (Box<Fork<T>>, Entered<'a>) {
+        self.head.give_back(self.lent, self.passed);
+        (self.head, self.hold)
+    }
 }
 
 /// Set off by unwinding, and disarmed by `forget`: costs nothing on the way that does not panic.
@@ -35,6 +79,8 @@ struct Bomb<'a> {
 }
 
 impl Drop for Bomb<'_> {
+    // Or else its fields would be written to the stack for each element.
+    #[inline(always)]
     fn drop(&mut self) {
         *self.poisoned = true;
         // Sends the next element, if there is one after this, on the long way round.
@@ -75,19 +121,29 @@ impl<'a, T: InGraph> Emitter<'a, T> {
     /// As [`Source::emit`](crate::Source::emit).
     #[inline(always)]
     pub fn emit(&mut self, item: T) -> Result<(), EmitError<T>> {
+        let flag = self.flag;
         match &mut self.live {
             // What this thread emitted past the guard lies in the inbox, and goes first; so does the
             // word of who closed the source.
-            Some((head, hold)) if !self.flag.load(Ordering::Acquire) => {
-                let cx = &mut *hold.guard;
+            Some(live) if !flag.load(Ordering::Acquire) => {
+                let cx = &mut *live.hold.guard;
                 cx.forget_time();
                 let bomb = Bomb {
                     poisoned: &mut self.poisoned,
-                    flag: self.flag,
+                    flag,
                 };
-                head.push(item, cx);
+                if let Lent::One(only) = &mut live.lent {
+                    live.passed += 1;
+                    only.push(item, cx);
+                } else {
+                    live.push_into_more(item);
+                }
                 std::mem::forget(bomb);
-                if cx.todo { self.settle() } else { Ok(()) }
+                if live.hold.guard.todo {
+                    self.settle()
+                } else {
+                    Ok(())
+                }
             }
             _ => self.emit_unusual(item),
         }
@@ -104,7 +160,7 @@ impl<'a, T: InGraph> Emitter<'a, T> {
             Some(cx) => way.push_guarded(item, Token::NONE, cx),
             None if inbox::is_inside() => way.emit_inside(item, Token::NONE),
             // Made inside of a closure or beside another guard, which is over.
-            None => way.emit(item),
+            None => way.emit_outlined(item),
         })
     }
 
@@ -122,7 +178,8 @@ impl<'a, T: InGraph> Emitter<'a, T> {
     /// Runs `work` with the head back in its cell, where others can find it.
     fn apart<R>(&mut self, work: impl FnOnce(&Way<T>, Option<&mut Cx>) -> R) -> R {
         let cell = &self.way.cell;
-        if let Some((head, mut hold)) = self.live.take() {
+        if let Some(live) = self.live.take() {
+            let (head, mut hold) = live.into_parts();
             cell.head.put(&mut hold.guard, head);
             self.idle = Some(hold);
         }
@@ -136,16 +193,17 @@ impl<'a, T: InGraph> Emitter<'a, T> {
         let outcome = work(self.way, Some(&mut hold.guard));
         std::mem::forget(bomb);
         if cell.state.load(Ordering::Relaxed) == 0 {
-            hold.guard.begin(cell.id);
-            let head = cell.head.take(&mut hold.guard);
-            self.live = self.idle.take().map(|hold| (head, hold));
+            self.live = self.idle.take().map(|hold| Live::new(self.way, hold));
         }
         outcome
     }
 
     fn take_hold(&mut self) -> Option<(Option<Box<Fork<T>>>, Entered<'a>)> {
         match self.live.take() {
-            Some((head, hold)) => Some((Some(head), hold)),
+            Some(live) => {
+                let (head, hold) = live.into_parts();
+                Some((Some(head), hold))
+            }
             None => self.idle.take().map(|hold| (None, hold)),
         }
     }

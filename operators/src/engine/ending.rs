@@ -3,13 +3,12 @@
 use std::any::Any;
 use std::collections::HashSet;
 
-use super::clock::Timers;
 use super::context::Cx;
 use super::fork::{BranchId, Mail};
 use super::inbox::Entry;
 use super::push::Signal;
+use super::timers::Timers;
 use super::topology::NodeId;
-use super::within::Within;
 
 /// What is in front of a node that may have had enough before it is closed from above: only that
 /// node hears of it, as it was all built for it.
@@ -22,17 +21,25 @@ pub(crate) struct Upstream {
 }
 
 impl Cx {
-    /// What an end does with a signal: report failures, note the close.
+    /// What an end does with a signal: report failures, note the close. It is done with `passed`
+    /// elements. Where more have come in already, somebody in front has written so.
     pub(crate) fn end_signal(&mut self, id: NodeId, passed: u64, signal: Signal<'_>) {
         match signal {
             Signal::Close => {
-                self.take_census(id, |node| node.counts.passed = passed);
+                self.count_end(id, passed);
                 self.end_closed(id);
             }
             Signal::Fail(failure) => self.report(failure),
-            Signal::Census => self.take_census(id, |node| node.counts.passed = passed),
+            Signal::Census => self.count_end(id, passed),
             Signal::Hole | Signal::Room(_) | Signal::Settle => {}
         }
+    }
+
+    fn count_end(&mut self, id: NodeId, done: u64) {
+        self.take_census(id, |node| {
+            node.counts.passed = node.counts.passed.max(done);
+            node.counts.delivered = done;
+        });
     }
 
     /// An end saw its close.
@@ -197,7 +204,7 @@ impl Cx {
         self.ready.clear();
         self.reopened.clear();
         self.joins_full.clear();
-        self.within = Within::default();
+        self.within.give_up();
         dead.push(Box::new(std::mem::take(&mut self.mail)));
         dead.push(Box::new(std::mem::take(&mut self.gathering)));
         (self.open_ends, self.open_sources, self.open_pumps) = (0, 0, 0);

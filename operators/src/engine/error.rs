@@ -153,6 +153,7 @@ pub enum EmitError<T> {
     /// The graph was stopped by an earlier failure, since it runs under `OnError::Stop`.
     Stopped(T, Failure),
     /// A closure of this graph panicked earlier; its state can't be trusted any more.
+    /// [`Graph::poisoned_below`](crate::Graph::poisoned_below) says where.
     Poisoned(T),
     /// `blocking_send` was called from inside a closure of a graph, where waiting would be for ever.
     Inside(T),
@@ -279,7 +280,8 @@ impl<T> Error for EmitAllError<T> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum GraphError {
-    /// A closure of the graph panicked earlier.
+    /// A closure of the graph panicked earlier: [`Graph::poisoned_below`](crate::Graph::poisoned_below)
+    /// says where.
     Poisoned,
     /// The call came from inside a closure of a graph that holds the lock it needs.
     Inside,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::census::Loss;
 use super::context::Cx;
 use super::lineage::Lost;
-use super::push::{Push, Signal, Tail};
+use super::push::{Away, Push, Signal, Tail};
 use super::topology::NodeId;
 
 /// Identifies a branch of a fork.
@@ -59,6 +59,8 @@ fn see_out<T: 'static>(mut tail: Tail<T>, cx: &mut Cx) {
 /// How a fork copies elements: pointers, so that a run that never forks needs no `Clone`.
 pub(crate) struct Copier<T> {
     one: fn(&T) -> T,
+    /// As `one`, for who has the element in a register.
+    two: fn(T) -> (T, T),
     all: fn(&[T], &mut Vec<T>),
 }
 
@@ -66,9 +68,24 @@ impl<T: Clone> Copier<T> {
     pub(crate) const fn new() -> Copier<T> {
         Copier {
             one: T::clone,
+            two: |item| (item.clone(), item),
             all: |from, to| to.extend_from_slice(from),
         }
     }
+}
+
+/// The branches of a fork, lent to who pushes many elements into them one by one.
+pub(super) enum Lent<T> {
+    One(Tail<T>),
+    /// And how two elements are made of one.
+    Two(Tail<T>, Tail<T>, fn(T) -> (T, T)),
+    /// They are more, or none: elements go by the fork.
+    Nothing,
+}
+
+/// Takes a branch, and leaves its place.
+fn away<T: 'static>(branch: &mut Tail<T>) -> Tail<T> {
+    std::mem::replace(branch, Box::new(Away))
 }
 
 /// Gives every element to each branch, in the order in which they were connected.
@@ -213,6 +230,32 @@ impl<T: Send + 'static> Fork<T> {
         }
     }
 
+    /// Lends its branches out, if they are few, to be [given back](Fork::give_back) before anything
+    /// else is done with the fork. Who pushes into them need not ask whether the structure has changed:
+    /// that sets `cx.todo`.
+    pub(super) fn lend(&mut self, cx: &mut Cx) -> Lent<T> {
+        if self.epoch != cx.epoch {
+            self.settle(cx);
+        }
+        match (&mut self.branches[..], &self.copier) {
+            ([(_, only)], _) => Lent::One(away(only)),
+            ([(_, first), (_, last)], Some(copier)) => {
+                Lent::Two(away(first), away(last), copier.two)
+            }
+            _ => Lent::Nothing,
+        }
+    }
+
+    /// Takes back what was lent, into which `passed` elements were pushed.
+    pub(super) fn give_back(&mut self, lent: Lent<T>, passed: u64) {
+        self.passed += passed;
+        match (lent, &mut self.branches[..]) {
+            (Lent::One(branch), [(_, only)]) => *only = branch,
+            (Lent::Two(one, two, _), [(_, first), (_, last)]) => (*first, *last) = (one, two),
+            _ => {}
+        }
+    }
+
     #[inline(never)]
     fn push_many(&mut self, item: T, cx: &mut Cx) {
         // The commonest fork, without a loop.
@@ -259,7 +302,7 @@ impl<T: Send + 'static> Push<T> for Fork<T> {
         if self.epoch != cx.epoch {
             self.settle(cx);
         }
-        if self.branches.len() > 1 && !self.batches {
+        if !self.batches {
             for item in items.drain(..) {
                 self.push(item, cx);
             }

@@ -1,7 +1,7 @@
 //! A graph: one lock, one clock, and everything that hangs together.
 
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::task::Waker;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use super::sharded::Sharded;
 use super::shards::Shards;
 use super::snapshot::Snapshot;
 use super::source::Source;
-use super::topology::{NodeId, Topology};
+use super::topology::{NodeId, Topology, TopologyNode};
 use crate::InGraph;
 use crate::flow::Forkable;
 
@@ -53,6 +53,8 @@ pub(crate) struct Core {
     pub(super) topology: Arc<Mutex<Topology>>,
     pub(crate) wakeups: Arc<super::waking::Wakeups>,
     pub(super) coarse: Arc<Coarse>,
+    /// Below which node a closure panicked.
+    pub(super) poisoned: OnceLock<TopologyNode>,
     pub(super) cells: QCellOwnerID,
     ids: Arc<Ids>,
 }
@@ -86,6 +88,7 @@ impl Graph {
                 topology: cx.topology.clone(),
                 wakeups: cx.wakeups.clone(),
                 coarse: cx.coarse.clone(),
+                poisoned: OnceLock::new(),
                 cells,
                 ids: cx.ids.clone(),
                 state: Mutex::new(cx),
@@ -134,7 +137,7 @@ impl Graph {
     /// let graph = Graph::new();
     /// let driver = graph.spawn_thread();
     /// let requests = graph.sharded::<u64>(Shards::default());
-    /// let total = requests.fold(0, |sum, n| *sum += n).sink_to_list();
+    /// let total = requests.fold(0, |sum, n| sum + n).sink_to_list();
     /// std::thread::scope(|scope| {
     ///     for _ in 0..4 {
     ///         scope.spawn(|| (1..=1000).try_for_each(|n| requests.send(n)).unwrap());
@@ -390,6 +393,11 @@ impl Core {
         };
         let mut cx = poisoned.into_inner();
         std::mem::take(&mut cx.token).fail(Lost::Panicked);
+        if self.poisoned.get().is_none()
+            && let Some(node) = cx.innermost_at_work()
+        {
+            let _ = self.poisoned.set(node);
+        }
         let dead = cx.tear_down(bits::POISONED);
         let mut wakes = std::mem::take(&mut cx.wakes);
         drop(cx);
@@ -402,6 +410,14 @@ impl Core {
 }
 
 impl Entered<'_> {
+    /// Unlocks, where nothing is left to do.
+    #[inline]
+    pub(super) fn exit(self) {
+        let Entered { guard, inside, .. } = self;
+        drop(guard);
+        inside.exit();
+    }
+
     /// Settles, unlocks, pays owed visits, and only then wakes: a woken task's first step is to take
     /// the lock.
     #[cold]

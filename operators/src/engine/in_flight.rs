@@ -140,14 +140,6 @@ where
         self.waiting.len() + self.started() + self.early()
     }
 
-    /// The most that `held` can be.
-    fn capacity(&self) -> usize {
-        match self.limits.ordered || self.lanes.is_some() {
-            true => self.limits.at_once.saturating_add(self.limits.reorder),
-            false => self.limits.at_once,
-        }
-    }
-
     fn may_start(&self, cx: &mut Cx) -> bool {
         let some = !self.next_in_lane.is_empty()
             || (!self.waiting.is_empty() && self.early() < self.limits.reorder);
@@ -265,9 +257,19 @@ where
         let holding = Holding {
             passed: self.passed,
             held: self.held(),
-            capacity: self.capacity(),
+            capacity: self.limits.at_once,
             blocked_since: self.pressure.since(),
         };
+        let out_of_turn = match cx.gated(self.label.id()) {
+            // They count against the limit, and may be more than that since before.
+            true => self.held().saturating_sub(self.limits.at_once),
+            false => self.early().min(self.limits.reorder),
+        } as u64;
+        let retried = self.naps.begun();
+        cx.take_census(self.label.id(), |node| {
+            node.counts.out_of_turn = out_of_turn;
+            node.counts.retried = retried;
+        });
         holding.tell(self.label.id(), &mut self.next, cx);
     }
 

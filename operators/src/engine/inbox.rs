@@ -53,6 +53,13 @@ pub(crate) struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
+    /// As [`enter`](Inside::enter), by a thread that is inside no graph.
+    #[inline]
+    pub(crate) fn enter_first(core: &'a Core) -> Inside<'a> {
+        INNERMOST.set(address(core));
+        Inside { core, before: 0 }
+    }
+
     #[inline]
     pub(crate) fn enter(core: &'a Core) -> Inside<'a> {
         let before = INNERMOST.get();
@@ -84,26 +91,30 @@ impl<'a> Inside<'a> {
 
 impl Drop for Inside<'_> {
     /// Only reached while unwinding from a closure, or from an early return that pushed nothing.
+    /// Inlined, or else the fields would be kept in memory on the way that does not come here.
+    #[inline(always)]
     fn drop(&mut self) {
-        let owed = INNERMOST.get() & 1;
-        INNERMOST.set(if self.before == 0 {
-            0
-        } else {
-            self.before | owed
-        });
+        leave_early(self.core, self.before);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn leave_early(core: &Core, before: usize) {
+    let owed = INNERMOST.get() & 1;
+    INNERMOST.set(if before == 0 { 0 } else { before | owed });
+    if std::thread::panicking() {
+        core.bury();
+    }
+    if before == 0 && owed != 0 {
         if std::thread::panicking() {
-            self.core.bury();
-        }
-        if self.before == 0 && owed != 0 {
-            if std::thread::panicking() {
-                // Other graphs' closures must not run during unwinding: their drivers, or else
-                // their next callers, drain.
-                for core in OWED.with_borrow_mut(std::mem::take) {
-                    core.wakeups.driver.wake();
-                }
-            } else {
-                pay_visits();
+            // Other graphs' closures must not run during unwinding: their drivers, or else
+            // their next callers, drain.
+            for core in OWED.with_borrow_mut(std::mem::take) {
+                core.wakeups.driver.wake();
             }
+        } else {
+            pay_visits();
         }
     }
 }

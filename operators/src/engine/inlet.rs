@@ -89,6 +89,8 @@ pub(crate) trait Inlet: Send + Sync {
     /// Takes into the graph what senders have gathered: somebody's deadline has come, and what was sent
     /// before it goes first.
     fn catch_up(&self, _cx: &mut Cx) {}
+    /// Whether an element comes in, or did when a closure panicked.
+    fn is_at_work(&self, cx: &mut Cx) -> bool;
     /// The graph is given up, as it is poisoned or out of time: what waits is lost and nobody waits
     /// any more. Returns the run that hung from here, to be dropped outside of the lock.
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send>;
@@ -338,6 +340,10 @@ impl<T: InGraph> Inlet for SourceCell<T> {
         if let Ok(mut line) = self.senders.lock() {
             wakes.extend(line.take());
         }
+    }
+
+    fn is_at_work(&self, cx: &mut Cx) -> bool {
+        self.head.is_taken(cx)
     }
 
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send> {

@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::clock::{Alarm, Time};
+use super::clock::Time;
 use super::context::Cx;
 use super::error::BoxError;
 use super::in_flight::Ticket;
 use super::retry::Again;
+use super::timers::Alarm;
 use super::topology::NodeId;
 
 /// An element that may be tried again.
@@ -45,6 +46,11 @@ impl<T> Naps<T> {
 
     pub(super) fn len(&self) -> usize {
         self.heap.len()
+    }
+
+    /// How many attempts were made again, or are to be.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Another attempt at `item`: the first one leaves a spare, where there may be others.

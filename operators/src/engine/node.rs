@@ -25,6 +25,8 @@ pub(crate) struct NodeState {
     /// Who waits for it, as its last census says.
     pub(crate) blocked_since: Option<Blocked>,
     pub(crate) station: Option<Arc<dyn Station>>,
+    /// The station is lent to a tick that is under way.
+    pub(super) at_work: bool,
     pub(crate) inlet: Option<Arc<dyn Inlet>>,
     pub(crate) waker: Option<Arc<NodeWaker>>,
     /// The holders downstream that make this origin wait.
@@ -38,6 +40,8 @@ pub(crate) struct NodeState {
     /// What the node holds moves only when more elements come, or somebody outside of the graph
     /// takes it, and not with time.
     pub(crate) rests: bool,
+    /// What it holds has gone on before, or is somebody else's to take: nothing is lost with it.
+    pub(crate) copies: bool,
     /// It is in a cell, and all the same never pushes unless it is pushed into.
     pub(crate) passive: bool,
     /// The run within a node that it belongs to.
@@ -63,6 +67,7 @@ impl NodeState {
             counts: Counts::default(),
             blocked_since: None,
             station: None,
+            at_work: false,
             inlet: None,
             waker: None,
             waits: SmallVec::new(),
@@ -70,6 +75,7 @@ impl NodeState {
             closed: false,
             counted: role != Role::Operator,
             rests: matches!(role, Role::Join | Role::OrderedJoin),
+            copies: false,
             passive: false,
             within: None,
             upstream: None,
@@ -85,8 +91,13 @@ impl NodeState {
     pub(crate) fn begins(&self) -> bool {
         match &self.inlet {
             Some(inlet) => inlet.state().load(Ordering::Relaxed) & bits::CLOSED == 0,
-            None => self.role == Role::Source && self.station.is_some(),
+            None => self.role == Role::Source && self.is_station(),
         }
+    }
+
+    /// Whether the graph itself enters it.
+    fn is_station(&self) -> bool {
+        self.station.is_some() || self.at_work
     }
 
     /// How many holders downstream make this origin wait.
@@ -96,7 +107,7 @@ impl NodeState {
 
     /// Whether the node may push without being pushed into: it begins, or it holds for a time.
     pub(crate) fn may_begin(&self) -> bool {
-        let holds = self.role == Role::Operator && self.station.is_some();
+        let holds = self.role == Role::Operator && self.is_station();
         self.begins() || (holds && !self.passive)
     }
 }
@@ -111,6 +122,7 @@ impl Cx {
         self.nodes[at] = Some(node);
     }
 
+    #[inline]
     pub(crate) fn node(&mut self, id: NodeId) -> Option<&mut NodeState> {
         self.nodes
             .get_mut(id.index())?

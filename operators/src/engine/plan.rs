@@ -14,10 +14,11 @@ use super::inbox::Entry;
 use super::inlet::Inlet;
 use super::lineage::Token;
 use super::node::NodeState;
+use super::nursery;
 use super::push::{Push, Signal, Tail};
 use super::runs::{Hanging, ItemType, RunRecord};
 use super::topology::{Edge, Label, NodeId, Role, Site, TopologyNode};
-use super::within::{self, RunId};
+use super::within::RunId;
 
 /// What a run adds to its graph: nodes, edges, branches. Filled from the run's end backwards.
 pub struct Plan {
@@ -59,7 +60,7 @@ struct Front {
 impl Plan {
     pub(crate) fn new(graph: &Graph) -> Plan {
         Plan {
-            within: within::is_building(graph),
+            within: nursery::is_building(graph),
             ..Plan::apart(graph)
         }
     }
@@ -106,7 +107,7 @@ impl Plan {
     pub(crate) fn node(&mut self, site: Site, role: Role) -> Arc<Label> {
         let name = self.name.take();
         let label = match self.within {
-            true => within::instance(site, role, name.clone()),
+            true => nursery::instance(site, role, name.clone()),
             false => None,
         };
         let label =
@@ -310,7 +311,7 @@ impl Plan {
         let graph = self.graph.clone();
         let label = self.nodes.first().map(|node| node.label.clone());
         if self.within {
-            within::gather(self);
+            nursery::gather(self);
             return Branch::new(graph, label);
         }
         let kept = std::mem::take(&mut self.kept);
@@ -338,7 +339,7 @@ impl Plan {
             };
             self.nodes.clone_from(&nodes);
             topology.take_in(nodes, std::mem::take(&mut self.edges), record);
-            topology.bypass.extend(self.bypass.drain(..));
+            topology.await_runs(self.bypass.drain(..));
             // Before anybody else changes the topology: what happens is in the order it shows.
             graph
                 .core()
@@ -372,6 +373,7 @@ impl Plan {
         let (mut forks, at_once) = self.register(Some(id), cx);
         if outside {
             cx.epoch = cx.epoch.wrapping_add(1);
+            cx.todo = true;
         }
         let closes = cx.shut && pumps;
         forks.retain(|fork| cx.node(*fork).is_none_or(|node| node.closed));

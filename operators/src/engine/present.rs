@@ -24,18 +24,14 @@ impl Cx {
         now
     }
 
-    /// The earliest moment that a push may be given: time does not run backwards.
-    pub(super) fn floor(&self) -> Time {
-        match self.clock {
-            Clock::Virtual(now) | Clock::Led(now) => now,
-            Clock::Real(_) | Clock::Driver(_) => self.seen,
-        }
-    }
-
-    /// As [`begin`](Cx::begin), of elements that were sent at `time`, or little later.
+    /// As [`begin`](Cx::begin), of elements that were sent at `time`, or little later. Time does not
+    /// run backwards: nobody is given an earlier one than somebody had before.
     pub(super) fn begin_at(&mut self, origin: NodeId, time: Time) {
         self.origin = origin;
-        let time = time.max(self.floor());
+        let time = match self.clock {
+            Clock::Virtual(now) | Clock::Led(now) => now,
+            Clock::Real(_) | Clock::Driver(_) => time.max(self.seen),
+        };
         self.seen = time;
         self.now = Some(time);
         self.clock_read = true;
@@ -66,6 +62,7 @@ impl Cx {
 
     /// The time that this turn ends at: later than [`now`](Cx::now) while the deadlines between two
     /// elements that lead the clock are fired one by one.
+    #[inline]
     pub(crate) fn heading(&mut self) -> Time {
         self.now().max(self.heading)
     }

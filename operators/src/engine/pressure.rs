@@ -78,6 +78,7 @@ impl Pressure {
     }
 
     /// Whether nobody waits.
+    #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         self.blocked.is_empty()
     }

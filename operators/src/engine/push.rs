@@ -44,6 +44,17 @@ impl<T> Push<T> for Nobody {
     fn signal(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
 }
 
+/// Stands where the rest of a run belongs, while that is at work. Boxing it allocates nothing.
+pub(crate) struct Away;
+
+impl<T> Push<T> for Away {
+    fn push(&mut self, _item: T, _cx: &mut Cx) {
+        unreachable!("edges are acyclic, so a node is not entered while it pushes")
+    }
+
+    fn signal(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
+}
+
 /// A run behind one virtual call: what hangs from a junction.
 pub type Tail<T> = Box<dyn Push<T>>;
 

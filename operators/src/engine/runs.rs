@@ -133,6 +133,7 @@ impl Topology {
             let stays = |id: &NodeId| !gone.contains(id);
             self.edges.retain(|e| stays(&e.from) && stays(&e.to));
             self.bypass.retain(|from, _| stays(from));
+            self.unbuilt.retain(stays);
         }
     }
 

@@ -108,14 +108,14 @@ impl Snapshot {
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        row(f, "node", ["passed", "held", "failed", "dropped"])?;
+        row(f, "node", ["in", "held", "failed", "dropped"])?;
         for node in &self.nodes {
             let counts = &node.counts;
             row(
                 f,
                 &self.title(&node.label),
                 [
-                    &digits(counts.passed),
+                    &came_in(counts),
                     &held(node),
                     &digits(counts.failed),
                     &digits(counts.dropped()),
@@ -132,7 +132,12 @@ impl Snapshot {
             let (failed, dropped) = (digits(gone.counts.failed), digits(gone.counts.dropped()));
             row(f, &title, ["", "", &failed, &dropped])?;
             let mut notes = losses(&gone.counts);
-            for (count, what) in [(gone.accepted, "in"), (gone.delivered, "out")] {
+            for (count, what) in [
+                (gone.counts.retried, "retried"),
+                (gone.counts.dead_lettered, "dead-lettered"),
+                (gone.accepted, "in"),
+                (gone.delivered, "out"),
+            ] {
                 if count > 0 {
                     notes.push(format!("{} {what}", digits(count)));
                 }
@@ -163,6 +168,9 @@ impl Snapshot {
         let counts = &node.counts;
         let mut notes = losses(counts);
         for (count, what) in [
+            (counts.out_of_turn, "out of turn"),
+            (counts.retried, "retried"),
+            (counts.dead_lettered, "dead-lettered"),
             (counts.keys, "keys"),
             (counts.early, "early"),
             (counts.skipped, "skipped"),
@@ -182,6 +190,16 @@ impl Snapshot {
             notes.push(format!("full for {}", self.ago(since)));
         }
         notes.join(", ")
+    }
+}
+
+/// Blank where something happened to elements, and nobody counted them as they came: operators inside
+/// a run don't.
+fn came_in(counts: &Counts) -> String {
+    let happened = counts.failed + counts.dropped() + counts.dead_lettered > 0;
+    match counts.passed {
+        0 if happened => String::new(),
+        passed => digits(passed),
     }
 }
 
@@ -251,7 +269,10 @@ fn held(node: &NodeSnapshot) -> String {
 fn held_at_all(counts: &Counts) -> String {
     match counts.capacity {
         0 => digits(counts.held),
-        capacity => format!("{} of {}", digits(counts.held), digits(capacity)),
+        capacity => {
+            let held = counts.held.saturating_sub(counts.out_of_turn);
+            format!("{} of {}", digits(held), digits(capacity))
+        }
     }
 }
 

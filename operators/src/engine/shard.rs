@@ -1,6 +1,7 @@
 //! One buffer of a sharded source, and which thread sends into which.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,20 +35,56 @@ fn take_slot() -> usize {
 pub(super) struct Shard<T>(Mutex<Buffer<T>>);
 
 pub(super) struct Buffer<T> {
-    pub(super) items: Vec<T>,
+    /// What came last: one batch at the most.
+    items: Vec<T>,
+    /// Batches before it that nobody has come for, the oldest first.
+    behind: VecDeque<Vec<T>>,
+    /// How many elements those hold.
+    in_behind: usize,
     /// How many have been taken out, ever.
-    pub(super) taken: u64,
+    taken: u64,
+    /// How many of those are through: they have reached a sink, or one that holds them.
+    passed: u64,
     /// How many were dropped for want of room, since somebody asked.
     pub(super) overflown: u64,
     /// How many were dropped as the source took nothing more, since somebody asked.
     pub(super) unheard: u64,
 }
 
+impl<T> Buffer<T> {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.in_behind + self.items.len()
+    }
+
+    /// Adds an element. Returns how many there are now of the batch that it belongs to.
+    #[inline]
+    pub(super) fn push(&mut self, item: T, batch: usize) -> usize {
+        if self.items.len() >= batch {
+            self.begin_batch(batch);
+        }
+        self.items.push(item);
+        self.items.len()
+    }
+
+    /// Nobody came for the last batch, as the graph was busy or somebody in it full.
+    #[cold]
+    #[inline(never)]
+    fn begin_batch(&mut self, batch: usize) {
+        let full = std::mem::replace(&mut self.items, Vec::with_capacity(batch));
+        self.in_behind += full.len();
+        self.behind.push_back(full);
+    }
+}
+
 impl<T> Shard<T> {
     pub(super) fn new() -> Shard<T> {
         Shard(Mutex::new(Buffer {
             items: Vec::new(),
+            behind: VecDeque::new(),
+            in_behind: 0,
             taken: 0,
+            passed: 0,
             overflown: 0,
             unheard: 0,
         }))
@@ -59,24 +96,59 @@ impl<T> Shard<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().items.len()
+        self.lock().len()
     }
 
-    /// Moves the first `most` elements into `batch`, which is empty: where that is all of them the two
-    /// change places, so that nothing is copied and both keep their memory.
-    pub(super) fn take(&self, most: usize, batch: &mut Vec<T>) {
+    /// Moves the oldest elements, a batch or `most`, into `batch`, which is empty. A whole batch and
+    /// `batch` change places, so that nothing is copied and both keep their memory. Returns how many
+    /// they are.
+    pub(super) fn take(&self, most: usize, batch: &mut Vec<T>) -> usize {
         let mut buffer = self.lock();
-        if buffer.items.len() <= most {
-            std::mem::swap(&mut buffer.items, batch);
+        let buffer = &mut *buffer;
+        let oldest = match buffer.behind.front_mut() {
+            Some(oldest) => oldest,
+            None => &mut buffer.items,
+        };
+        if oldest.len() <= most {
+            std::mem::swap(oldest, batch);
         } else {
-            batch.extend(buffer.items.drain(..most));
+            batch.extend(oldest.drain(..most));
+        }
+        if let Some(oldest) = buffer.behind.front() {
+            buffer.in_behind -= batch.len();
+            if oldest.is_empty() {
+                buffer.behind.pop_front();
+            }
         }
         buffer.taken += batch.len() as u64;
+        batch.len()
+    }
+
+    /// What was taken out is through.
+    pub(super) fn note_passed(&self) {
+        let mut buffer = self.lock();
+        buffer.passed = buffer.taken;
+    }
+
+    /// Takes out everything.
+    pub(super) fn take_all(&self) -> VecDeque<Vec<T>> {
+        let mut buffer = self.lock();
+        let mut all = std::mem::take(&mut buffer.behind);
+        all.push_back(std::mem::take(&mut buffer.items));
+        buffer.in_behind = 0;
+        buffer.taken += all.iter().map(|batch| batch.len() as u64).sum::<u64>();
+        buffer.passed = buffer.taken;
+        all
     }
 
     /// How many elements have come in, ever.
     pub(super) fn mark(&self) -> u64 {
         let buffer = self.lock();
-        buffer.taken + buffer.items.len() as u64
+        buffer.taken + buffer.len() as u64
+    }
+
+    /// Whether the elements that had come in at this mark are through.
+    pub(super) fn has_passed(&self, mark: u64) -> bool {
+        self.lock().passed >= mark
     }
 }

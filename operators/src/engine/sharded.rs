@@ -109,6 +109,7 @@ impl<T: InGraph> Sharded<T> {
         let _ = plan.install();
         Sharded {
             open: Arc::new(Open {
+                id: label.id(),
                 core: graph.core().clone(),
                 inlet: cell.clone(),
             }),
@@ -156,14 +157,14 @@ impl<T: InGraph> Sharded<T> {
     /// let graph = Graph::new();
     /// let time = graph.drive_manually();
     /// let hits = graph.sharded::<u32>(Shards::default().capacity(2)).named("hits");
-    /// hits.buffer(1).pace(|_| Time::from_millis(1_000)).sink(drop);
+    /// let stream = hits.into_stream(4);
     /// for n in 0..20 {
     ///     hits.send_or_drop(n);
     /// }
     /// let snapshot = graph.snapshot()?;
     /// let counts = &snapshot.named("hits").unwrap().counts;
-    /// assert_eq!(counts.passed + counts.held + counts.lost(Loss::Overflow), 20);
-    /// # let _ = time;
+    /// assert_eq!((counts.passed, counts.held, counts.lost(Loss::Overflow)), (4, 2, 14));
+    /// # let _ = (time, stream);
     /// # Ok::<(), GraphError>(())
     /// ```
     #[inline]

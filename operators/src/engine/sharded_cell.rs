@@ -1,16 +1,15 @@
 //! A sharded source as its graph keeps it: the shards, and how they are drained.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use super::cell::{Cell, Node};
 use super::census::Loss;
-use super::clock::{Alarm, Time};
+use super::clock::Time;
 use super::coarse::Coarse;
 use super::context::Cx;
-use super::emit_all::BATCH;
 use super::fork::Fork;
 use super::graph::Core;
 use super::inbox::{Entry, Inbox};
@@ -19,12 +18,11 @@ use super::line::Line;
 use super::pressure::Blocked;
 use super::push::{Push, Signal};
 use super::shard::{Shard, slot};
+use super::sharded_signs::Signs;
 use super::shards::Shards;
+use super::timers::Alarm;
 use super::topology::NodeId;
 use crate::InGraph;
-
-/// How many elements are pushed at once: a shard that was drained in time holds fewer.
-const MOST: usize = 2 * BATCH;
 
 /// What a graph keeps of a sharded source.
 pub(crate) struct ShardedCell<T> {
@@ -42,50 +40,6 @@ pub(crate) struct ShardedCell<T> {
     pub(super) nudged: AtomicBool,
     closing: AtomicBool,
     finished: AtomicBool,
-}
-
-/// What every sender reads. Written rarely, and on cache lines of its own.
-#[repr(align(128))]
-pub(super) struct Signs {
-    pub(super) state: AtomicU8,
-    /// Whether the driver comes within the age that elements may have, so that the coarse clock is
-    /// fresh. Not while the source is under pressure and nobody sends.
-    pub(super) beats: AtomicBool,
-    /// No element that lies in a shard was sent before this, in nanoseconds of the graph's clock; or
-    /// [`NOBODY`].
-    ///
-    /// Who sends into an empty shard and finds `NOBODY` puts the time there and has the driver come.
-    /// All else is written under the graph's lock.
-    since: AtomicU64,
-}
-
-/// All shards are empty, or were when somebody looked last, and nobody comes.
-const NOBODY: u64 = u64::MAX;
-
-impl Signs {
-    /// See [`since`](Signs::since).
-    pub(super) fn is_idle(&self) -> bool {
-        self.since.load(Ordering::Acquire) == NOBODY
-    }
-
-    fn since(&self) -> Option<Time> {
-        let since = self.since.load(Ordering::Acquire);
-        (since != NOBODY).then(|| Time::from_nanos(since))
-    }
-
-    /// Nobody comes, and somebody is to from now on. Returns whether it was not so before.
-    pub(super) fn awake(&self, since: Time) -> bool {
-        let order = (Ordering::AcqRel, Ordering::Acquire);
-        let since = since.as_nanos().min(NOBODY - 1);
-        let was_idle = self
-            .since
-            .compare_exchange(NOBODY, since, order.0, order.1)
-            .is_ok();
-        if was_idle {
-            self.beats.store(true, Ordering::Release);
-        }
-        was_idle
-    }
 }
 
 /// What is needed to drain. Under the graph's lock.
@@ -114,11 +68,7 @@ impl<T: InGraph> ShardedCell<T> {
         let shards = (0..options.count).map(|_| Shard::new());
         ShardedCell {
             id: fork.id(),
-            signs: Signs {
-                state: AtomicU8::new(0),
-                beats: AtomicBool::new(false),
-                since: AtomicU64::new(NOBODY),
-            },
+            signs: Signs::new(),
             shards: shards.collect(),
             batch: options.batch(),
             options,
@@ -141,10 +91,6 @@ impl<T: InGraph> ShardedCell<T> {
     /// How many elements lie in the shards.
     pub(super) fn held(&self) -> usize {
         self.shards.iter().map(Shard::len).sum()
-    }
-
-    fn beats(&self) -> bool {
-        self.signs.beats.load(Ordering::Acquire)
     }
 
     /// Does `work` with the desk, unless the graph was given up. Failures are the graph's: those who
@@ -193,7 +139,7 @@ impl<T: InGraph> ShardedCell<T> {
         if idle {
             self.rest(cx);
         }
-        if self.beats() {
+        if self.signs.beats() {
             self.wind_up(cx);
         }
     }
@@ -204,9 +150,11 @@ impl<T: InGraph> ShardedCell<T> {
         if cx.gated(self.id) {
             return;
         }
-        let before = self.signs.since.swap(NOBODY, Ordering::AcqRel);
+        let Some(before) = self.signs.rest() else {
+            return;
+        };
         // Who sent before that was to be seen has called nobody; who sends after calls.
-        if self.held() > 0 && self.signs.awake(Time::from_nanos(before)) {
+        if self.held() > 0 && self.signs.awake(before) {
             self.drain(cx);
         }
     }
@@ -245,8 +193,8 @@ impl<T: InGraph> Desk<T> {
         for shard in &cell.shards {
             all &= self.drain_one(cell, shard, cx);
         }
-        if all && !cell.signs.is_idle() {
-            cell.signs.since.store(now.as_nanos(), Ordering::Release);
+        if all {
+            cell.signs.drained(now);
         }
     }
 
@@ -262,15 +210,16 @@ impl<T: InGraph> Desk<T> {
             if cx.gated(cell.id) {
                 return false;
             }
-            let room = cx.room(&mut self.fork).clamp(1, MOST);
-            shard.take(room, &mut self.batch);
-            left = left.saturating_sub(self.batch.len());
+            let room = cx.room(&mut self.fork).max(1);
+            let taken = shard.take(room, &mut self.batch);
+            left = left.saturating_sub(taken);
             self.flowed = true;
             match cell.signs.since() {
                 Some(since) => cx.begin_at(cell.id, since),
                 None => cx.begin(cell.id),
             }
             self.fork.push_batch(&mut self.batch, cx);
+            shard.note_passed();
         }
         true
     }
@@ -278,9 +227,8 @@ impl<T: InGraph> Desk<T> {
     /// The graph was stopped by a failure: what was accepted before is counted, and goes.
     #[cold]
     fn discard(&mut self, cell: &ShardedCell<T>, shard: &Shard<T>, cx: &mut Cx) -> bool {
-        let mut dead = Vec::new();
-        shard.take(usize::MAX, &mut dead);
-        cx.lose(cell.id, Loss::Unheard, dead.len());
+        let dead = shard.take_all();
+        cx.lose(cell.id, Loss::Unheard, dead.iter().map(Vec::len).sum());
         cx.graves.push(Box::new(dead));
         cx.todo = true;
         true
@@ -302,7 +250,7 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
         self.nudged.swap(false, Ordering::AcqRel);
         if !self.finished.load(Ordering::Relaxed) {
             self.drain(cx);
-            if self.beats() {
+            if self.signs.beats() {
                 self.wind_up(cx);
             }
         }
@@ -316,7 +264,7 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
             return;
         }
         // First, so that somebody comes for what is sent behind the drain's back.
-        if !self.signs.is_idle() && !self.beats() {
+        if !self.signs.is_idle() && !self.signs.beats() {
             self.coarse.note(cx.clock.read());
             self.signs.beats.store(true, Ordering::Release);
             self.wind_up(cx);
@@ -404,15 +352,14 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
         }
     }
 
+    fn is_at_work(&self, cx: &mut Cx) -> bool {
+        self.desk.is_taken(cx)
+    }
+
     fn abandon(&self, why: u8, cx: &mut Cx, wakes: &mut Vec<Waker>) -> Box<dyn Any + Send> {
         self.signs.state.fetch_or(why, Ordering::Release);
         self.finished.store(true, Ordering::Relaxed);
-        let mut dead = Vec::new();
-        for shard in &self.shards {
-            let mut items = Vec::new();
-            shard.take(usize::MAX, &mut items);
-            dead.push(items);
-        }
+        let dead: Vec<_> = self.shards.iter().map(Shard::take_all).collect();
         self.take_senders(wakes);
         // What hangs from here later hangs from a closed fork.
         let desk = Desk::new(Fork::closed(self.id));

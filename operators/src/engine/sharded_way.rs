@@ -12,6 +12,7 @@ use super::inbox::{self, Entry};
 use super::inlet::bits;
 use super::line::{InLine, Place};
 use super::send_error::SendError;
+use super::shard::Shard;
 use super::sharded_cell::ShardedCell;
 use crate::InGraph;
 
@@ -34,7 +35,7 @@ impl<T: InGraph> ShardedWay<T> {
     #[inline]
     pub(super) fn send(&self, item: T) -> Result<(), SendError<T>> {
         match self.put(item) {
-            // Neither the first in its shard, nor the last of a batch.
+            // Neither the first of a batch, nor the last.
             Ok(held) if held & (self.cell.batch - 1) > 1 => Ok(()),
             Ok(held) => {
                 self.look_after(held);
@@ -53,18 +54,18 @@ impl<T: InGraph> ShardedWay<T> {
         }
     }
 
-    /// Puts the element into this thread's shard. Returns how many lie there, or the element.
+    /// Puts the element into this thread's shard. Returns how many there are of its batch, or the
+    /// element.
     #[inline]
     fn put(&self, item: T) -> Result<usize, T> {
         let cell = &*self.cell;
         let mut buffer = cell.shard().lock();
         // Under the shard's lock, so that nothing comes behind a close.
         let refused = cell.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0;
-        if refused || buffer.items.len() >= cell.options.capacity {
+        if refused || buffer.len() >= cell.options.capacity {
             return Err(item);
         }
-        buffer.items.push(item);
-        Ok(buffer.items.len())
+        Ok(buffer.push(item, cell.batch))
     }
 
     #[cold]
@@ -121,7 +122,7 @@ impl<T: InGraph> ShardedWay<T> {
         false
     }
 
-    /// An element is the first in its shard, or the last of a batch.
+    /// An element is the first of a batch, or the last.
     #[cold]
     #[inline(never)]
     fn look_after(&self, held: usize) {
@@ -169,6 +170,8 @@ impl<T: InGraph> ShardedWay<T> {
             cell.coarse.read();
             return self.nudge();
         };
+        // Senders may come so often that the driver is late.
+        cell.coarse.note(entered.guard.clock.read());
         if self.core.inbox.is_flagged() {
             self.core.settle(&mut entered.guard);
         }
@@ -198,9 +201,8 @@ impl<T: InGraph> ShardedWay<T> {
 
     pub(super) fn now(&self) -> Time {
         let (cell, signs) = (&*self.cell, &self.cell.signs);
-        let beats = signs.beats.load(Ordering::Acquire);
         // Nobody comes to a graph that is undriven, stopped or given up.
-        match beats && signs.state.load(Ordering::Relaxed) & bits::REFUSED == 0 {
+        match signs.beats() && signs.state.load(Ordering::Relaxed) & bits::REFUSED == 0 {
             true => cell.coarse.latest(),
             false => cell.coarse.read(),
         }
@@ -228,7 +230,7 @@ impl<T: InGraph> ShardedWay<T> {
     }
 
     pub(super) async fn flushed(&self) -> Result<(), GraphError> {
-        let marks: Vec<_> = self.cell.shards.iter().map(|s| s.mark()).collect();
+        let marks: Vec<_> = self.cell.shards.iter().map(Shard::mark).collect();
         let mut line = InLine::new(&self.cell.flushers);
         poll_fn(|task| self.poll_flushed(&marks, &mut line.place, task)).await
     }
@@ -264,8 +266,8 @@ impl<T: InGraph> ShardedWay<T> {
         if let Some(cause) = self.core.inbox.stopped.get() {
             return Poll::Ready(Err(GraphError::Stopped(cause.clone())));
         }
-        let shards = self.cell.shards.iter().zip(marks);
-        if shards.into_iter().all(|(s, mark)| s.lock().taken >= *mark) {
+        let mut shards = self.cell.shards.iter().zip(marks);
+        if shards.all(|(shard, mark)| shard.has_passed(*mark)) {
             return Poll::Ready(Ok(()));
         }
         if state & bits::UNDRIVEN != 0 {

@@ -271,7 +271,7 @@ impl Cx {
                 Some(Role::End) if node.label().kind() == "connect" => {
                     inside += node.counts.passed - node.counts.dropped();
                 }
-                Some(Role::End) => delivered += node.counts.passed,
+                Some(Role::End) => delivered += node.counts.delivered,
                 _ => {}
             }
         }

@@ -145,6 +145,20 @@ impl Snapshot {
         nodes.sum::<u64>() + self.gone.counts.failed
     }
 
+    /// Attempts that were made again anywhere, under [`Retry`](crate::Retry).
+    #[must_use]
+    pub fn retried(&self) -> u64 {
+        let nodes = self.nodes.iter().map(|node| node.counts.retried);
+        nodes.sum::<u64>() + self.gone.counts.retried
+    }
+
+    /// Failures that a `dead_letter` handed over to its source, anywhere.
+    #[must_use]
+    pub fn dead_lettered(&self) -> u64 {
+        let nodes = self.nodes.iter().map(|node| node.counts.dead_lettered);
+        nodes.sum::<u64>() + self.gone.counts.dead_lettered
+    }
+
     /// Elements held anywhere.
     #[must_use]
     pub fn held(&self) -> u64 {

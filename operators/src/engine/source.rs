@@ -14,7 +14,7 @@ use super::error::{EmitAllError, EmitError};
 use super::fork::{Copier, Fork};
 use super::graph::{Core, Graph};
 use super::head::{Head, Pipe};
-use super::inbox;
+use super::inbox::{self, Entry};
 use super::inlet::{Inlet, SourceCell, bits};
 use super::line::InLine;
 use super::lineage::{Receipt, Token};
@@ -28,8 +28,11 @@ use crate::flow::{Flow, Forkable};
 /// Where elements enter a graph: `emit` runs them through it.
 ///
 /// A handle: clones mean the same source, and may be used from any thread. When the last one is
-/// dropped the source closes; see [`downgrade`](Source::downgrade) for a handle that does not keep
-/// it open. A flow hangs from `&source`, as often as wanted.
+/// dropped the source closes, and goes once what was accepted has drained, with all that hangs from it
+/// and from nothing else: what they counted stays in
+/// [`Snapshot::gone`](crate::Snapshot#structfield.gone). Keep a handle until after the shutdown to have
+/// them in its report one by one. See [`downgrade`](Source::downgrade) for a handle that does not keep
+/// the source open. A flow hangs from `&source`, as often as wanted.
 pub struct Source<T> {
     pub(super) way: Way<T>,
     open: Arc<Open>,
@@ -41,8 +44,9 @@ pub struct WeakSource<T> {
     cell: Weak<SourceCell<T>>,
 }
 
-/// Dropped with the last handle: marks the source as closed.
+/// Dropped with the last handle: marks the source as closed, and to go once it is.
 pub(super) struct Open {
+    pub(super) id: NodeId,
     pub(super) core: Arc<Core>,
     pub(super) inlet: Arc<dyn Inlet>,
 }
@@ -83,6 +87,7 @@ impl<T: InGraph> Source<T> {
         let _ = plan.install();
         Source {
             open: Arc::new(Open {
+                id: label.id(),
                 core: graph.core().clone(),
                 inlet: cell.clone(),
             }),
@@ -115,7 +120,7 @@ impl<T: InGraph> Source<T> {
     /// element back: [`Full`](EmitError::Full), [`Closed`](EmitError::Closed),
     /// [`Undriven`](EmitError::Undriven), [`Stopped`](EmitError::Stopped),
     /// [`Poisoned`](EmitError::Poisoned).
-    #[inline]
+    #[inline(always)]
     pub fn emit(&self, item: T) -> Result<(), EmitError<T>> {
         self.way.emit(item)
     }
@@ -186,7 +191,7 @@ impl<T: InGraph> Source<T> {
             let Some(item) = next.take() else {
                 return Poll::Pending;
             };
-            match self.way.emit(item) {
+            match self.way.emit_outlined(item) {
                 Err(EmitError::Full(item)) => {
                     next = Some(item);
                     self.way.listen(&mut line.place, task);
@@ -245,7 +250,7 @@ impl<T: InGraph> Source<T> {
 
     /// Closes the source for all its handles, and has it go once what was accepted has drained, with
     /// all that hangs from it and from nothing else: for graphs whose sources come and go. A source
-    /// that was only [closed](Source::close) stays in snapshots until the graph goes.
+    /// that was only [closed](Source::close) stays in snapshots until its last handle is dropped.
     pub fn destroy(&self) {
         let run = self.way.cell.id;
         self.way.cell.clone().shut(&self.way.core.inbox);
@@ -324,7 +329,7 @@ impl<T: InGraph> WeakSource<T> {
     /// As [`Source::emit`].
     pub fn emit(&self, item: T) -> Result<(), EmitError<T>> {
         match (self.core.upgrade(), self.cell.upgrade()) {
-            (Some(core), Some(cell)) => Way { core, cell }.emit(item),
+            (Some(core), Some(cell)) => Way { core, cell }.emit_outlined(item),
             _ => Err(EmitError::Closed(item)),
         }
     }
@@ -334,6 +339,13 @@ impl Drop for Open {
     fn drop(&mut self) {
         // Closures run in the driver, or in the next call on the graph: not in a destructor.
         self.inlet.clone().shut(&self.core.inbox);
+        if let Ok(mut topology) = self.core.topology.lock() {
+            let run = self.id;
+            if let Some(heads) = topology.part(run) {
+                let go = Box::new(move |cx: &mut Cx| cx.depart(run, &heads));
+                self.core.inbox.leave(Entry::Task(go));
+            }
+        }
         self.core.wakeups.driver.wake();
         self.core.wakeups.wake_listeners();
     }

@@ -297,8 +297,7 @@ impl Cx {
 
     pub(super) fn lose_held(&mut self, id: NodeId) {
         let Some(node) = self.node(id) else { return };
-        // What lies in a stream is its consumer's still.
-        let kept = node.role == Role::End && node.rests;
+        let kept = node.copies;
         let held = std::mem::take(&mut node.counts.held);
         let (open, station) = (node.open, node.station.take());
         if held > 0 && !kept {

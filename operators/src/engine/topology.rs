@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::runs::RunRecord;
@@ -66,6 +67,8 @@ pub struct Label {
     name: OnceLock<String>,
     /// The node that is shown in its place: it is one of many alike.
     shown: Option<Arc<Label>>,
+    /// It was one of many alike, and is gone.
+    off: AtomicBool,
 }
 
 impl Label {
@@ -75,6 +78,7 @@ impl Label {
             site,
             name: OnceLock::new(),
             shown: None,
+            off: AtomicBool::new(false),
         };
         if let Some(name) = name {
             let _ = label.name.set(name);
@@ -89,7 +93,23 @@ impl Label {
             site,
             name: OnceLock::new(),
             shown: Some(shown),
+            off: AtomicBool::new(false),
         }
+    }
+
+    /// Whether it is one of many alike, which another is shown for.
+    pub(super) fn is_instance(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// Notes of one of many alike that it was taken off, or went with its run.
+    pub(super) fn take_off(&self) {
+        self.off.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was noted.
+    pub(super) fn is_off(&self) -> bool {
+        self.off.load(Ordering::Relaxed)
     }
 
     /// The node that is shown in this one's place.
@@ -166,6 +186,9 @@ pub struct Topology {
     pub(super) junctions: HashMap<NodeId, NodeId>,
     /// Edges that stand for runs within a node until there is one.
     pub(super) bypass: HashMap<NodeId, NodeId>,
+    /// Nodes that are to have runs within them, and have had none yet: nobody knows where those will
+    /// hang.
+    pub(super) unbuilt: HashSet<NodeId>,
 }
 
 impl Clone for Topology {
@@ -177,6 +200,7 @@ impl Clone for Topology {
             runs: HashMap::new(),
             junctions: HashMap::new(),
             bypass: HashMap::new(),
+            unbuilt: HashSet::new(),
         }
     }
 }
@@ -264,10 +288,16 @@ impl Topology {
     }
 
     /// Whether whole batches may cross a fork one branch after the other: not if two branches meet
-    /// again at different inputs of a join whose output depends on how elements interleave.
+    /// again at different inputs of a join whose output depends on how elements interleave. Nor if the
+    /// first element of the batch may bring such a branch along: a run within a node, of which there
+    /// has been none yet.
     pub(crate) fn batches_may_cross(&self, fork: NodeId) -> bool {
-        let heads: Vec<NodeId> = self.outgoing(fork).map(|edge| edge.to).collect();
-        if heads.len() < 2 || !self.nodes.iter().any(|n| n.role == Role::OrderedJoin) {
+        if self.leads_to_unbuilt(fork) {
+            return false;
+        }
+        if self.outgoing(fork).nth(1).is_none()
+            || !self.nodes.iter().any(|n| n.role == Role::OrderedJoin)
+        {
             return true;
         }
         let mut next: HashMap<NodeId, Vec<Edge>> = HashMap::new();
@@ -305,6 +335,25 @@ impl Topology {
                     _ => false,
                 }
             })
+    }
+
+    fn leads_to_unbuilt(&self, fork: NodeId) -> bool {
+        if self.unbuilt.is_empty() {
+            return false;
+        }
+        let mut next: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for edge in self.edges.iter().filter(|edge| !edge.feedback) {
+            next.entry(edge.from).or_default().push(edge.to);
+        }
+        let mut open = vec![fork];
+        while let Some(node) = open.pop() {
+            if self.unbuilt.contains(&node) {
+                return true;
+            }
+            // Each node is gone on from once.
+            open.extend(next.remove(&node).unwrap_or_default());
+        }
+        false
     }
 
     /// The nodes as elements come to them: sources first, then each behind all that it hangs from, and

@@ -149,10 +149,22 @@ impl Cx {
 
     /// Calls the node whose deadline came.
     pub(crate) fn tick(&mut self, id: NodeId) {
-        if let Some(station) = self.node(id).and_then(|node| node.station.clone()) {
-            self.origin = id;
-            station.tick(self);
-            self.token = Token::NONE;
+        let Some(node) = self.node(id) else { return };
+        // Lent, and not cloned: counting references would cost as much as an idle window's tick.
+        let Some(station) = node.station.take() else {
+            return;
+        };
+        node.at_work = true;
+        self.origin = id;
+        station.tick(self);
+        self.token = Token::NONE;
+        match self.node(id) {
+            Some(node) if node.at_work => {
+                node.at_work = false;
+                node.station = Some(station);
+            }
+            // It said that it goes.
+            _ => self.let_go.push(Box::new(station)),
         }
     }
 }

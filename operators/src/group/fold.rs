@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::census::take_census;
 use super::gather::{Folded, Gather};
 use crate::aggregate::Aggregate;
 use crate::engine::{Cx, Graph, Label, Plan, Push, Role, Signal, Site, Token, Tokens};
@@ -14,7 +15,8 @@ use crate::flow::{InGraph, Run};
 /// - **Holds** one state and no elements. Receipts of tracked elements wait for the close.
 /// - **Waits** never.
 /// - **On close** it emits the value, and closes.
-/// - **Drops** nothing. A failure passes at once, and is no part of the value.
+/// - **Drops** nothing, unless its branch is discarded: then the state counts as one that is lost. A
+///   failure passes at once, and is no part of the value.
 /// - **Panics** where the closure does; that poisons the graph.
 ///
 /// ```
@@ -41,7 +43,8 @@ pub struct Fold<R, S, F> {
 /// - **Holds** one state and no elements. Receipts of tracked elements wait for the close.
 /// - **Waits** never.
 /// - **On close** it emits the aggregate, if there is one, and closes.
-/// - **Drops** nothing. A failure passes at once, and is no part of the aggregate.
+/// - **Drops** nothing, unless its branch is discarded: then the state counts as one that is lost. A
+///   failure passes at once, and is no part of the aggregate.
 /// - **Panics** where the aggregate does; that poisons the graph.
 ///
 /// ```
@@ -146,6 +149,9 @@ trait Value<T>: Send + 'static {
 
     fn add(&mut self, items: impl Iterator<Item = T>, cx: &Cx);
 
+    /// Whether it stands for elements that it keeps in mind, and has not been given out.
+    fn holds(&self) -> bool;
+
     /// The value, once, with the token of all elements.
     fn finish(&mut self) -> Option<(Self::Output, Token)>;
 }
@@ -172,6 +178,10 @@ where
         }
     }
 
+    fn holds(&self) -> bool {
+        self.state.is_some()
+    }
+
     fn finish(&mut self) -> Option<(S, Token)> {
         Some((self.state.take()?, self.tokens.take()))
     }
@@ -183,6 +193,10 @@ impl<T: InGraph, A: Aggregate<T>> Value<T> for Folded<T, A> {
     #[inline]
     fn add(&mut self, items: impl Iterator<Item = T>, cx: &Cx) {
         Gather::add(self, items, cx);
+    }
+
+    fn holds(&self) -> bool {
+        self.held() > 0
     }
 
     fn finish(&mut self) -> Option<(A::Output, Token)> {
@@ -220,8 +234,8 @@ impl<T: InGraph, V: Value<T>, N: Push<V::Output>> Push<T> for FoldPush<V, N> {
                 }
             }
             Signal::Census => {
-                let passed = self.passed;
-                cx.take_census(self.label.id(), |node| node.counts.passed = passed);
+                let held = usize::from(self.passed > 0 && self.value.holds());
+                take_census(&self.label, self.passed, held, 0, true, cx);
             }
             _ => {}
         }

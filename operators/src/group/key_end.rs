@@ -18,6 +18,9 @@ pub(super) struct OutNode<U, N> {
     batch: Vec<U>,
     /// Of all that is gathered.
     token: Token,
+    /// How many untracked elements may be gathered: none while there is no batch, or one of tracked
+    /// elements.
+    limit: usize,
 }
 
 impl<U: InGraph, N: Push<U>> OutNode<U, N> {
@@ -29,6 +32,7 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
             gathers: false,
             batch: Vec::new(),
             token: Token::NONE,
+            limit: 0,
         }
     }
 
@@ -40,11 +44,13 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
     /// A batch begins.
     pub(super) fn gather(&mut self) {
         self.gathers = true;
+        self.limit = BATCH;
     }
 
     /// The batch is over.
     pub(super) fn scatter(&mut self, cx: &mut Cx) {
         self.gathers = false;
+        self.limit = 0;
         self.flush(cx);
     }
 
@@ -55,7 +61,6 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
         }
     }
 
-    #[inline]
     fn push(&mut self, item: U, cx: &mut Cx) {
         if !self.gathers {
             return self.next.push(item, cx);
@@ -63,6 +68,7 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
         if self.batch.len() >= BATCH || !self.token.same(&cx.token) {
             self.flush(cx);
             self.token = cx.token.clone();
+            self.limit = if self.token.is_some() { 0 } else { BATCH };
         }
         self.batch.push(item);
     }
@@ -70,7 +76,7 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
     /// Keeps an untracked element where a batch is gathered of such.
     #[inline]
     fn keep(&mut self, item: U) -> Option<U> {
-        if self.gathers && self.batch.len() < BATCH && !self.token.is_some() {
+        if self.batch.len() < self.limit {
             self.batch.push(item);
             None
         } else {
@@ -131,6 +137,11 @@ impl<U: InGraph, N: Push<U>> KeyEnd<U, N> {
         work(&mut out, cx);
         self.out.put(cx, out);
     }
+
+    #[inline(never)]
+    fn push_through(&mut self, item: U, cx: &mut Cx) {
+        self.with(cx, |out, cx| out.push(item, cx));
+    }
 }
 
 impl<U: InGraph, N: Push<U>> Push<U> for KeyEnd<U, N> {
@@ -143,9 +154,7 @@ impl<U: InGraph, N: Push<U>> Push<U> for KeyEnd<U, N> {
                 None => return,
             }
         }
-        let mut out = self.out.take(cx);
-        out.push(item, cx);
-        self.out.put(cx, out);
+        self.push_through(item, cx);
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

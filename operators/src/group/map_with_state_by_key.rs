@@ -4,7 +4,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::keys::{Ahead, KeyTable, Keys};
+use super::key_table::KeyTable;
+use super::keys::Keys;
 use super::timed_push::TimedPush;
 use crate::engine::{
     Alarm, Cx, Entry, Graph, Label, Node, Plan, Push, Role, Signal, Site, Time, Token,
@@ -164,7 +165,6 @@ where
             f: self.f,
             hook: self.hook,
             table: KeyTable::new(self.keys),
-            ahead: Ahead::default(),
             batch: Vec::new(),
             passed: 0,
             expired: 0,
@@ -183,7 +183,6 @@ struct StateNode<B, K, I, S, F, H, U, N> {
     f: F,
     hook: H,
     table: KeyTable<K, S>,
-    ahead: Ahead,
     /// What a run that ends at a junction gets as a whole.
     batch: Vec<U>,
     passed: u64,
@@ -202,31 +201,34 @@ where
     N: Push<U>,
 {
     #[inline]
-    fn apply<T>(&mut self, item: T, now: Time, cx: &mut Cx) -> Option<U>
+    fn apply<T>(&mut self, item: T, now: Time, cx: &mut Cx) -> U
     where
         B: FnMut(&T) -> K,
         F: FnMut(&mut S, T) -> U,
     {
         let key = (self.key)(&item);
-        let at = match self.table.find(&key, now) {
-            Ok(at) => at,
-            Err(hash) => self.open(hash, key, now, cx),
-        };
-        self.table.value(at).map(|state| (self.f)(state, item))
+        match self.table.find(&key, now) {
+            Ok((_, state)) => (self.f)(state, item),
+            Err(hash) => self.open(hash, key, item, now, cx),
+        }
     }
 
+    /// A new key: makes room for it first.
     #[inline(never)]
-    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> usize {
+    fn open<T>(&mut self, hash: u64, key: K, item: T, now: Time, cx: &mut Cx) -> U
+    where
+        F: FnMut(&mut S, T) -> U,
+    {
         if self.table.is_full()
-            && let Some((key, state)) = self.table.pop()
+            && let Some((_, key, state)) = self.table.pop()
         {
             self.expired += 1;
             self.remains(key, state, cx);
         }
         let state = (self.init)(&key);
-        let at = self.table.insert(hash, key, state, now);
+        let made = (self.f)(self.table.insert(hash, key, state, now), item);
         self.table.arm(&mut self.alarm, self.label.id(), cx);
-        at
+        made
     }
 
     /// Emits what is made of a state, behind all elements before it. No element is in it any more.
@@ -247,7 +249,7 @@ where
     fn look(&mut self, cx: &mut Cx) {
         let now = cx.now();
         while !cx.gated(self.label.id())
-            && let Some((key, state)) = self.table.pop_idle(now)
+            && let Some((_, key, state)) = self.table.pop_idle(now)
         {
             self.expired += 1;
             self.remains(key, state, cx);
@@ -291,9 +293,8 @@ where
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
         let now = self.time(cx);
-        if let Some(made) = self.apply(item, now, cx) {
-            self.next.push(made, cx);
-        }
+        let made = self.apply(item, now, cx);
+        self.next.push(made, cx);
     }
 
     #[inline]
@@ -301,42 +302,24 @@ where
         self.passed += items.len() as u64;
         // The clock stands still for a batch, so nothing grows old within it.
         let now = self.time(cx);
-        let batches = self.next.batches();
-        let mut items = items.drain(..);
-        loop {
-            let ahead = &mut self.ahead;
-            let new = ahead.look(items.as_slice(), &mut self.key, &mut self.table, now);
-            for (at, item) in self.ahead.places().zip(items.by_ref()) {
-                let Some(state) = self.table.value(at) else {
-                    continue;
-                };
-                let made = (self.f)(state, item);
-                if batches {
-                    self.batch.push(made);
-                } else {
-                    self.next.push(made, cx);
-                }
+        if self.next.batches() {
+            for item in items.drain(..) {
+                let made = self.apply(item, now, cx);
+                self.batch.push(made);
             }
-            let (Some((hash, key)), Some(item)) = (new, items.next()) else {
-                break;
-            };
-            let at = self.open(hash, key, now, cx);
-            if let Some(state) = self.table.value(at) {
-                let made = (self.f)(state, item);
-                if batches {
-                    self.batch.push(made);
-                } else {
-                    self.next.push(made, cx);
-                }
+            self.flush(cx);
+        } else {
+            for item in items.drain(..) {
+                let made = self.apply(item, now, cx);
+                self.next.push(made, cx);
             }
         }
-        self.flush(cx);
     }
 
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         match signal {
             Signal::Close => {
-                while let Some((key, state)) = self.table.pop() {
+                while let Some((_, key, state)) = self.table.pop() {
                     self.remains(key, state, cx);
                 }
             }

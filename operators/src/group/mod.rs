@@ -10,6 +10,8 @@ mod fold_session;
 mod fold_window;
 mod gather;
 mod key_end;
+mod key_runs;
+mod key_table;
 mod keys;
 mod map_with_state_by_key;
 mod partition;

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 
 use super::key_end::{KeyEnd, OutNode};
-use super::keys::{Ahead, KeyTable, Keys};
+use super::key_runs::{Runs, put};
+use super::key_table::{Ahead, KeyTable};
+use super::keys::Keys;
 use crate::engine::{
     Alarm, Cell, Core, Cx, Entry, Graph, Has, Label, Loss, Node, NodeId, Nursery, Plan, Port,
-    Pressure, Push, Role, RunId, Signal, Site, Tail, Time, Token,
+    Pressure, Push, Role, RunId, Signal, Site, Time, Token,
 };
 use crate::flow::{Flow, InGraph, Run};
 
@@ -19,8 +21,9 @@ use crate::flow::{Flow, InGraph, Run};
 /// state, windows, timers or futures, side branches into sinks, or a join with a flow from outside.
 /// All that it connects belongs to the run, and goes with it. Pictures and snapshots show the
 /// operators once, with the counts of all keys added up. A flow from outside that a run uses reaches it
-/// from the next element on; where it comes from the fork that feeds `per_key` too, from the next
-/// batch on, if it was a batch that brought the first key.
+/// from the next element on. Let all keys use the same flows from outside: where a later key is the
+/// first to use one that comes from the fork that feeds `per_key` too, and a batch brings that key, it
+/// reaches the run from the next batch on.
 ///
 /// - **Emits** what the runs emit, in the order in which they emit it: elements enter their runs one
 ///   by one, so what comes of one is ahead of what comes of the next, of whichever key.
@@ -84,11 +87,17 @@ pub struct KeyFlow<T> {
     node: NodeId,
     /// Which of the runs it is for.
     turn: u64,
-    slot: Arc<Slot<T>>,
+    cradle: Arc<Mutex<Cradle<T>>>,
 }
 
-/// Where a run's beginning is left for the node that keeps it, and which run that must be.
-type Slot<T> = Mutex<(u64, Option<Tail<T>>)>;
+/// Where the run that is being built finds the others, which it is to lie beside.
+struct Cradle<T> {
+    /// Counts what is built, so that no flow is used for another run than its own.
+    turn: u64,
+    /// The number of the key.
+    key: u32,
+    runs: Option<Box<dyn Runs<T>>>,
+}
 
 impl<T: InGraph> Run for KeyFlow<T> {
     type Item = T;
@@ -98,11 +107,12 @@ impl<T: InGraph> Run for KeyFlow<T> {
     }
 
     fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cradle = self.cradle.lock().unwrap_or_else(PoisonError::into_inner);
         // A flow that was carried out of the closure comes too late: no element follows.
-        if slot.0 == self.turn {
+        if cradle.turn == self.turn {
             plan.begin_within(self.node);
-            slot.1 = Some(Box::new(next));
+            let key = cradle.key;
+            put(&mut cradle.runs, key, next);
         }
     }
 }
@@ -147,7 +157,13 @@ where
             limit: self.keys.limit(),
             table: KeyTable::new(self.keys),
             ahead: Ahead::default(),
-            slot: Arc::default(),
+            runs: None,
+            ids: Vec::new(),
+            cradle: Arc::new(Mutex::new(Cradle {
+                turn: 0,
+                key: 0,
+                runs: None,
+            })),
             has: Has::default(),
             latest: 0,
             passed: 0,
@@ -160,13 +176,6 @@ where
     }
 }
 
-/// A key's run, as far as it is kept here: where it begins.
-struct KeyRun<T> {
-    id: RunId,
-    /// `None` where the closure did not use the key's flow.
-    head: Option<Tail<T>>,
-}
-
 struct KeyNode<T, B, K, F, U, N> {
     /// The graph that this node is in.
     core: Weak<Core>,
@@ -175,14 +184,18 @@ struct KeyNode<T, B, K, F, U, N> {
     out: Arc<Cell<OutNode<U, N>>>,
     key: B,
     build: F,
-    table: KeyTable<K, KeyRun<T>>,
+    table: KeyTable<K, ()>,
     ahead: Ahead,
     limit: usize,
-    slot: Arc<Slot<T>>,
+    /// Where the runs begin; `None` until the closure has used the flow of a key.
+    runs: Option<Box<dyn Runs<T>>>,
+    /// What the graph knows the runs by, by the numbers of their keys.
+    ids: Vec<RunId>,
+    cradle: Arc<Mutex<Cradle<T>>>,
     /// What any of the runs has.
     has: Has,
-    /// Where the key that came last lay.
-    latest: usize,
+    /// The key that came last.
+    latest: u32,
     passed: u64,
     expired: u64,
     pressure: Pressure,
@@ -201,58 +214,85 @@ where
     #[inline]
     fn push(&mut self, item: T, now: Time, cx: &mut Cx) {
         let key = (self.key)(&item);
-        let at = match self.table.find(&key, now) {
-            Ok(at) => at,
+        let number = match self.table.find(&key, now) {
+            Ok((number, ())) => number,
             Err(hash) => self.open(hash, key, now, cx),
         };
-        self.latest = at;
-        self.push_at(at, item, cx);
+        self.push_to(number, item, cx);
     }
 
     #[inline]
-    fn push_at(&mut self, at: usize, item: T, cx: &mut Cx) {
-        match self.table.value(at) {
-            Some(KeyRun {
-                head: Some(head), ..
-            }) => head.push(item, cx),
-            _ => cx.lose_current(self.label.id(), Loss::Unheard),
+    fn push_to(&mut self, key: u32, item: T, cx: &mut Cx) {
+        self.latest = key;
+        let runs = self.runs.as_deref_mut();
+        if !runs.is_some_and(|runs| runs.push(key, item, cx)) {
+            self.unheard(1, cx);
         }
     }
 
-    /// A new key: builds its run, and makes room for it first.
+    /// The elements whose keys were looked up.
+    fn push_known(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        let keys = self.ahead.numbers();
+        let Some(last) = keys.last() else { return };
+        self.latest = *last;
+        let items = items.drain(..keys.len());
+        let unheard = match &mut self.runs {
+            Some(runs) => runs.push_each(keys, items, cx),
+            None => items.count(),
+        };
+        if unheard > 0 {
+            self.unheard(unheard, cx);
+        }
+    }
+
+    #[cold]
+    fn unheard(&self, elements: usize, cx: &mut Cx) {
+        for _ in 0..elements {
+            cx.lose_current(self.label.id(), Loss::Unheard);
+        }
+    }
+
+    /// A new key: builds its run, and makes room for it first. Returns its number.
     #[inline(never)]
-    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> usize {
+    fn open(&mut self, hash: u64, key: K, now: Time, cx: &mut Cx) -> u32 {
         if self.table.is_full()
-            && let Some((_, run)) = self.table.pop()
+            && let Some((number, ..)) = self.table.pop()
         {
             self.expired += 1;
-            self.close(run, cx);
+            self.close(number, cx);
             if cx.draining(self.label.id()) > self.limit {
                 self.pressure.hold(cx);
             }
         }
-        let run = self.begin(&key, cx);
-        let at = self.table.insert(hash, key, run, now);
+        let number = self.table.next_number();
+        let id = cx.fresh_run();
+        match self.ids.get_mut(number as usize) {
+            Some(free) => *free = id,
+            None => self.ids.push(id),
+        }
+        self.begin(&key, number, id, cx);
+        self.table.insert(hash, key, (), now);
         self.table.arm(&mut self.alarm, self.label.id(), cx);
-        at
+        number
     }
 
-    fn begin(&mut self, key: &K, cx: &mut Cx) -> KeyRun<T> {
-        let id = cx.fresh_run();
+    fn begin(&mut self, key: &K, number: u32, id: RunId, cx: &mut Cx) {
         let Some(core) = self.core.upgrade() else {
-            return KeyRun { id, head: None };
+            return;
         };
         let graph = Graph::from_core(core);
         let turn = {
-            let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.0 += 1;
-            slot.0
+            let mut cradle = self.cradle.lock().unwrap_or_else(PoisonError::into_inner);
+            cradle.turn += 1;
+            cradle.key = number;
+            cradle.runs = self.runs.take();
+            cradle.turn
         };
         let flow = KeyFlow {
             graph: graph.clone(),
             node: self.label.id(),
             turn,
-            slot: self.slot.clone(),
+            cradle: self.cradle.clone(),
         };
         let nursery = Nursery::open(&graph, &self.label, cx);
         let run = (self.build)(key, flow).into_run();
@@ -266,18 +306,19 @@ where
         let has = nursery.install(id, &self.merged, cx);
         self.has.holders |= has.holders;
         self.has.forks |= has.forks;
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cradle = self.cradle.lock().unwrap_or_else(PoisonError::into_inner);
         // From here on the key's flow is of no use to anybody.
-        slot.0 += 1;
-        KeyRun {
-            id,
-            head: slot.1.take(),
-        }
+        cradle.turn += 1;
+        self.runs = cradle.runs.take();
     }
 
     /// A key goes: its run emits what it holds. No element is in it any more.
-    fn close(&mut self, mut run: KeyRun<T>, cx: &mut Cx) {
-        if let Some(head) = &mut run.head {
+    fn close(&mut self, key: u32, cx: &mut Cx) {
+        let Some(id) = self.ids.get(key as usize).copied() else {
+            return;
+        };
+        let mut head = self.runs.as_mut().and_then(|runs| runs.take(key));
+        if let Some(head) = &mut head {
             cx.with_token(Token::NONE, |cx| {
                 head.signal(Signal::Close, cx);
                 // What is not in a cell writes its counts for the last time.
@@ -285,17 +326,22 @@ where
                 head.signal(Signal::Census, cx);
             });
         }
-        cx.leave_run(run.id, run.head);
+        cx.leave_run(id, head);
     }
 
     /// The keys that have been idle for too long expire, until somebody downstream is full.
     fn look(&mut self, cx: &mut Cx) {
         let now = cx.now();
         while !cx.gated(self.label.id())
-            && let Some((_, run)) = self.table.pop_idle(now)
+            && let Some((number, ..)) = self.table.pop_idle(now)
         {
             self.expired += 1;
-            self.close(run, cx);
+            self.close(number, cx);
+        }
+        if self.table.len() == 0 {
+            // Numbers begin anew, and so may what they count.
+            self.runs = None;
+            self.ids = Vec::new();
         }
         self.table.arm(&mut self.alarm, self.label.id(), cx);
     }
@@ -313,11 +359,10 @@ where
     /// How much may come: elements may be for any key, so where runs hold, one at a time.
     fn room(&mut self, room: &mut usize, cx: &mut Cx) {
         let mut below = usize::MAX;
-        match self.table.value(self.latest) {
-            Some(KeyRun {
-                head: Some(head), ..
-            }) => head.signal(Signal::Room(&mut below), cx),
-            _ => self.out_signal(Signal::Room(&mut below), cx),
+        let latest = self.latest;
+        let runs = self.runs.as_mut();
+        if !runs.is_some_and(|runs| runs.signal(latest, Signal::Room(&mut below), cx)) {
+            self.out_signal(Signal::Room(&mut below), cx);
         }
         if self.has.holders && below < usize::MAX {
             below = below.min(1);
@@ -337,10 +382,8 @@ where
             node.counts.expired = expired;
             node.blocked_since = since;
         });
-        for run in self.table.values() {
-            if let Some(head) = &mut run.head {
-                head.signal(Signal::Census, cx);
-            }
+        if let Some(runs) = &mut self.runs {
+            runs.signal_all(Signal::Census, cx);
         }
         self.out_signal(Signal::Census, cx);
     }
@@ -374,23 +417,13 @@ where
         // The clock stands still for a batch, so nothing grows old within it.
         let now = self.time(cx);
         self.out.open(cx).gather();
-        let mut items = items.drain(..);
+        let mut begun = None;
         loop {
             let ahead = &mut self.ahead;
-            let new = ahead.look(items.as_slice(), &mut self.key, &mut self.table, now);
-            for (at, item) in self.ahead.places().zip(items.by_ref()) {
-                match self.table.value(at) {
-                    Some(KeyRun {
-                        head: Some(head), ..
-                    }) => head.push(item, cx),
-                    _ => cx.lose_current(self.label.id(), Loss::Unheard),
-                }
-            }
-            let (Some((hash, key)), Some(item)) = (new, items.next()) else {
-                break;
-            };
-            self.latest = self.open(hash, key, now, cx);
-            self.push_at(self.latest, item, cx);
+            let new = ahead.look(items, begun, &mut self.key, &mut self.table, now);
+            self.push_known(items, cx);
+            let Some((hash, key)) = new else { break };
+            begun = Some(self.open(hash, key, now, cx));
         }
         let mut out = self.out.take(cx);
         out.scatter(cx);
@@ -400,8 +433,8 @@ where
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
         match signal {
             Signal::Close => {
-                while let Some((_, run)) = self.table.pop() {
-                    self.close(run, cx);
+                while let Some((number, ..)) = self.table.pop() {
+                    self.close(number, cx);
                 }
                 self.pressure.release(cx);
                 self.out_signal(Signal::Close, cx);
@@ -409,12 +442,8 @@ where
             Signal::Room(room) => self.room(room, cx),
             Signal::Census => self.census(cx),
             Signal::Settle => {
-                if self.has.forks {
-                    for run in self.table.values() {
-                        if let Some(head) = &mut run.head {
-                            head.signal(Signal::Settle, cx);
-                        }
-                    }
+                if let (true, Some(runs)) = (self.has.forks, &mut self.runs) {
+                    runs.signal_all(Signal::Settle, cx);
                 }
                 self.out_signal(Signal::Settle, cx);
             }
@@ -446,9 +475,22 @@ where
     }
 
     fn root(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        // A branch that was taken off may drain still, and no flow asks it any more.
-        if matches!(signal, Signal::Census) {
-            self.census(cx);
+        match signal {
+            // A branch that was taken off may drain still, and no flow asks it any more.
+            Signal::Census => self.census(cx),
+            Signal::Settle => {
+                for (id, how) in cx.cut_runs(self.label.id()) {
+                    // A number that no key has may still be noted for a run that is gone.
+                    let known = self.ids.iter().zip(0..).filter(|(run, _)| **run == id);
+                    let runs = &mut self.runs;
+                    let mut heads = known.filter_map(|(_, key)| runs.as_mut()?.take(key));
+                    if let Some(head) = heads.next() {
+                        cx.begin(self.label.id());
+                        cx.see_out_run(head, how);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

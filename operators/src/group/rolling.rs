@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use super::rolling_with_element::RollingWithElement;
 use crate::aggregate::last_n::{LastN, last_n};
 use crate::aggregate::{Aggregate, Slide};
-use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
+use crate::engine::{Batch, Cx, Graph, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// Folds the last n elements, with each element: see [`Flow::rolling`](crate::Flow::rolling).
@@ -96,7 +96,7 @@ where
         let push = RollingPush {
             window: last_n(self.aggregate, self.n),
             least: if self.full { self.n.get() } else { 1 },
-            batch: Vec::new(),
+            batch: Batch::new(),
             next,
         };
         self.upstream.build(push, plan);
@@ -108,7 +108,7 @@ struct RollingPush<T, A: Aggregate<T>, W, N> {
     /// The aggregate of fewer elements is not emitted.
     least: usize,
     /// What a run that ends at a junction fills and passes on as a whole.
-    batch: Vec<A::Output>,
+    batch: Batch<A::Output>,
     next: N,
 }
 
@@ -137,7 +137,7 @@ where
             self.window.push(item);
         }
         if self.next.batches() {
-            let batch = &mut self.batch;
+            let batch = self.batch.items();
             batch.reserve(rest.len());
             self.window.push_each(rest, |reading| batch.push(reading));
             self.next.push_batch(batch, cx);

@@ -196,11 +196,21 @@ where
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
-        if let Signal::Census = signal {
-            let held = self.times.len();
-            take_census(&self.label, self.passed, held, self.max_len, true, cx);
-            let early = self.early;
-            cx.take_census(self.label.id(), |node| node.counts.early = early);
+        match signal {
+            Signal::Census => {
+                let held = self.times.len();
+                take_census(&self.label, self.passed, held, self.max_len, true, cx);
+                let early = self.early;
+                cx.take_census(self.label.id(), |node| {
+                    node.counts.early = early;
+                    node.copies = true;
+                });
+            }
+            // Nobody asks for the window any more.
+            Signal::Close => {
+                self.times.drain(..).for_each(|_| self.window.pop());
+            }
+            _ => {}
         }
         self.next.signal(signal, cx);
     }

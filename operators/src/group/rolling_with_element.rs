@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::aggregate::last_n::{LastN, last_n};
 use crate::aggregate::{Aggregate, Slide};
-use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
+use crate::engine::{Batch, Cx, Graph, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// Pairs each element with the aggregate of the last n: see
@@ -59,7 +59,7 @@ where
         let push = WithElementPush {
             window: last_n(self.aggregate, self.n),
             least: if self.full { self.n.get() } else { 1 },
-            batch: Vec::new(),
+            batch: Batch::new(),
             next,
         };
         self.upstream.build(push, plan);
@@ -71,7 +71,7 @@ struct WithElementPush<T, A: Aggregate<T>, W, N> {
     /// The aggregate of fewer elements is not emitted.
     least: usize,
     /// What a run that ends at a junction fills and passes on as a whole.
-    batch: Vec<(T, A::Output)>,
+    batch: Batch<(T, A::Output)>,
     next: N,
 }
 
@@ -98,13 +98,14 @@ where
             }
             return;
         }
+        let batch = self.batch.items();
         for item in items.drain(..) {
             let reading = self.window.push(&item);
             if let Some(reading) = reading.filter(|_| self.window.len() >= self.least) {
-                self.batch.push((item, reading));
+                batch.push((item, reading));
             }
         }
-        self.next.push_batch(&mut self.batch, cx);
+        self.next.push_batch(batch, cx);
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

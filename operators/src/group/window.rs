@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::gather::Gather;
 use crate::engine::{
-    Alarm, Clock, Cx, Entry, Label, Node, Plan, Pressure, Push, Signal, Tail, Time, Tokens,
+    Alarm, Clock, Cx, Entry, Label, Node, NodeId, Plan, Pressure, Push, Signal, Tail, Time, Tokens,
 };
 use crate::flow::InGraph;
 
@@ -94,7 +94,7 @@ struct Over<W> {
 /// Windows `[k·d, (k+1)·d)` of the graph's clock, or sessions. Whoever notices first that one is over,
 /// an element or the alarm, ends it; the alarm is armed only while something is held.
 pub(super) struct WindowNode<T, C: Gather<T>> {
-    label: Arc<Label>,
+    id: NodeId,
     windows: Windows,
     content: C,
     /// The end of the window under way.
@@ -126,7 +126,7 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
             plan.start(label);
         }
         WindowNode {
-            label: label.clone(),
+            id: label.id(),
             windows,
             content,
             end: Time::ZERO,
@@ -173,25 +173,33 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
         } else if self.windows.keep_empty && self.started {
             // Empty ones don't queue: that would be bunching them up.
             match self.content.empty() {
-                Some(window) if self.over.is_empty() && !cx.gated(self.label.id()) => {
+                Some(window) if self.over.is_empty() && !cx.gated(self.id) => {
                     self.next.push(window, cx);
                 }
                 _ => self.skipped += 1,
             }
         }
-        let before =
-            std::mem::replace(&mut self.end, now.next_boundary(self.windows.anchor, every));
+        let before = self.end;
+        let next = before + every;
+        // As a rule that one is under way now. Others are found by a division.
+        self.end = if self.started && now < next && !self.windows.after_a_gap {
+            next
+        } else {
+            now.next_boundary(self.windows.anchor, every)
+        };
         // Where the data lead the clock, deadlines come one by one, though the data have gone on to
         // `to` already.
-        let to = cx.heading();
-        if self.windows.keep_empty && to > now && windows_between(now, to, every) > LEAP {
-            self.end = to.next_boundary(self.windows.anchor, every);
-        }
-        // As a rule one has ended, and counting them takes a division.
-        if self.windows.keep_empty && self.started && self.end != before + every {
-            // All that ended but for the one that was emitted.
-            let ended = windows_between(before, self.end, every);
-            self.skipped += ended.saturating_sub(1);
+        if self.windows.keep_empty {
+            let to = cx.heading();
+            if to > now && windows_between(now, to, every) > LEAP {
+                self.end = to.next_boundary(self.windows.anchor, every);
+            }
+            // As a rule one has ended, and there is nothing to count.
+            if self.started && self.end != next {
+                // All that ended but for the one that was emitted.
+                let ended = windows_between(before, self.end, every);
+                self.skipped += ended.saturating_sub(1);
+            }
         }
         self.started = true;
         self.drain(cx);
@@ -222,10 +230,10 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
     /// Emits windows that are over, and one that is full before its time, until somebody downstream
     /// is full.
     fn drain(&mut self, cx: &mut Cx) {
-        while !self.over.is_empty() && !cx.gated(self.label.id()) {
+        while !self.over.is_empty() && !cx.gated(self.id) {
             self.emit_next(cx);
         }
-        if self.room() == 0 && !cx.gated(self.label.id()) {
+        if self.room() == 0 && !cx.gated(self.id) {
             self.early += 1;
             self.end_window();
             self.emit_next(cx);
@@ -241,7 +249,7 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
         let goes_on = self.end < Time::from_nanos(u64::MAX);
         let ticks = self.windows.keep_empty && self.started && !self.closed && goes_on;
         if ticks || self.content.held() > 0 {
-            self.alarm.set(self.label.id(), self.end, cx);
+            self.alarm.set(self.id, self.end, cx);
         }
     }
 
@@ -301,7 +309,7 @@ impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
             Signal::Census => {
                 let (passed, held, capacity) = (self.passed, self.held(), self.windows.capacity);
                 let (early, skipped, since) = (self.early, self.skipped, self.pressure.since());
-                cx.take_census(self.label.id(), |node| {
+                cx.take_census(self.id, |node| {
                     node.counts.passed = passed;
                     node.counts.held = held as u64;
                     node.counts.capacity = capacity as u64;

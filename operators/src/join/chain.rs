@@ -167,7 +167,7 @@ impl<T: InGraph> ChainNode<T> {
             };
             cx.with_token(token, |cx| slot.pass(&mut self.next, cx));
             if self.queue.items() < self.capacity {
-                self.gate.emitted(0, cx);
+                self.gate.emitted(cx);
             }
         }
         true

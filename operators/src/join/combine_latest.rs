@@ -176,6 +176,7 @@ impl<S: Slots> Keeper for CombineNode<S> {
         item: T,
         cx: &mut Cx,
     ) {
+        self.desk.count(1);
         if self.desk.is_finished() {
             return cx.lose_current(self.desk.label.id(), Loss::Unheard);
         }
@@ -201,6 +202,7 @@ impl<S: Slots> Keeper for CombineNode<S> {
             }
             return;
         }
+        self.desk.count(items.len());
         let mut rest = items.drain(..);
         self.batch.reserve(rest.len());
         while let Some(item) = rest.next() {

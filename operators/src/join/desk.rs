@@ -10,7 +10,7 @@ pub(crate) struct Desk {
     pub(crate) label: Arc<Label>,
     inputs: Box<[Input]>,
     finished: bool,
-    rows: u64,
+    passed: u64,
     below: Below,
 }
 
@@ -32,7 +32,7 @@ impl Desk {
             label,
             inputs: (0..inputs).map(input).collect(),
             finished: false,
-            rows: 0,
+            passed: 0,
             below: Below::default(),
         }
     }
@@ -47,9 +47,14 @@ impl Desk {
         self.finished
     }
 
+    /// Counts elements that came in, by whichever input.
+    #[inline]
+    pub(crate) fn count(&mut self, elements: usize) {
+        self.passed += elements as u64;
+    }
+
     #[inline]
     pub(crate) fn emit<O>(&mut self, token: Token, row: O, next: &mut impl Push<O>, cx: &mut Cx) {
-        self.rows += 1;
         cx.with_token(token, |cx| next.push(row, cx));
     }
 
@@ -60,7 +65,6 @@ impl Desk {
         next: &mut impl Push<O>,
         cx: &mut Cx,
     ) {
-        self.rows += rows.len() as u64;
         cx.with_token(token, |cx| next.push_batch(rows, cx));
     }
 
@@ -86,11 +90,11 @@ impl Desk {
         next: &mut impl Push<O>,
         cx: &mut Cx,
     ) {
-        let (id, rows) = (self.label.id(), self.rows);
+        let (id, passed) = (self.label.id(), self.passed);
         match signal {
             Signal::Room(room) => self.below.lower(id, room, next, cx),
             other => pass_once(id, other, next, cx, |node| {
-                node.counts.passed = rows;
+                node.counts.passed = passed;
                 node.counts.held = held as u64;
             }),
         }

@@ -22,7 +22,7 @@ pub(crate) struct Gate {
     finished: bool,
     /// Found to wait for an element that can't come, at this state of the graph's structure.
     starving: Option<u32>,
-    rows: u64,
+    passed: u64,
     /// The capacity while nobody waits and no input has closed, otherwise 0: one look instead of
     /// four.
     quiet_room: usize,
@@ -75,7 +75,7 @@ impl Gate {
             any_closed: false,
             finished: false,
             starving: None,
-            rows: 0,
+            passed: 0,
             quiet_room: limit.capacity,
         }
     }
@@ -93,10 +93,10 @@ impl Gate {
         items + 1 < self.quiet_room
     }
 
-    /// Counts a row, where there is nothing else to do after it.
+    /// Counts elements that came in, by whichever input, and are not [kept](Gate::keep) here.
     #[inline]
-    pub(crate) fn count_row(&mut self) {
-        self.rows += 1;
+    pub(crate) fn count(&mut self, elements: usize) {
+        self.passed += elements as u64;
     }
 
     /// Looks anew whether anybody waits, or any input has closed.
@@ -116,6 +116,7 @@ impl Gate {
         held: &[usize],
         cx: &mut Cx,
     ) {
+        self.passed += 1;
         if self.finished {
             cx.lose_current(self.label.id(), Loss::Unpaired);
         } else if queue.items() >= self.limit.capacity {
@@ -139,6 +140,7 @@ impl Gate {
         if self.finished || items.len() > self.limit.capacity.saturating_sub(queue.items()) {
             return false;
         }
+        self.passed += items.len() as u64;
         queue.push_batch(items, cx);
         self.look_at(port, queue.items(), held, cx);
         true
@@ -278,8 +280,7 @@ impl Gate {
 
     /// Rows were emitted: inputs have room again.
     #[inline]
-    pub(crate) fn emitted(&mut self, rows: usize, cx: &mut Cx) {
-        self.rows += rows as u64;
+    pub(crate) fn emitted(&mut self, cx: &mut Cx) {
         if !self.is_quiet() {
             self.starving = None;
             self.pressure.release(cx);
@@ -398,10 +399,10 @@ impl Gate {
                 }
             }
             other => {
-                let (rows, capacity, since) =
-                    (self.rows, self.limit.capacity, self.pressure.since());
+                let (passed, capacity, since) =
+                    (self.passed, self.limit.capacity, self.pressure.since());
                 pass_once(self.label.id(), other, next, cx, |node| {
-                    node.counts.passed = rows;
+                    node.counts.passed = passed;
                     node.counts.held = held as u64;
                     node.counts.capacity = capacity as u64;
                     node.blocked_since = since;

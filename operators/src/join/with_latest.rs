@@ -147,23 +147,23 @@ where
 {
     #[inline]
     fn enter(&mut self, item: T, cx: &mut Cx) {
+        self.passed += 1;
         let Some(latest) = self.latest.use_it() else {
             return cx.lose_current(self.label.id(), Loss::Unheard);
         };
         let item = (self.f)(item, latest);
-        self.passed += 1;
         let token = self.latest.token();
         beside_latest(token, cx, |cx| self.next.push(item, cx));
     }
 
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
+        self.passed += items.len() as u64;
         let token = self.latest.token();
         let Some(latest) = self.latest.use_it() else {
             cx.token.fail(Lost::Discarded);
             cx.lose(self.label.id(), Loss::Unheard, items.len());
             return items.clear();
         };
-        self.passed += items.len() as u64;
         let (f, batch, next) = (&mut self.f, &mut self.batch, &mut self.next);
         let results = items.drain(..).map(|item| f(item, latest));
         let push = |cx: &mut Cx| {
@@ -200,6 +200,7 @@ where
     N: Push<U>,
 {
     fn enter(&mut self, item: C, cx: &mut Cx) {
+        self.passed += 1;
         if !self.latest.is_some() {
             return cx.lose_current(self.label.id(), Loss::Unheard);
         }

@@ -6,7 +6,7 @@ use super::gate::{Gate, Heard, Limit};
 use super::row::RowCheck;
 use crate::engine::{
     Cell, Cx, Entry, Fifo, Graph, Node, OnFull, Plan, Port, PortCounts, Push, Role, Signal, Site,
-    Tail, Waits,
+    Tail, Waits, taken_twice,
 };
 use crate::flow::{Flow, InGraph, Run};
 
@@ -116,19 +116,19 @@ struct ZipNode<Queues, O> {
 struct ZipPort<N, const P: usize>(Port<N, P>);
 
 /// What became of such an element.
-enum Quickly<T, Row> {
+enum Quickly<T> {
     Kept,
-    Row(Row),
+    /// Its mates stand ready, and there is nothing beside any of them.
+    Completes(T),
     /// There is more to do about it.
     No(T),
 }
 
 trait Quick<T, const P: usize>: Entry<T, P> {
-    type Row: 'static;
+    fn quick(&mut self, item: T) -> Quickly<T>;
 
-    fn quick(&mut self, item: T) -> Quickly<T, Self::Row>;
-
-    fn next(&mut self) -> &mut Tail<Self::Row>;
+    /// Makes a row of an element that completes one, and emits it.
+    fn complete(&mut self, item: T, cx: &mut Cx);
 }
 
 impl<N, const P: usize> ZipPort<N, P> {
@@ -142,13 +142,12 @@ impl<N, const P: usize> ZipPort<N, P> {
 
     /// Apart, so that who only keeps an element saves no registers.
     #[inline(never)]
-    fn push_row<T>(&mut self, row: N::Row, mut next: Tail<N::Row>, cx: &mut Cx)
+    fn push_row<T>(&mut self, item: T, mut node: Box<N>, cx: &mut Cx)
     where
         N: Quick<T, P>,
     {
-        next.push(row, cx);
-        // Nothing to drop, which the compiler can't know.
-        std::mem::forget(std::mem::replace((self.0).0.open(cx).next(), next));
+        node.complete(item, cx);
+        (self.0).0.put(cx, node);
     }
 }
 
@@ -158,12 +157,14 @@ impl<T: 'static, const P: usize, N: Quick<T, P>> Push<T> for ZipPort<N, P> {
         if cx.token.is_some() {
             return self.push_slowly(item, cx);
         }
-        let node = (self.0).0.open(cx);
+        let place = (self.0).0.place(cx);
+        let Some(node) = place else { taken_twice() };
         match node.quick(item) {
             Quickly::Kept => {}
-            Quickly::Row(row) => {
-                let next = std::mem::replace(node.next(), Box::new(Away));
-                self.push_row(row, next, cx);
+            Quickly::Completes(item) => {
+                if let Some(node) = place.take() {
+                    self.push_row(item, node, cx);
+                }
             }
             Quickly::No(item) => self.push_slowly(item, cx),
         }
@@ -182,17 +183,6 @@ impl<T: 'static, const P: usize, N: Quick<T, P>> Push<T> for ZipPort<N, P> {
     fn batches(&self) -> bool {
         true
     }
-}
-
-/// Stands where the rest of the run belongs, while that is at work. Boxing it allocates nothing.
-struct Away;
-
-impl<T> Push<T> for Away {
-    fn push(&mut self, _item: T, _cx: &mut Cx) {
-        unreachable!("edges are acyclic, so a node is not entered while it pushes")
-    }
-
-    fn signal(&mut self, _signal: Signal<'_>, _cx: &mut Cx) {}
 }
 
 /// Moves `rows` elements of each drained queue into tuples.
@@ -274,13 +264,13 @@ macro_rules! zip_arity {
                         check.finish(row, &self.gate, &mut self.next, cx);
                     }
                 }
-                self.emitted(rows, cx);
+                self.emitted(cx);
             }
 
             /// After rows were emitted: inputs have room again, and a closed one may be empty now.
             #[inline]
-            fn emitted(&mut self, rows: usize, cx: &mut Cx) {
-                self.gate.emitted(rows, cx);
+            fn emitted(&mut self, cx: &mut Cx) {
+                self.gate.emitted(cx);
                 if !self.gate.is_quiet() {
                     let held = self.held();
                     if self.gate.finish_if_ended(&held) {
@@ -320,35 +310,35 @@ macro_rules! zip_arity {
     (@entries $all:tt [$($B:tt)*]) => {};
     (@entry [$($All:ident)+] [$(($B:ident $O:tt))*] $T:ident $P:tt [$(($A:ident $Q:tt))*]) => {
         impl<$($All: InGraph),+> Quick<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
-            type Row = ($($All,)+);
-
             #[inline]
-            #[expect(non_snake_case, reason = "a variable for each type, named alike")]
-            fn quick(&mut self, item: $T) -> Quickly<$T, Self::Row> {
+            fn quick(&mut self, item: $T) -> Quickly<$T> {
                 let completes = $(self.queues.$O.is_ready() &&)* $(self.queues.$Q.is_ready() &&)* true;
                 if completes && self.gate.is_quiet() {
-                    // The mates are there: the element need not be kept to be taken out again.
-                    if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
-                        $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
-                    ) {
-                        self.gate.count_row();
-                        return Quickly::Row(($($All,)+));
-                    }
-                    return Quickly::Kept;
+                    return Quickly::Completes(item);
                 }
                 let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
                 if waits && self.gate.has_quiet_room(self.queues.$P.items()) {
                     return match self.queues.$P.push_plain(item) {
-                        Ok(()) => Quickly::Kept,
+                        Ok(()) => {
+                            self.gate.count(1);
+                            Quickly::Kept
+                        }
                         Err(item) => Quickly::No(item),
                     };
                 }
                 Quickly::No(item)
             }
 
+            /// The mates are there: the element need not be kept to be taken out again.
             #[inline]
-            fn next(&mut self) -> &mut Tail<Self::Row> {
-                &mut self.next
+            #[expect(non_snake_case, reason = "a variable for each type, named alike")]
+            fn complete(&mut self, item: $T, cx: &mut Cx) {
+                if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
+                    $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
+                ) {
+                    self.gate.count(1);
+                    self.next.push(($($All,)+), cx);
+                }
             }
         }
 

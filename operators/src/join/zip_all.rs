@@ -115,7 +115,7 @@ impl<T: InGraph> ZipAllNode<T> {
             check.finish(Some(row), &self.gate, &mut self.next, cx);
         }
         if rows > 0 {
-            self.gate.emitted(rows, cx);
+            self.gate.emitted(cx);
             self.count();
             if self.gate.finish_if_ended(&self.held) {
                 self.finish(cx);

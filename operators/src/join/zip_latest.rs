@@ -229,13 +229,11 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> ZipLatestNode<T, S> {
     /// Emits what waited, as each slot has an element now.
     #[cold]
     fn flush(&mut self, cx: &mut Cx) {
-        let mut rows = 0;
         while let Some((slot, token)) = self.queue.pop() {
             let next = &mut self.next;
             match slot {
                 Slot::Item(item) => {
                     if let Ok((row, token)) = self.row(item, &token) {
-                        rows += 1;
                         cx.with_token(token, |cx| self.next.push(row, cx));
                     }
                 }
@@ -245,7 +243,7 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> ZipLatestNode<T, S> {
                 Slot::Hole => cx.with_token(Token::NONE, |cx| next.signal(Signal::Hole, cx)),
             }
         }
-        self.gate.emitted(rows, cx);
+        self.gate.emitted(cx);
         if self.gate.finish_if_ended(&self.held()) {
             self.finish(cx);
         }
@@ -280,8 +278,9 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Entry<T> for ZipLatestNode<T, S> {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         match self.row(item, &cx.token) {
             Ok((row, token)) => {
+                self.gate.count(1);
                 cx.with_token(token, |cx| self.next.push(row, cx));
-                self.gate.emitted(1, cx);
+                self.gate.emitted(cx);
             }
             Err(item) => {
                 let held = self.held();
@@ -300,13 +299,14 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Entry<T> for ZipLatestNode<T, S> {
             return;
         }
         let rows = items.len();
+        self.gate.count(rows);
         if let Some(row) = self.slots.row() {
             let rows = items.drain(..).zip(std::iter::repeat_n(row, rows));
             self.batch.extend(rows.map(|(item, row)| row.behind(item)));
         }
         let token = Token::merge([cx.token.clone(), self.slots.token()]);
         cx.with_token(token, |cx| self.next.push_batch(&mut self.batch, cx));
-        self.gate.emitted(rows, cx);
+        self.gate.emitted(cx);
     }
 
     fn enter_signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {
@@ -343,6 +343,7 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Keeper for ZipLatestNode<T, S> {
         item: U,
         cx: &mut Cx,
     ) {
+        self.gate.count(1);
         let label = &self.gate.label;
         if self.gate.is_finished() {
             return cx.lose_current(label.id(), Loss::Unheard);

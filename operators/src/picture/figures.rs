@@ -14,20 +14,20 @@ impl Topology {
     /// numbers.sink(drop).named("nowhere");
     /// numbers.emit_all(0..1_000)?;
     /// let svg = graph.topology().with_counts(&graph.snapshot()?).to_svg();
-    /// assert!(svg.contains("1 000 passed"));
+    /// assert!(svg.contains("1 000 in"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_counts(mut self, snapshot: &Snapshot) -> Topology {
         for node in &snapshot.nodes {
-            let mut lines = vec![format!("{} passed", grouped(node.counts.passed))];
+            let mut lines = vec![format!("{} in", grouped(node.counts.passed))];
             lines.extend(losses(&node.counts));
             self.figures.insert(node.label().id(), lines);
         }
         self
     }
 
-    /// The same graph with what passed each node in a second, between two snapshots, and with what it
+    /// The same graph with what came to each node in a second, between two snapshots, and with what it
     /// held at the later one. Without time between them no rates are drawn.
     #[must_use]
     pub fn with_rates(mut self, earlier: &Snapshot, later: &Snapshot) -> Topology {
@@ -50,12 +50,19 @@ impl Topology {
 /// What is held, failed and dropped, as far as there is any.
 fn losses(counts: &Counts) -> Vec<String> {
     let mut lines = Vec::new();
-    match (counts.held, counts.capacity) {
+    match (
+        counts.held.saturating_sub(counts.out_of_turn),
+        counts.capacity,
+    ) {
         (0, 0) => {}
         (held, 0) => lines.push(format!("{} held", grouped(held))),
         (held, capacity) => lines.push(format!("{} of {} held", grouped(held), grouped(capacity))),
     }
-    for (count, what) in [(counts.failed, "failed"), (counts.dropped(), "dropped")] {
+    for (count, what) in [
+        (counts.out_of_turn, "out of turn"),
+        (counts.failed, "failed"),
+        (counts.dropped(), "dropped"),
+    ] {
         if count > 0 {
             lines.push(format!("{} {what}", grouped(count)));
         }

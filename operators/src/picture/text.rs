@@ -23,7 +23,7 @@ pub enum LineKind {
     Title,
     /// The kind of a node that has a name.
     Kind,
-    /// A figure: what it passed, holds or dropped.
+    /// A figure: what came in, is held or was dropped.
     Figure,
 }
 

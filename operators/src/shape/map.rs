@@ -1,6 +1,6 @@
 //! `map`: each element becomes another.
 
-use crate::engine::{Cx, Graph, Plan, Push, Role, Signal, Site};
+use crate::engine::{Batch, Cx, Graph, Plan, Push, Role, Signal, Site};
 use crate::flow::{InGraph, Run};
 
 /// Applies a closure to each element: see [`Flow::map`](crate::Flow::map).
@@ -56,7 +56,7 @@ where
         plan.node(self.site, Role::Operator);
         let push = MapPush {
             f: self.f,
-            batch: Vec::new(),
+            batch: Batch::new(),
             next,
         };
         self.upstream.build(push, plan);
@@ -66,7 +66,7 @@ where
 struct MapPush<F, U, N> {
     f: F,
     /// What a run that ends at a junction fills and passes on as a whole.
-    batch: Vec<U>,
+    batch: Batch<U>,
     next: N,
 }
 
@@ -84,8 +84,9 @@ where
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         if self.next.batches() {
-            self.batch.extend(items.drain(..).map(&mut self.f));
-            self.next.push_batch(&mut self.batch, cx);
+            let batch = self.batch.items();
+            batch.extend(items.drain(..).map(&mut self.f));
+            self.next.push_batch(batch, cx);
         } else {
             for item in items.drain(..) {
                 self.push(item, cx);

@@ -55,6 +55,46 @@ pub trait Stage<In, Out>: InGraph {
     /// Takes one element, and emits what becomes of it.
     fn on_item(&mut self, item: In, out: &mut Outlet<'_, impl Push<Out>>);
 
+    /// How many elements [`on_item`](Stage::on_item) emits for one at the most; `None`, unless it is
+    /// overridden: nobody knows.
+    ///
+    /// It is worth saying where something downstream has only so much room (a buffer, a join, an
+    /// asynchronous step): batches are cut so that what becomes of them fits, and of a stage that may
+    /// emit any number they are cut to one element. A stage that emits one or none says `Some(1)`. Where
+    /// one emits more than it said, what follows holds that much more than its capacity, or does what it
+    /// does with elements that it has no room for.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    /// use headwater::{Outlet, Push, Stage};
+    ///
+    /// struct Positive;
+    ///
+    /// impl Stage<i32, i32> for Positive {
+    ///     fn on_item(&mut self, item: i32, out: &mut Outlet<'_, impl Push<i32>>) {
+    ///         if item > 0 {
+    ///             out.emit(item);
+    ///         }
+    ///     }
+    ///
+    ///     fn at_most(&self) -> Option<usize> {
+    ///         Some(1)
+    ///     }
+    /// }
+    ///
+    /// let graph = Graph::new();
+    /// let _time = graph.drive_manually();
+    /// let source = graph.source::<i32>();
+    /// let _ = source.stage(Positive).buffer(4).sink_to_list();
+    /// // It fills the buffer in batches of what fits, and is told when nothing does any more.
+    /// let error = source.emit_all(1..9).unwrap_err();
+    /// assert_eq!(error.accepted, 4);
+    /// ```
+    fn at_most(&self) -> Option<usize> {
+        None
+    }
+
     /// No element will follow: the last moment to emit. Called once at the most; not when the graph
     /// is torn down.
     fn on_close(&mut self, out: &mut Outlet<'_, impl Push<Out>>) {
@@ -200,8 +240,12 @@ struct StageStep<S> {
 }
 
 impl<T, U, S: Stage<T, U>> Step<T, U> for StageStep<S> {
-    // It may, and nobody can know.
+    // It may, and nobody knows unless it says.
     const EXPANDS: bool = true;
+
+    fn at_most(&self) -> Option<usize> {
+        self.stage.at_most()
+    }
 
     #[inline]
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {

@@ -1,6 +1,6 @@
 //! A frame for operators that handle one element at a time: write `Step`, get batches.
 
-use crate::engine::{Cx, Failure, Push, Signal};
+use crate::engine::{Batch, Cx, Failure, Push, Signal};
 
 /// What an operator does with one element, whatever follows it in the run.
 ///
@@ -9,6 +9,12 @@ use crate::engine::{Cx, Failure, Push, Signal};
 pub(crate) trait Step<T, U>: Send + 'static {
     /// Whether many elements may be made of one: then nobody knows how many of a batch fit.
     const EXPANDS: bool = false;
+
+    /// Of a step that expands: how many elements are made of one at the most, if anybody knows.
+    #[inline]
+    fn at_most(&self) -> Option<usize> {
+        None
+    }
 
     /// Takes an element and passes on what becomes of it.
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx);
@@ -57,7 +63,7 @@ impl<S, U, N> StepPush<S, U, N> {
         StepPush {
             step,
             out: Gather {
-                batch: Vec::new(),
+                batch: Batch::new(),
                 next,
             },
             limited: false,
@@ -101,9 +107,13 @@ where
             Signal::Room(room) if S::EXPANDS => {
                 let mut below = usize::MAX;
                 self.out.next.signal(Signal::Room(&mut below), cx);
-                self.limited = below < usize::MAX;
-                if self.limited {
-                    *room = (*room).min(below.min(1));
+                if below < usize::MAX {
+                    let each = self.step.at_most().map_or(usize::MAX, |most| most.max(1));
+                    // One may come while there is any room: it is not to be refused half-way.
+                    *room = (*room).min((below / each).max(below.min(1)));
+                    self.limited = below < each;
+                } else {
+                    self.limited = false;
                 }
             }
             other => self.out.next.signal(other, cx),
@@ -120,15 +130,16 @@ where
 /// rest of the run gets a batch too. A failure or another signal goes on behind the elements that
 /// were passed on before it.
 struct Gather<U, N> {
-    batch: Vec<U>,
+    batch: Batch<U>,
     next: N,
 }
 
 impl<U, N: Push<U>> Gather<U, N> {
     #[inline]
     fn flush(&mut self, cx: &mut Cx) {
-        if !self.batch.is_empty() {
-            self.next.push_batch(&mut self.batch, cx);
+        let batch = self.batch.items();
+        if !batch.is_empty() {
+            self.next.push_batch(batch, cx);
         }
     }
 }
@@ -136,7 +147,7 @@ impl<U, N: Push<U>> Gather<U, N> {
 impl<U: Send + 'static, N: Push<U>> Push<U> for Gather<U, N> {
     #[inline]
     fn push(&mut self, item: U, _cx: &mut Cx) {
-        self.batch.push(item);
+        self.batch.items().push(item);
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

@@ -1,0 +1,134 @@
+//! The runs of all keys, side by side in memory.
+
+use std::any::Any;
+use std::vec::Drain;
+
+use crate::engine::{Cx, Push, Signal, Tail};
+
+/// The runs of keys, by the numbers of the keys.
+///
+/// Mostly the runs of all keys are of one type, which is known here only by what it does. So there is
+/// one virtual call for a batch, and none for each element; and a run costs no allocation, and no
+/// pointer to follow.
+pub(super) trait Runs<T>: Any + Send {
+    /// An element for the run of a key. Returns whether there is a run that hears it.
+    fn push(&mut self, key: u32, item: T, cx: &mut Cx) -> bool;
+
+    /// As many elements as there are `keys`, each for the run of its key. Returns how many were not
+    /// heard.
+    fn push_each(&mut self, keys: &[u32], items: Drain<'_, T>, cx: &mut Cx) -> usize;
+
+    /// A signal for the run of a key. Returns whether there is one.
+    fn signal(&mut self, key: u32, signal: Signal<'_>, cx: &mut Cx) -> bool;
+
+    /// A signal for each run.
+    fn signal_all(&mut self, signal: Signal<'_>, cx: &mut Cx);
+
+    /// Adds a run that is of another type than most.
+    fn put_apart(&mut self, key: u32, run: Tail<T>);
+
+    /// Takes out the run of a key.
+    fn take(&mut self, key: u32) -> Option<Tail<T>>;
+}
+
+/// Adds the run of a key.
+pub(super) fn put<T: 'static, N: Push<T>>(runs: &mut Option<Box<dyn Runs<T>>>, key: u32, run: N) {
+    let runs = runs.get_or_insert_with(|| Box::new(Slab::<T, N> { slots: Vec::new() }));
+    let any: &mut dyn Any = &mut **runs;
+    match any.downcast_mut::<Slab<T, N>>() {
+        Some(slab) => *slab.slot(key) = Slot::Here(run),
+        None => runs.put_apart(key, Box::new(run)),
+    }
+}
+
+/// Runs of the type that the first was of.
+struct Slab<T, N> {
+    slots: Vec<Slot<T, N>>,
+}
+
+enum Slot<T, N> {
+    /// No key has this number, or its run does not begin with the flow of the key.
+    Empty,
+    Here(N),
+    /// A run of another type.
+    Apart(Tail<T>),
+}
+
+impl<T: 'static, N: Push<T>> Slab<T, N> {
+    /// Where the run of a new key goes.
+    fn slot(&mut self, key: u32) -> &mut Slot<T, N> {
+        let at = key as usize;
+        if self.slots.len() <= at {
+            self.slots.resize_with(at + 1, || Slot::Empty);
+        }
+        &mut self.slots[at]
+    }
+
+    /// As [`push`](Runs::push), of a key whose run is not of the common type.
+    #[cold]
+    #[inline(never)]
+    fn push_apart(&mut self, key: u32, item: T, cx: &mut Cx) -> bool {
+        match self.slots.get_mut(key as usize) {
+            Some(Slot::Apart(run)) => {
+                run.push(item, cx);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
+    fn push(&mut self, key: u32, item: T, cx: &mut Cx) -> bool {
+        match self.slots.get_mut(key as usize) {
+            Some(Slot::Here(run)) => {
+                run.push(item, cx);
+                true
+            }
+            _ => self.push_apart(key, item, cx),
+        }
+    }
+
+    fn push_each(&mut self, keys: &[u32], items: Drain<'_, T>, cx: &mut Cx) -> usize {
+        let mut unheard = 0;
+        for (&key, item) in keys.iter().zip(items) {
+            match self.slots.get_mut(key as usize) {
+                Some(Slot::Here(run)) => run.push(item, cx),
+                _ => unheard += usize::from(!self.push_apart(key, item, cx)),
+            }
+        }
+        unheard
+    }
+
+    fn signal(&mut self, key: u32, signal: Signal<'_>, cx: &mut Cx) -> bool {
+        match self.slots.get_mut(key as usize) {
+            Some(Slot::Here(run)) => run.signal(signal, cx),
+            Some(Slot::Apart(run)) => run.signal(signal, cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn signal_all(&mut self, mut signal: Signal<'_>, cx: &mut Cx) {
+        for slot in &mut self.slots {
+            match slot {
+                Slot::Empty => {}
+                Slot::Here(run) => run.signal(signal.again(), cx),
+                Slot::Apart(run) => run.signal(signal.again(), cx),
+            }
+        }
+    }
+
+    fn put_apart(&mut self, key: u32, run: Tail<T>) {
+        *self.slot(key) = Slot::Apart(run);
+    }
+
+    fn take(&mut self, key: u32) -> Option<Tail<T>> {
+        let slot = self.slots.get_mut(key as usize)?;
+        match std::mem::replace(slot, Slot::Empty) {
+            Slot::Empty => None,
+            Slot::Here(run) => Some(Box::new(run)),
+            Slot::Apart(run) => Some(run),
+        }
+    }
+}
