@@ -68,6 +68,30 @@ fn handles_and_values_are_send_sync_and_unpin() {
 }
 
 #[test]
+fn sinks_of_metrics_are_send_and_what_they_hand_out_is_shared() {
+    use headwater::metrics::*;
+    assert_send!(
+        PrintSink,
+        PrintSink<std::io::Cursor<Vec<u8>>>,
+        FnSink,
+        FuturesSink<futures::channel::mpsc::Sender<Element>>,
+    );
+    assert_all!(
+        LogSink,
+        PrometheusSink,
+        Exposition,
+        ExpositionCounts,
+        ExpositionFormat,
+        FormatError,
+    );
+    #[cfg(feature = "json")]
+    {
+        assert_send!(JsonLinesSink);
+        assert_all!(JsonFileError, JsonTime, NonFinite, Tail);
+    }
+}
+
+#[test]
 fn flows_are_send_and_unpin() {
     assert_send!(
         BoxFlow<Item>,

@@ -738,6 +738,34 @@ proptest! {
     }
 
     #[test]
+    fn totals_are_what_was_sent_and_figures_the_last_of_it(
+        sent in prop::collection::vec((0_usize..5, 0_u8..4, 0_i64..1000), 0..200),
+    ) {
+        let names = ["http.requests.sum", "latency.sum", "latency.count", "http.requests.max", "latency.p99"];
+        let shown = [
+            "http_requests_total",
+            "latency_seconds_sum",
+            "latency_seconds_count",
+            "http_requests_max",
+            "latency_seconds",
+        ];
+        let mut sink = told(&[requests(), latency()]);
+        let (mut all, mut expected) = (Vec::new(), BTreeMap::new());
+        for (at, id, value) in sent {
+            all.push(element(names[at], value).tagged([("id", id)]));
+            let mut labels = BTreeMap::from([("id".to_owned(), id.to_string())]);
+            if at == 4 {
+                labels.insert("quantile".to_owned(), "0.99".to_owned());
+            }
+            let known = expected.entry((shown[at].to_owned(), labels)).or_insert(0.0);
+            *known = if at < 3 { *known } else { 0.0 } + value as f64;
+        }
+        take(&mut sink, &all).unwrap();
+        let text = sink.exposition().render(Text);
+        prop_assert_eq!(read(&text, Text)?, expected);
+    }
+
+    #[test]
     fn a_label_says_what_the_tag_said(texts in prop::collection::btree_set("(?s).{1,6}", 1..6)) {
         let mut sink = sink();
         let all: Vec<Element> =
@@ -794,6 +822,8 @@ fn the_format_is_what_the_accept_header_wants_most() {
         ("application/openmetrics-text;q=0, application/*", Text),
         ("application/json", Text),
         (";;=,q", Text),
+        ("application/openmetrics-text;q=NaN", Text),
+        ("application/openmetrics-text;q=inf, text/plain", Text),
     ];
     for (accept, format) in cases {
         assert_eq!(

@@ -1,19 +1,21 @@
 //! A real Prometheus scrapes a pipeline's route of axum, in both formats, and answers queries about it.
 //!
-//! This takes real time: it waits for somebody else's program.
+//! That takes real time: it waits for somebody else's program.
 
 #![cfg(feature = "axum")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use headwater::metrics::{
-    Exposition, ExpositionFormat, Kind, Metric, MetricsPipeline, PrometheusSink, Tags,
+    Element, Exposition, ExpositionFormat, Kind, Metric, MetricSink, MetricsPipeline,
+    PrometheusSink, Tags,
 };
 use headwater::prelude::*;
 use headwater_services::{Prometheus, Series, or_skip};
@@ -111,6 +113,51 @@ fn told(store: &Prometheus, metric: &str) -> Result<BTreeSet<[String; 4]>, Faile
         ]
     };
     Ok(all.iter().map(one).collect())
+}
+
+/// An answer to a request by HTTP/1.1, head and body.
+fn ask(address: SocketAddr, request: &str) -> Result<(String, String), std::io::Error> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "{request}\r\nHost: here\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    Ok((head.to_ascii_lowercase(), body.to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_route_answers_in_the_format_that_is_asked_for() -> Result<(), Failed> {
+    let mut sink = PrometheusSink::new();
+    let address = serve(&sink.exposition()).await?;
+    sink.deliver(&[Element::new("load", 0.5)]).await?;
+    let ask = async |request: &'static str| {
+        tokio::task::spawn_blocking(move || ask(address, request)).await
+    };
+
+    let (head, body) = ask("GET /metrics HTTP/1.1").await??;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert!(
+        head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"),
+        "{head}"
+    );
+    assert_eq!(body, "# TYPE load gauge\nload 0.5\n");
+
+    let two = "GET /metrics HTTP/1.1\r\nAccept: text/plain;q=0.5\r\n\
+               Accept: application/openmetrics-text;version=1.0.0";
+    let (head, body) = ask(two).await??;
+    let content_type = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert!(head.contains(content_type), "{head}");
+    assert_eq!(body, "# TYPE load gauge\nload 0.5\n# EOF\n");
+
+    let (head, body) = ask("HEAD /metrics HTTP/1.1").await??;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert_eq!(body, "");
+    let (head, _) = ask("POST /metrics HTTP/1.1\r\nContent-Length: 0").await??;
+    assert!(head.starts_with("http/1.1 405"), "{head}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

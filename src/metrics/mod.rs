@@ -21,6 +21,17 @@
 //! | get elements out | a [`MetricSink`] of one's own, or one of those below |
 //! | see what happened | [`MetricsSnapshot`] |
 //! | aggregate in one's own graph | [`Metric::aggregate`], [`GroupBy`](crate::aggregate::GroupBy) |
+//!
+//! # Sinks
+//!
+//! | sink | where elements go | delivery |
+//! | --- | --- | --- |
+//! | [`PrintSink`] | standard output, or any writer | at most once |
+//! | [`LogSink`] | `tracing` | at most once |
+//! | `JsonLinesSink` (feature `json`) | a file, or any writer | at least once |
+//! | [`FnSink`] | a closure: of elements or batches, that blocks or returns a future | at least once, or at most once |
+//! | [`FuturesSink`] | a `futures::Sink`; another one when it fails | at most once; at least once |
+//! | [`PrometheusSink`] | an [`Exposition`], which Prometheus scrapes; see [`MetricsPipeline::prometheus`] | at most once |
 
 mod aggregate;
 mod aggregators;

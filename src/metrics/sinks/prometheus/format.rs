@@ -47,9 +47,12 @@ impl ExpositionFormat {
                 let value = value.trim().trim_matches('"');
                 match name.trim().to_ascii_lowercase().as_str() {
                     "version" => version = Some(value),
-                    "q" => quality = value.parse().unwrap_or(0.0),
+                    "q" => quality = value.parse().unwrap_or(0.0_f64),
                     _ => {}
                 }
+            }
+            if !(0.0..=1.0).contains(&quality) {
+                continue;
             }
             match media.as_str() {
                 "application/openmetrics-text" if matches!(version, None | Some("1.0.0")) => {

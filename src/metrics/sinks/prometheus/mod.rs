@@ -165,22 +165,36 @@ impl MetricSink for PrometheusSink {
     }
 
     fn describe(&mut self, metric: &Arc<Described>) {
-        self.exposition.state().describe(metric);
+        let mut state = self.exposition.state();
+        state.describe(metric);
+        let news = state.news();
+        drop(state);
+        warn(&news);
     }
 
     async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
         let now = Instant::now();
+        let (mut rejected, mut last) = (0, None);
         let mut state = self.exposition.state();
         state.sweep_sometimes(now);
-        let taken = batch.iter().map(|element| state.take(element, now));
-        let mut rejected: Vec<String> = taken.filter_map(Result::err).collect();
-        match rejected.pop() {
-            None => Ok(()),
-            Some(last) => {
-                let error = SinkError::fatal(last).done(batch.len());
-                Err(error.rejected(rejected.len() + 1))
+        for element in batch {
+            if let Err(problem) = state.take(element, now) {
+                (rejected, last) = (rejected + 1, Some(problem));
             }
         }
+        let news = state.news();
+        drop(state);
+        warn(&news);
+        last.map_or(Ok(()), |last| {
+            let error = SinkError::fatal(last).done(batch.len());
+            Err(error.rejected(rejected))
+        })
+    }
+}
+
+fn warn(news: &[String]) {
+    for problem in news {
+        tracing::warn!(problem, "metrics cannot all be shown to Prometheus");
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) struct State {
     pub(super) families: Families,
     /// What went wrong, each sentence once.
     pub(super) problems: BTreeSet<String>,
+    news: Vec<String>,
     counts: ExpositionCounts,
     described: HashMap<Arc<str>, Arc<Described>>,
     /// Where the elements of a name go, or why they go nowhere.
@@ -66,6 +67,7 @@ impl State {
             options,
             families: Families::default(),
             problems: BTreeSet::new(),
+            news: Vec::new(),
             counts: ExpositionCounts::default(),
             described: HashMap::new(),
             routes: HashMap::new(),
@@ -207,7 +209,13 @@ impl State {
 
     fn note(&mut self, problem: &str) {
         if self.problems.len() < PROBLEMS && self.problems.insert(problem.to_owned()) {
-            tracing::warn!(problem, "metrics cannot all be shown to Prometheus");
+            self.news.push(problem.to_owned());
         }
+    }
+
+    /// Problems that nobody was told of yet: to be logged when the state is not locked any more, as who
+    /// logs may want to look at it.
+    pub(super) fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
     }
 }
