@@ -154,7 +154,7 @@ impl Aggregate<Sample> for ByTags {
     }
 
     fn finish(&self, table: &Table) -> Grouped {
-        let outcomes = |(named, column): (&Named, &Box<dyn Column>)| {
+        let outcomes = |(named, column): (&Named, &dyn Column)| {
             let levels = table.levels.iter().enumerate();
             let outcome = |(row, level): (usize, &Option<Arc<Level>>)| match level {
                 // What came last of several threads' values is not what the quantity is.
@@ -163,7 +163,8 @@ impl Aggregate<Sample> for ByTags {
             };
             levels.map(outcome).collect()
         };
-        let columns = self.aggregators.iter().zip(&table.columns);
+        let columns = table.columns.iter().map(|column| &**column);
+        let columns = self.aggregators.iter().zip(columns);
         Grouped {
             tags: table.tags.clone(),
             columns: columns.map(outcomes).collect(),
