@@ -71,7 +71,7 @@ impl Ledger {
         );
         for (name, route) in &self.books().routes {
             println!(
-                "  {name:<16} {:>9} {:>8} {:>10.2} {:>16.2} {:>10.2}",
+                "  {name:<16} {:>9} {:>8} {:>10.3} {:>16.3} {:>10.3}",
                 route.requests,
                 route.failed,
                 route.millis / route.requests,
@@ -124,7 +124,7 @@ impl Books {
         // The last one may be short.
         let (all, second) = (window.all, (window.end - first).as_secs_f64().ceil() + 1.0);
         println!(
-            "{second:>8.0} {:>10} {:>8} {:>10.2} {:>10.2} {:>10.0} % {:>9}",
+            "{second:>8.0} {:>10} {:>8} {:>10.2} {:>10.2} {:>10.0} % {:>8}",
             all.requests,
             all.failed,
             all.millis / all.requests,
