@@ -3,13 +3,13 @@
 
 #![cfg(feature = "facade")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::time::Duration;
 
 use headwater::List;
 use headwater::metrics::{
-    Delivery, Described, Element, ExpositionFormat, FacadeRecorder, Kind, Metric, MetricSink,
-    MetricsPipeline, SinkError,
+    Delivery, Described, Element, ExpositionFormat, FacadeRecorder, FacadeRecorderBuilder, Kind,
+    Metric, MetricSink, MetricsPipeline, SinkError,
 };
 use headwater::prelude::*;
 use metrics::{
@@ -329,6 +329,56 @@ async fn of_two_kinds_with_one_name_the_first_holds_and_the_other_is_counted() {
     assert_eq!(recorder.snapshot().metrics, 1);
 }
 
+/// On so many threads at once, with their numbers.
+fn on_threads(recorder: &FacadeRecorder, threads: usize, f: impl Fn(usize) + Sync) {
+    let start = Barrier::new(threads);
+    let (start, f) = (&start, &f);
+    std::thread::scope(|scope| {
+        for number in 0..threads {
+            scope.spawn(move || {
+                with_local_recorder(recorder, || {
+                    start.wait();
+                    f(number);
+                });
+            });
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_threads_race_for_a_name_one_kind_wins_and_all_of_the_other_is_counted() {
+    for _ in 0..20 {
+        let pipeline = pipeline();
+        let recorder = recorder(&pipeline);
+        on_threads(&recorder, 4, |number| {
+            for _ in 0..100 {
+                match number % 2 {
+                    0 => counter!("x", "n" => number.to_string()).increment(1),
+                    _ => histogram!("x", "n" => number.to_string()).record(1.0),
+                }
+            }
+        });
+        let report = pipeline.shutdown().await.unwrap();
+        assert_eq!(report.metrics.len(), 1);
+        assert_eq!(report.metric("x").unwrap().values, 200);
+        assert_eq!(recorder.snapshot().clashed, 200);
+        assert_eq!(recorder.snapshot().metrics, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn absolute_values_of_many_threads_add_up_to_the_greatest() {
+    let pipeline = pipeline();
+    let elements = elements(&pipeline);
+    on_threads(&recorder(&pipeline), 4, |number| {
+        for total in 0..1_000 {
+            counter!("x").absolute(4 * total + number as u64);
+        }
+    });
+    pipeline.shutdown().await.unwrap();
+    assert_eq!(elements.take(), ["x.sum 3999"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn new_names_are_bounded_and_what_is_beyond_is_counted() {
     let pipeline = pipeline();
@@ -443,7 +493,7 @@ async fn label_sets_are_bounded_and_those_that_nobody_uses_make_room() {
 
 #[tokio::test(start_paused = true)]
 async fn an_aggregator_may_use_the_macros_itself() {
-    let recorder: Arc<std::sync::OnceLock<FacadeRecorder>> = Arc::default();
+    let recorder: Arc<OnceLock<FacadeRecorder>> = Arc::default();
     let inside = recorder.clone();
     let pipeline = MetricsPipeline::builder()
         .metric(
@@ -482,4 +532,11 @@ async fn after_the_shutdown_values_are_dropped_and_macros_go_on() {
         counter!("c").increment(1);
     });
     assert_eq!(pipeline.snapshot().metric("c").unwrap().values, 0);
+}
+
+#[test]
+fn recorders_go_to_any_thread() {
+    fn anywhere<T: Send + Sync + Unpin + Clone + std::fmt::Debug + 'static>() {}
+    anywhere::<FacadeRecorder>();
+    anywhere::<FacadeRecorderBuilder>();
 }

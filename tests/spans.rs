@@ -142,6 +142,24 @@ async fn busy_is_the_time_within_and_total_the_time_from_beginning_to_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_span_that_several_threads_are_in_sends_one_value() {
+    let (pipeline, elements) = pipeline();
+    let _guard = install(&pipeline, [timer().named("work").spent(Spent::Busy)]);
+    let span = info_span!("work");
+    let here = span.enter();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            // A span belongs to the subscriber that it was made by, in any thread.
+            scope.spawn(|| span.in_scope(|| ()));
+        }
+    });
+    millis(40).await;
+    drop(here);
+    drop(span);
+    assert_eq!(texts(&elements).await, ["t.v 40.0"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_span_that_a_panic_ends_sends_its_duration() {
     let (pipeline, elements) = pipeline();
     let _guard = install(&pipeline, [timer().named("work")]);
