@@ -4,6 +4,7 @@ use std::any::Any;
 use std::vec::Drain;
 
 use crate::engine::{Cx, Push, Signal, Tail};
+use crate::flow::InGraph;
 
 /// The runs of keys, by the numbers of the keys.
 ///
@@ -32,8 +33,8 @@ pub(super) trait Runs<T>: Any + Send {
 }
 
 /// Adds the run of a key.
-pub(super) fn put<T: 'static, N: Push<T>>(runs: &mut Option<Box<dyn Runs<T>>>, key: u32, run: N) {
-    let runs = runs.get_or_insert_with(|| Box::new(Slab::<T, N> { slots: Vec::new() }));
+pub(super) fn put<T: InGraph, N: Push<T>>(runs: &mut Option<Box<dyn Runs<T>>>, key: u32, run: N) {
+    let runs = runs.get_or_insert_with(|| Box::new(Slab::<T, N>::new()));
     let any: &mut dyn Any = &mut **runs;
     match any.downcast_mut::<Slab<T, N>>() {
         Some(slab) => *slab.slot(key) = Slot::Here(run),
@@ -44,6 +45,8 @@ pub(super) fn put<T: 'static, N: Push<T>>(runs: &mut Option<Box<dyn Runs<T>>>, k
 /// Runs of the type that the first was of.
 struct Slab<T, N> {
     slots: Vec<Slot<T, N>>,
+    /// Elements that follow each other and have one key; empty between batches.
+    alike: Vec<T>,
 }
 
 enum Slot<T, N> {
@@ -54,7 +57,14 @@ enum Slot<T, N> {
     Apart(Tail<T>),
 }
 
-impl<T: 'static, N: Push<T>> Slab<T, N> {
+impl<T: InGraph, N: Push<T>> Slab<T, N> {
+    fn new() -> Self {
+        Slab {
+            slots: Vec::new(),
+            alike: Vec::new(),
+        }
+    }
+
     /// Where the run of a new key goes.
     fn slot(&mut self, key: u32) -> &mut Slot<T, N> {
         let at = key as usize;
@@ -62,6 +72,18 @@ impl<T: 'static, N: Push<T>> Slab<T, N> {
             self.slots.resize_with(at + 1, || Slot::Empty);
         }
         &mut self.slots[at]
+    }
+
+    /// The next elements, for one run: a batch. Returns how many were not heard.
+    #[inline(never)]
+    fn push_alike(&mut self, key: u32, n: usize, items: &mut Drain<'_, T>, cx: &mut Cx) -> usize {
+        self.alike.extend(items.take(n));
+        match self.slots.get_mut(key as usize) {
+            Some(Slot::Here(run)) => run.push_batch(&mut self.alike, cx),
+            Some(Slot::Apart(run)) => run.push_batch(&mut self.alike, cx),
+            _ => return self.alike.drain(..).count(),
+        }
+        0
     }
 
     /// As [`push`](Runs::push), of a key whose run is not of the common type.
@@ -78,7 +100,7 @@ impl<T: 'static, N: Push<T>> Slab<T, N> {
     }
 }
 
-impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
+impl<T: InGraph, N: Push<T>> Runs<T> for Slab<T, N> {
     fn push(&mut self, key: u32, item: T, cx: &mut Cx) -> bool {
         match self.slots.get_mut(key as usize) {
             Some(Slot::Here(run)) => {
@@ -89,12 +111,20 @@ impl<T: 'static, N: Push<T>> Runs<T> for Slab<T, N> {
         }
     }
 
-    fn push_each(&mut self, keys: &[u32], items: Drain<'_, T>, cx: &mut Cx) -> usize {
-        let mut unheard = 0;
-        for (&key, item) in keys.iter().zip(items) {
-            match self.slots.get_mut(key as usize) {
+    fn push_each(&mut self, keys: &[u32], mut items: Drain<'_, T>, cx: &mut Cx) -> usize {
+        let (mut unheard, mut rest) = (0, keys);
+        while let [key, behind @ ..] = rest {
+            if behind.first() == Some(key) {
+                let alike = 1 + behind.iter().take_while(|other| *other == key).count();
+                unheard += self.push_alike(*key, alike, &mut items, cx);
+                rest = &rest[alike..];
+                continue;
+            }
+            rest = behind;
+            let Some(item) = items.next() else { break };
+            match self.slots.get_mut(*key as usize) {
                 Some(Slot::Here(run)) => run.push(item, cx),
-                _ => unheard += usize::from(!self.push_apart(key, item, cx)),
+                _ => unheard += usize::from(!self.push_apart(*key, item, cx)),
             }
         }
         unheard
