@@ -3,6 +3,7 @@
 
 #![cfg(feature = "facade")]
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -396,6 +397,62 @@ async fn new_names_are_bounded_and_what_is_beyond_is_counted() {
     assert_eq!(names, ["c0", "c1"]);
     assert_eq!(recorder.snapshot().metrics, 2);
     assert_eq!(recorder.snapshot().overflow, 6 + 1 + 3);
+}
+
+/// Counts events, and nothing else.
+#[derive(Clone, Default)]
+struct Events(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Events {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let ours = event.metadata().target().contains("facade");
+        self.0.fetch_add(usize::from(ours), Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_logged_once_a_name_and_new_names_once_in_all() {
+    let pipeline = pipeline();
+    let recorder = pipeline
+        .recorder()
+        .gauges(|_| Metric::new("something else"))
+        .max_metrics(3)
+        .build();
+    let events = Events::default();
+    let _guard = tracing::subscriber::set_default(events.clone());
+    let logged = |f: &dyn Fn()| {
+        let before = events.0.load(Relaxed);
+        with_local_recorder(&recorder, || (0..3).for_each(|_| f()));
+        events.0.load(Relaxed) - before
+    };
+    assert_eq!(logged(&|| counter!("a").increment(1)), 0);
+    assert_eq!(logged(&|| histogram!("a").record(1.0)), 1);
+    assert_eq!(logged(&|| counter!("b").increment(1)), 0);
+    assert_eq!(logged(&|| histogram!("b", "n" => "1").record(1.0)), 1);
+    assert_eq!(logged(&|| gauge!("renamed").set(1)), 1);
+    assert_eq!(logged(&|| counter!("c").increment(1)), 1);
+    assert_eq!(logged(&|| counter!("d").increment(1)), 0);
+    let refused = recorder.snapshot();
+    assert_eq!(
+        (refused.clashed, refused.invalid, refused.overflow),
+        (6, 3, 6)
+    );
 }
 
 #[tokio::test(start_paused = true)]

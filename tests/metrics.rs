@@ -11,10 +11,10 @@ use proptest::prelude::*;
 /// Ten values with tags, as metrix's tests have them.
 fn ten() -> Vec<Element> {
     let none = Tags::new();
-    let foo = Tags::from([("foo", "bar")]);
+    let bar = Tags::from([("foo", "bar")]);
     let bat = Tags::from([("bat", "baz")]);
     let tags = [
-        &none, &foo, &none, &bat, &foo, &none, &foo, &foo, &bat, &none,
+        &none, &bar, &none, &bat, &bar, &none, &bar, &bar, &bat, &none,
     ];
     let values = [1, 2, 3, 1, 2, 3, 1, 1, 3, 2];
     let element = |(value, tags): (i32, &Tags)| Element::new("m", value).tagged(tags);
@@ -417,11 +417,11 @@ fn what_is_no_key_is_refused_with_the_place() {
 
 #[test]
 fn elements_are_compared_by_name_value_tags_and_time() {
-    let foo = || Element::new("foo", 1);
-    assert_eq!(foo(), Element::new("foo", 1.0));
-    assert_ne!(foo(), Element::new("FOO", 1));
-    assert_ne!(foo(), foo().tagged([("bat", "baz")]));
-    assert_eq!(foo(), foo().tagged(()));
-    assert_ne!(foo(), foo().at(Time::from_millis(1)));
-    assert!(foo() < Element::new("foo", 2));
+    let element = || Element::new("foo", 1);
+    assert_eq!(element(), Element::new("foo", 1.0));
+    assert_ne!(element(), Element::new("FOO", 1));
+    assert_ne!(element(), element().tagged([("bat", "baz")]));
+    assert_eq!(element(), element().tagged(()));
+    assert_ne!(element(), element().at(Time::from_millis(1)));
+    assert!(element() < Element::new("foo", 2));
 }

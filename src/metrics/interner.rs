@@ -1,6 +1,6 @@
 //! Keeps each set of tags once, for as long as somebody uses it.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -75,9 +75,7 @@ impl Shard {
 
 /// The one set of these pairs, which are sorted by name, each name once.
 pub(super) fn intern(refs: &[(&str, TagRef<'_>)]) -> Arc<Interned> {
-    let mut hasher = HASHER.build_hasher();
-    refs.hash(&mut hasher);
-    let hash = hasher.finish();
+    let hash = HASHER.hash_one(refs);
     let shard = &SHARDS_OF_SETS[hash as usize % SHARDS];
     let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
     shard.find(hash, refs).unwrap_or_else(|| {

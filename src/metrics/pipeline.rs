@@ -86,12 +86,15 @@ pub(super) struct Connected {
     branch: Branch,
 }
 
+/// Adds a sink, whatever its type.
+type AddSink = Box<dyn FnOnce(&MetricsPipeline) -> Result<(), MetricError> + Send>;
+
 /// Describes a pipeline: see [`MetricsPipeline::builder`].
 #[must_use = "a pipeline is built by `spawn`"]
 #[derive(Default)]
 pub struct MetricsPipelineBuilder {
     metrics: Vec<Metric>,
-    sinks: Vec<Box<dyn FnOnce(&MetricsPipeline) -> Result<(), MetricError> + Send>>,
+    sinks: Vec<AddSink>,
     shards: Shards,
     epoch: Option<Time>,
 }

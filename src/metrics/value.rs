@@ -234,7 +234,7 @@ impl Summand for Value {
         left.ints += right.ints;
         match (&mut left.floats, &right.floats) {
             (Some(left), Some(right)) => f64::merge(left, right),
-            (floats @ None, Some(right)) => *floats = Some(right.clone()),
+            (floats @ None, Some(right)) => *floats = Some(*right),
             (_, None) => {}
         }
     }
