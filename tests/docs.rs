@@ -255,6 +255,37 @@ fn no_table_of_the_guide_answers_twice() {
     assert_eq!(doubles(twice), ["A", "c"]);
 }
 
+/// Every type of metrics that users see has its place in the chapter on it, or in the one for metrix' users.
+#[test]
+fn every_sink_and_every_way_of_sending_is_in_the_chapters_on_metrics() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let chapters = ["metrics.md", "from_metrix.md"].map(|chapter| read(&guide.join(chapter)));
+    let exports = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics/mod.rs"));
+    let names = exports.split(|c: char| !c.is_alphanumeric());
+    let sinks: Vec<_> = names.filter(|name| name.ends_with("Sink")).collect();
+    assert!(sinks.len() > 5, "{sinks:?}");
+    let pipeline = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics/pipeline.rs"));
+    let (_, pipeline) = pipeline.split_once("\nimpl MetricsPipeline {").unwrap();
+    let methods = pipeline.lines().filter_map(|line| {
+        let method = line
+            .strip_prefix("    pub fn ")
+            .or(line.strip_prefix("    pub async fn "));
+        method.map(word)
+    });
+    let methods: Vec<_> = methods.collect();
+    assert!(methods.contains(&"send_tagged"), "{methods:?}");
+    let named = |name: &&str| chapters.iter().any(|chapter| chapter.contains(&**name));
+    let unnamed: Vec<_> = sinks
+        .into_iter()
+        .chain(methods)
+        .filter(|name| !named(name))
+        .collect();
+    assert!(unnamed.is_empty(), "the chapters don't name {unnamed:?}");
+    for chapter in chapters {
+        assert_eq!(doubles(&chapter), [""; 0]);
+    }
+}
+
 #[test]
 fn every_file_of_the_engine_has_a_row_in_the_architecture() {
     let map = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"));

@@ -2,7 +2,7 @@
 //!
 //! New here? Read [a first pipeline](first_pipeline), then [choosing an operator](choosing). Who comes
 //! from another library finds each of its names in [from streamz](from_streamz),
-//! [from `Iterator` and futures](from_iterator) or [from Rx](from_rx).
+//! [from metrix](from_metrix), [from `Iterator` and futures](from_iterator) or [from Rx](from_rx).
 
 #[doc = include_str!("first_pipeline.md")]
 pub mod first_pipeline {}
@@ -43,11 +43,17 @@ pub mod own_operators {}
 #[doc = include_str!("surgery.md")]
 pub mod surgery {}
 
+#[doc = include_str!("metrics.md")]
+pub mod metrics {}
+
 #[doc = include_str!("choosing.md")]
 pub mod choosing {}
 
 #[doc = include_str!("from_streamz.md")]
 pub mod from_streamz {}
+
+#[doc = include_str!("from_metrix.md")]
+pub mod from_metrix {}
 
 #[doc = include_str!("from_iterator.md")]
 pub mod from_iterator {}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::described::Role;
 use super::outcome::{IntoOutcome, Outcome};
 use super::value::Value;
-use crate::aggregate::{Aggregate, ApproxQuantile, Count, Median, Quantile, Sum};
+use crate::aggregate::{Aggregate, ApproxQuantile, Count, Last, Median, Quantile, Sum};
 
 /// An aggregator with its name.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub(super) struct Named {
     pub(super) role: Role,
     /// Whether it keeps the values themselves, so that what it holds grows with each of them.
     pub(super) keeps_values: bool,
+    /// Whether it is the value that came last.
+    pub(super) is_last: bool,
     aggregator: Arc<dyn Aggregator>,
 }
 
@@ -43,6 +45,7 @@ impl Named {
             name,
             role,
             keeps_values: any.is::<Median>() || any.is::<Quantile>(),
+            is_last: any.is::<Last>(),
             aggregator: Arc::new(Incremental(aggregate)),
         }
     }
@@ -56,6 +59,7 @@ impl Named {
             name,
             role: Role::Figure,
             keeps_values: true,
+            is_last: false,
             aggregator: Arc::new(OfValues(Arc::new(move |values: &[Value]| {
                 f(values).into_outcome()
             }))),

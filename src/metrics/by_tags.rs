@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::aggregators::{Column, Named};
+use super::level::Level;
 use super::outcome::Outcome;
 use super::sample::{Sample, Series};
 use super::series::SeriesTable;
@@ -37,6 +38,7 @@ pub(super) struct Table {
     rows: FxHashMap<Series, usize>,
     /// In the order of rows. The table of series may forget a series while its row is here.
     tags: Vec<Tags>,
+    levels: Vec<Option<Arc<Level>>>,
     columns: Vec<Box<dyn Column>>,
     totals: Totals,
 }
@@ -83,7 +85,9 @@ impl Table {
     fn begin(&mut self, sample: &Sample, series: &SeriesTable) {
         self.last = (sample.series, self.tags.len());
         self.rows.insert(sample.series, self.tags.len());
-        self.tags.push(series.tags(sample.series));
+        let (tags, level) = series.about(sample.series);
+        self.tags.push(tags);
+        self.levels.push(level);
         for column in &mut self.columns {
             column.begin(&sample.value);
         }
@@ -96,6 +100,7 @@ impl Clone for Table {
             last: self.last,
             rows: self.rows.clone(),
             tags: self.tags.clone(),
+            levels: self.levels.clone(),
             columns: self.columns.iter().map(|column| column.copy()).collect(),
             totals: self.totals,
         }
@@ -112,6 +117,7 @@ impl Aggregate<Sample> for ByTags {
             last: (Series(u32::MAX), 0),
             rows: FxHashMap::default(),
             tags: Vec::new(),
+            levels: Vec::new(),
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {
                 values: 0,
@@ -136,6 +142,7 @@ impl Aggregate<Sample> for ByTags {
             if row.is_none() {
                 left.rows.insert(*series, left.tags.len());
                 left.tags.push(right.tags[from].clone());
+                left.levels.push(right.levels[from].clone());
             }
             for (column, other) in left.columns.iter_mut().zip(&right.columns) {
                 column.merge(row, &**other, from);
@@ -147,12 +154,20 @@ impl Aggregate<Sample> for ByTags {
     }
 
     fn finish(&self, table: &Table) -> Grouped {
-        let rows = table.tags.len();
-        let columns = table.columns.iter();
-        let outcomes = columns.map(|column| (0..rows).map(|row| column.outcome(row)).collect());
+        let outcomes = |(named, column): (&Named, &dyn Column)| {
+            let levels = table.levels.iter().enumerate();
+            let outcome = |(row, level): (usize, &Option<Arc<Level>>)| match level {
+                // What came last of several threads' values is not what the quantity is.
+                Some(level) if named.is_last => Ok(Some(level.get().into())),
+                _ => column.outcome(row),
+            };
+            levels.map(outcome).collect()
+        };
+        let columns = table.columns.iter().map(|column| &**column);
+        let columns = self.aggregators.iter().zip(columns);
         Grouped {
             tags: table.tags.clone(),
-            columns: outcomes.collect(),
+            columns: columns.map(outcomes).collect(),
             totals: table.totals,
         }
     }

@@ -51,7 +51,10 @@ impl Fate {
 
     fn went_well(&self) {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if trouble.failing_since.take().is_some() {
+        let recovered = trouble.failing_since.take().is_some();
+        // Not under the lock: who listens to events may ask for a snapshot.
+        drop(trouble);
+        if recovered {
             tracing::info!(sink = self.name, "delivers again");
         }
     }
@@ -60,8 +63,10 @@ impl Fate {
         self.failures.fetch_add(1, Relaxed);
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         trouble.last_error = Some(error.to_string());
-        if trouble.failing_since.is_none() {
-            trouble.failing_since = Some(SystemTime::now());
+        let is_new = trouble.failing_since.is_none();
+        trouble.failing_since.get_or_insert_with(SystemTime::now);
+        drop(trouble);
+        if is_new {
             tracing::warn!(sink = self.name, %error, "failed to deliver");
         }
     }
@@ -128,11 +133,17 @@ struct Told<S> {
 
 impl<S: MetricSink> Told<S> {
     fn describe(&mut self, descriptions: &Descriptions) {
-        let descriptions = descriptions.read().unwrap_or_else(PoisonError::into_inner);
-        for metric in &descriptions[self.told..] {
+        let known = descriptions.read().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == self.told {
+            return;
+        }
+        // Not under the lock: a sink may measure something itself, which adds a metric.
+        let new = known[self.told..].to_vec();
+        drop(known);
+        self.told += new.len();
+        for metric in &new {
             self.sink.describe(metric);
         }
-        self.told = descriptions.len();
     }
 
     async fn deliver(

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::error::SendError;
 use super::sample::Sample;
 use super::series::Entry;
+#[cfg(feature = "facade")]
+use super::series::SeriesTable;
 use super::tags::Tags;
 use super::timer::{Timer, Unit};
 use super::value::Value;
@@ -85,6 +87,16 @@ impl Handle {
                 true => SendError::Full(error.into_element().value),
                 false => SendError::Closed(error.into_element().value),
             })
+    }
+
+    /// Whether it means all series beyond the bound.
+    #[cfg(feature = "facade")]
+    pub(super) fn is_overflow(&self) -> bool {
+        self.series.series == SeriesTable::OVERFLOW
+    }
+
+    pub(super) fn entry(&self) -> &Arc<Entry> {
+        &self.series
     }
 
     /// Begins to measure how long something takes, in seconds.

@@ -268,6 +268,29 @@ impl Metric {
         }
     }
 
+    /// The same, with what it leaves open: windows of this length, and these aggregators.
+    #[cfg(feature = "facade")]
+    pub(super) fn completed(self, window: Duration, aggregators: fn(Metric) -> Metric) -> Metric {
+        let grouped = match self.groupings.is_empty() {
+            true => self.window(window),
+            false => self,
+        };
+        match grouped.aggregators.is_empty() {
+            true => aggregators(grouped),
+            false => grouped,
+        }
+    }
+
+    /// The same, with what nobody has said of it.
+    #[cfg(feature = "facade")]
+    pub(super) fn about(self, unit: Option<&str>, help: Option<&str>) -> Metric {
+        Metric {
+            unit: self.unit.or(unit.map(str::to_owned)),
+            help: self.help.or(help.map(str::to_owned)),
+            ..self
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -40,9 +40,13 @@ mod delivery;
 mod described;
 mod element;
 mod error;
+#[cfg(feature = "facade")]
+mod facade;
+mod gauge;
 mod handle;
 mod interner;
 mod key;
+mod level;
 mod metric;
 mod options;
 mod outcome;
@@ -52,6 +56,8 @@ mod series;
 mod sink;
 mod sinks;
 mod snapshot;
+#[cfg(feature = "spans")]
+mod spans;
 mod tags;
 mod timer;
 mod value;
@@ -59,6 +65,9 @@ mod value;
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
 pub use error::{MetricError, SendError};
+#[cfg(feature = "facade")]
+pub use facade::{FacadeRecorder, FacadeRecorderBuilder, FacadeSnapshot};
+pub use gauge::Gauge;
 pub use handle::Handle;
 pub use key::KeyError;
 pub use metric::{Aligned, Late, Metric};
@@ -75,6 +84,8 @@ pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
 #[cfg(feature = "opentsdb")]
 pub use sinks::opentsdb::{self, OpenTsdbHttpSink, OpenTsdbSink};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
+#[cfg(feature = "spans")]
+pub use spans::{SpanLayer, SpanTimer, SpanTimers, Spent};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};
 pub use timer::{Timer, TimerBuilder, Unit};
 pub use value::{Total, Value};

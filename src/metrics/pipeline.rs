@@ -11,6 +11,7 @@ use super::aggregate::Running;
 use super::delivery::{self, Descriptions, Fate};
 use super::element::Element;
 use super::error::{MetricError, SendError};
+use super::gauge::Gauge;
 use super::handle::Handle;
 use super::metric::Metric;
 use super::options::SinkOptions;
@@ -58,7 +59,7 @@ use crate::{Branch, Driver, GraphError, Keys, Sharded, Shards, Shared, Time};
 #[doc(alias = "MCoordinator")]
 #[doc(alias = "registry")]
 #[derive(Clone)]
-pub struct MetricsPipeline(Arc<Inner>);
+pub struct MetricsPipeline(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) graph: Graph,
@@ -66,7 +67,7 @@ pub(super) struct Inner {
     pub(super) metrics: Arc<RwLock<Metrics>>,
     elements: Shared<Element>,
     sinks: Mutex<BTreeMap<String, Connected>>,
-    descriptions: Descriptions,
+    pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
     /// Nothing is delivered any more.
     over: AtomicBool,
@@ -76,7 +77,7 @@ pub(super) struct Inner {
 /// The metrics of a pipeline, by name and by number.
 #[derive(Default)]
 pub(super) struct Metrics {
-    by_name: HashMap<Arc<str>, u32>,
+    pub(super) by_name: HashMap<Arc<str>, u32>,
     pub(super) all: Vec<Arc<Running>>,
 }
 
@@ -335,6 +336,14 @@ impl MetricsPipeline {
         Ok(Handle::new(self.0.intake.clone(), number, series, epoch))
     }
 
+    /// A quantity that goes up and down, such as requests under way, and that many threads change.
+    ///
+    /// # Errors
+    /// [`SendError::Unknown`] if there is no such metric.
+    pub fn gauge(&self, metric: &str, tags: impl IntoTags) -> Result<Gauge, SendError> {
+        Ok(Gauge::new(self.handle(metric, tags)?))
+    }
+
     /// Measures how long something takes, and sends it as a value of a metric.
     ///
     /// # Errors
@@ -354,13 +363,14 @@ impl MetricsPipeline {
     /// What went in and out so far, and what is held, for each metric and each sink.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
+        // First, and under no lock: who holds the graph's may wait for ours.
+        let graph = self.0.graph.snapshot().ok();
         let metrics = self
             .0
             .metrics
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let graph = self.0.graph.snapshot().ok();
         let mut snapshot = MetricsSnapshot::new(&metrics.all, &sinks, graph.as_ref());
         if self.0.over.load(Ordering::Relaxed) {
             snapshot.give_up();

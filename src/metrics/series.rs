@@ -1,11 +1,12 @@
 //! The series of a metric: which sets of tags there are, and their numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use super::level::Level;
 use super::sample::Series;
 use super::tags::Tags;
 use crate::Time;
@@ -14,7 +15,7 @@ use crate::Time;
 pub(super) const IDLE: Duration = Duration::from_secs(600);
 
 /// How long to wait before idle ones are looked for again.
-const SWEEP: Duration = Duration::from_secs(10);
+pub(super) const SWEEP: Duration = Duration::from_secs(10);
 
 /// Gives each set of tags a number, up to a bound: what is beyond it is one series, the *overflow*.
 ///
@@ -22,7 +23,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 pub(super) struct SeriesTable {
     defaults: Tags,
     max: usize,
-    overflow: Tags,
+    overflow: Arc<Entry>,
     known: RwLock<Known>,
 }
 
@@ -43,6 +44,11 @@ pub(super) struct Entry {
     pub(super) tags: Tags,
     /// In nanoseconds.
     last_used: AtomicU64,
+    /// What is kept beside the series, where it is a quantity that is changed.
+    level: OnceLock<Arc<Level>>,
+    /// The greatest total that a counter was said to be at.
+    #[cfg(feature = "facade")]
+    total: AtomicU64,
 }
 
 impl Entry {
@@ -51,7 +57,27 @@ impl Entry {
             series,
             tags,
             last_used: now.as_nanos().into(),
+            level: OnceLock::new(),
+            #[cfg(feature = "facade")]
+            total: AtomicU64::new(0),
         })
+    }
+
+    /// What the quantity is at present, from the first call on.
+    pub(super) fn level(&self) -> &Arc<Level> {
+        self.level.get_or_init(Arc::default)
+    }
+
+    /// By how much a total is greater than any that was told before.
+    #[cfg(feature = "facade")]
+    pub(super) fn grown(&self, total: u64) -> u64 {
+        total.saturating_sub(self.total.fetch_max(total, Ordering::Relaxed))
+    }
+
+    /// Whether it was told a total.
+    #[cfg(feature = "facade")]
+    pub(super) fn has_total(&self) -> bool {
+        self.total.load(Ordering::Relaxed) > 0
     }
 
     /// Notes the use. Written at most once a second, as all senders read it.
@@ -73,8 +99,9 @@ impl SeriesTable {
     pub(super) const OVERFLOW: Series = Series(0);
 
     pub(super) fn new(defaults: Tags, max: usize) -> SeriesTable {
+        let overflow = defaults.with("overflow", true);
         SeriesTable {
-            overflow: defaults.with("overflow", true),
+            overflow: Entry::new(SeriesTable::OVERFLOW, overflow, Time::ZERO),
             defaults,
             max,
             known: RwLock::default(),
@@ -92,7 +119,7 @@ impl SeriesTable {
         // Where there are too many, senders must not queue up to be told so.
         let hopeless = known.is_full(self.max) && now - known.swept < SWEEP;
         if hopeless && !known.by_tags.contains_key(&all) {
-            return self.overflow(now);
+            return self.overflow.clone();
         }
         drop(known);
         self.add(tags, all, now)
@@ -104,21 +131,23 @@ impl SeriesTable {
         if !known.by_tags.contains_key(&all) && known.is_full(self.max) {
             known.forget_idle(now);
             if known.is_full(self.max) {
-                return self.overflow(now);
+                return self.overflow.clone();
             }
         }
         known.resolve(given, all, now)
     }
 
-    fn overflow(&self, now: Time) -> Arc<Entry> {
-        Entry::new(SeriesTable::OVERFLOW, self.overflow.clone(), now)
+    /// The tags of a series that was in use a moment ago, and what the quantity is, if it is kept.
+    pub(super) fn about(&self, series: Series) -> (Tags, Option<Arc<Level>>) {
+        let known = self.read();
+        let entry = known.by_number.get(&series).unwrap_or(&self.overflow);
+        (entry.tags.clone(), entry.level.get().cloned())
     }
 
-    /// The tags of a series that was in use a moment ago.
-    pub(super) fn tags(&self, series: Series) -> Tags {
-        let known = self.read();
-        let entry = known.by_number.get(&series);
-        entry.map_or_else(|| self.overflow.clone(), |entry| entry.tags.clone())
+    /// Whether there are as many as there may be.
+    #[cfg(feature = "facade")]
+    pub(super) fn is_full(&self) -> bool {
+        self.read().is_full(self.max)
     }
 
     /// How many series there are.

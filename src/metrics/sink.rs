@@ -51,7 +51,8 @@ pub trait MetricSink: Send + 'static {
         512
     }
 
-    /// Told of each metric before any element of it comes.
+    /// Told of each metric before any element of it comes, and once more if its unit or its meaning is
+    /// said later.
     fn describe(&mut self, metric: &Arc<Described>) {
         let _ = metric;
     }

@@ -71,6 +71,14 @@ impl Families {
         Ok(())
     }
 
+    /// Says what a family of this owner means, which goes on as it is.
+    pub(super) fn explain(&mut self, owner: &Owner, target: &Target) {
+        let family = self.all.get_mut(&target.family);
+        if let Some(family) = family.filter(|family| family.owner == *owner) {
+            family.help.clone_from(&target.help);
+        }
+    }
+
     /// A name that a target would need and that is taken, and by which family.
     fn holder(&self, target: &Target) -> Option<(&str, &Arc<str>)> {
         let mut names = target.names();

@@ -90,6 +90,13 @@ impl State {
         }
         let owner = Owner::Metric(name.clone());
         if let Some(before) = self.described.insert(name, metric.clone()) {
+            if before.differs_in_help_only(metric) {
+                let targets = mapping::targets(metric);
+                targets
+                    .iter()
+                    .for_each(|t| self.families.explain(&owner, t));
+                return;
+            }
             // The same name for something else: it begins anew.
             for output in before.outputs() {
                 self.routes.remove(output.name());
