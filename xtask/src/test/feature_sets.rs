@@ -5,6 +5,8 @@ pub(crate) fn lines() -> Vec<(String, String)> {
     let sets = [
         ("no default features", "--no-default-features"),
         ("default features", ""),
+        ("the facade alone", "--features headwater/facade"),
+        ("spans alone", "--features headwater/spans"),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;
