@@ -29,6 +29,7 @@
 //! | [`PrintSink`] | standard output, or any writer | at most once |
 //! | [`LogSink`] | `tracing` | at most once |
 //! | `JsonLinesSink` (feature `json`) | a file, or any writer | at least once |
+//! | `OpenTsdbSink`, `OpenTsdbHttpSink` (feature `opentsdb`) | OpenTSDB's telnet port; its HTTP interface | at most once; at least once |
 //! | [`FnSink`] | a closure: of elements or batches, that blocks or returns a future | at least once, or at most once |
 //! | [`FuturesSink`] | a `futures::Sink`; another one when it fails | at most once; at least once |
 //! | [`PrometheusSink`] | an [`Exposition`], which Prometheus scrapes; see [`MetricsPipeline::prometheus`] | at most once |
