@@ -167,6 +167,10 @@ impl Arrive {
 }
 
 impl Stage<Sample, Sample> for Arrive {
+    fn at_most(&self) -> Option<usize> {
+        Some(1)
+    }
+
     fn on_item(&mut self, sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
         count(&self.running.counts.values, 1);
         if let Grouping::Window(length) = self.running.recipe.grouping {

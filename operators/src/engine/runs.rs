@@ -58,6 +58,16 @@ impl ItemType {
     }
 }
 
+/// Runs that were taken out together.
+#[derive(Default)]
+pub(super) struct TakenOut {
+    pub(super) records: Vec<RunRecord>,
+    /// How they hung from others.
+    pub(super) heads: Vec<Hanging>,
+    /// What hung from them, and whether the run above had had enough.
+    pub(super) below: Vec<(NodeId, bool)>,
+}
+
 impl Topology {
     /// Takes a new run in. What it should have hung from and has gone is left out.
     pub(super) fn take_in(
@@ -106,9 +116,67 @@ impl Topology {
         if let Some(at) = self.edges.iter().position(|edge| *edge == head.edge) {
             self.edges.remove(at);
         }
+        self.uncount(head);
+    }
+
+    /// The junction knows; the edge goes with one of its nodes.
+    fn uncount(&mut self, head: &Hanging) {
         if let Some(above) = self.run_above(head) {
             above.hanging -= 1;
         }
+    }
+
+    /// Takes out runs that have ended, and takes off what hangs from them. Returns their records, how
+    /// they hung, and the runs that hung from them, with whether the one above had had enough.
+    ///
+    /// All at once, since each look at all runs takes as long as there are runs.
+    pub(super) fn take_out_all(&mut self, over: &[NodeId]) -> TakenOut {
+        let mut out = TakenOut::default();
+        let ended: HashSet<NodeId> = over.iter().copied().collect();
+        let hangs = |head: &Hanging| {
+            let above = self.junctions.get(&head.fork);
+            above.is_some_and(|above| ended.contains(above))
+        };
+        let runs = self.runs.values().filter(|run| !ended.contains(&run.end));
+        let children = runs.filter(|run| run.heads.iter().any(hangs));
+        let children: Vec<NodeId> = children.map(|run| run.end).collect();
+        for child in children {
+            let Some(record) = self.runs.get_mut(&child) else {
+                continue;
+            };
+            let junctions = &self.junctions;
+            let above = |head: &Hanging| junctions.get(&head.fork).filter(|r| ended.contains(r));
+            let (off, on): (Vec<_>, Vec<_>) = std::mem::take(&mut record.heads)
+                .into_iter()
+                .partition(|head| above(head).is_some());
+            record.heads = on;
+            let parents: Vec<NodeId> = off.iter().filter_map(above).copied().collect();
+            for parent in parents {
+                let finished = self.runs.get(&parent).is_some_and(|run| run.finished);
+                out.below.push((child, finished));
+            }
+        }
+        for run in over {
+            let heads = self
+                .runs
+                .get_mut(run)
+                .map(|run| std::mem::take(&mut run.heads));
+            let mut heads = heads.unwrap_or_default();
+            // A junction that goes too has nothing to be told.
+            heads.retain(|head| {
+                let above = self.junctions.get(&head.fork);
+                above.is_some_and(|above| !ended.contains(above))
+            });
+            for head in &heads {
+                self.uncount(head);
+            }
+            out.heads.extend(heads);
+        }
+        for run in over {
+            out.records.extend(self.take_out(*run));
+        }
+        self.take_out_nodes(out.records.iter().flat_map(|run| run.nodes.iter().copied()));
+        out
     }
 
     /// The run that ends in the junction.

@@ -7,7 +7,7 @@ use super::context::Cx;
 use super::fork::Mail;
 use super::node::NodeState;
 use super::push::Signal;
-use super::runs::{Hanging, RunRecord};
+use super::runs::{Hanging, RunRecord, TakenOut};
 use super::topology::{NodeId, Role, Topology};
 
 /// A run that is discarded, with all that hangs from it, cut out of the topology already.
@@ -211,21 +211,12 @@ impl Cx {
 
     /// Runs whose ends have closed go. So does what hangs from them alone, once that has closed.
     fn remove(&mut self, over: &[NodeId]) {
-        let (mut records, mut heads, mut below) = (Vec::new(), Vec::new(), Vec::new());
+        let mut out = TakenOut::default();
         if let Ok(mut topology) = self.topology.lock() {
-            for run in over {
-                heads.extend(topology.take_off(*run, |_| true));
-                let finished = topology.runs.get(run).is_some_and(|run| run.finished);
-                for child in topology.hanging_from(*run) {
-                    topology.take_off_run(child, *run);
-                    below.push((child, finished));
-                }
-                records.extend(topology.take_out(*run));
-            }
-            topology.take_out_nodes(records.iter().flat_map(|run| run.nodes.iter().copied()));
+            out = topology.take_out_all(over);
             // What hangs from others too stays, until it has closed; and for good where nobody took
             // anything off, as after a close: what comes there too late is counted.
-            below.retain(|(child, finished)| {
+            out.below.retain(|(child, finished)| {
                 topology.runs.get_mut(child).is_some_and(|child| {
                     let alone = child.heads.is_empty() && child.pumps == 0;
                     child.finished |= alone && *finished && !child.departing;
@@ -234,6 +225,11 @@ impl Cx {
                 })
             });
         }
+        let TakenOut {
+            records,
+            heads,
+            below,
+        } = out;
         self.watch(below.into_iter().map(|(child, _)| child).collect());
         if !heads.is_empty() {
             self.post(&heads, |head| Mail::Detach(head.branch));
