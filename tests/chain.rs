@@ -254,6 +254,40 @@ fn the_second_flow_is_held_until_the_first_has_closed() {
 }
 
 #[test]
+fn chains_that_drain_at_the_same_moment_take_turns_and_each_keeps_its_order() {
+    // With endless room below and next to none.
+    for room in [None, Some(1)] {
+        let graph = Graph::new();
+        let time = graph.drive_manually();
+        let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+        let even = a.chain(b.map(|x| 2 * x));
+        let both = even.union(a.chain(b.map(|x| 2 * x + 1)));
+        let list = match room {
+            Some(room) => both.buffer(room).sink_to_list(),
+            None => both.sink_to_list(),
+        };
+        b.emit_all(0..1_000).unwrap();
+        a.close();
+        // Neither has all its elements out before the other begins.
+        time.settle();
+        let mut drained = list.take();
+        let half = &drained[..1_000];
+        assert!(half.contains(&0) && half.contains(&1), "room {room:?}");
+        for x in 1_000..1_003 {
+            b.emit(x).unwrap();
+            time.settle();
+        }
+        b.close();
+        time.settle();
+        drained.extend(list.take());
+        let (even, odd): (Vec<_>, Vec<_>) = drained.into_iter().partition(|x| x % 2 == 0);
+        assert_eq!(even, (0..1_003).map(|x| 2 * x).collect::<Vec<_>>());
+        assert_eq!(odd, (0..1_003).map(|x| 2 * x + 1).collect::<Vec<_>>());
+        assert_eq!(graph.snapshot().unwrap().dropped(), 0);
+    }
+}
+
+#[test]
 fn the_second_flow_may_close_first() {
     let graph = Graph::new();
     let (a, b) = (graph.source::<u32>(), graph.source::<u32>());

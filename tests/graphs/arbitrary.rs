@@ -77,11 +77,19 @@ const ALL: Family = &[
     Take,
 ];
 
+/// What is held, and what ends flows and so lets it go.
+const HELD: Family = &[
+    Map, Fail, Pairwise, Zip, Union, Union, Combine, ZipLatest, WithLatest, Skip, Take, Take,
+    Chain, Chain, Chain, Chain,
+];
+
 /// Small families beside the one of all: in a graph of few nodes, those of one idea meet more often.
 const FAMILIES: &[Family] = &[JOINS, SHAPES, ENDINGS, ALL];
 
-/// Graphs that are each of one family, but for some operators.
-pub(crate) fn graphs_without(without: &'static [Kind]) -> impl Strategy<Value = Vec<Op>> {
+fn graphs_of(
+    families: &'static [Family],
+    without: &'static [Kind],
+) -> impl Strategy<Value = Vec<Op>> {
     let raw = (
         any::<Index>(),
         prop::collection::vec(any::<Index>(), 2..4),
@@ -90,7 +98,7 @@ pub(crate) fn graphs_without(without: &'static [Kind]) -> impl Strategy<Value = 
         prop::option::weighted(0.3, 0..3usize),
     );
     let nodes = prop::collection::vec(raw, 1..9);
-    (select(FAMILIES), nodes).prop_map(|(family, raw)| {
+    (select(families), nodes).prop_map(|(family, raw)| {
         let kinds: Vec<Kind> = family
             .iter()
             .copied()
@@ -103,6 +111,16 @@ pub(crate) fn graphs_without(without: &'static [Kind]) -> impl Strategy<Value = 
         }
         ops
     })
+}
+
+/// Graphs that are each of one family, but for some operators.
+pub(crate) fn graphs_without(without: &'static [Kind]) -> impl Strategy<Value = Vec<Op>> {
+    graphs_of(FAMILIES, without)
+}
+
+/// Graphs where much of what chains hold drains at the same moment.
+pub(crate) fn graphs_of_chains() -> impl Strategy<Value = Vec<Op>> {
+    graphs_of(&[HELD], &[])
 }
 
 pub(crate) fn graphs() -> impl Strategy<Value = Vec<Op>> {

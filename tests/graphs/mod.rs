@@ -1,8 +1,10 @@
 //! Random graphs: what they are made of, and how they are run. [`arbitrary`] makes them, [`oracle`]
-//! says what must come out, [`run`] builds and runs them.
+//! says what must come out, [`run`] builds and runs them, [`races`] knows where slow sinks may change
+//! an order.
 
 pub(crate) mod arbitrary;
 pub(crate) mod oracle;
+pub(crate) mod races;
 pub(crate) mod run;
 
 use proptest::prelude::*;

@@ -2,11 +2,23 @@
 
 use std::collections::VecDeque;
 
+use super::races::Races;
 use super::{INITIAL, KEYS, Op, Outcome, SOURCES, Step, mix, mix_all};
 
 /// What must come out of a graph.
 pub(crate) fn expected(ops: &[Op], steps: &[Step]) -> Outcome {
-    Oracle::new(ops).run(steps)
+    expected_with_races(ops, steps, usize::MAX).0
+}
+
+/// And the nodes where another order is as good, if what a chain holds drains at once up to so many.
+pub(crate) fn expected_with_races(
+    ops: &[Op],
+    steps: &[Step],
+    at_once: usize,
+) -> (Outcome, Vec<bool>) {
+    let mut oracle = Oracle::new(ops);
+    oracle.at_once = at_once;
+    oracle.run(steps)
 }
 
 #[derive(Default, Clone)]
@@ -82,6 +94,8 @@ impl Naive {
 struct Oracle {
     ops: Vec<Op>,
     nodes: Vec<Naive>,
+    races: Races,
+    at_once: usize,
 }
 
 impl Oracle {
@@ -100,6 +114,8 @@ impl Oracle {
         Oracle {
             ops: ops.to_vec(),
             nodes,
+            races: Races::new(ops.len()),
+            at_once: usize::MAX,
         }
     }
 
@@ -278,10 +294,15 @@ impl Oracle {
                     let over = node.all_closed();
                     if port == 0 {
                         let held = std::mem::take(&mut node.queues[1]);
+                        if held.len() > self.at_once {
+                            self.races.moves(consumer);
+                        }
                         held.into_iter().for_each(|item| self.leave(consumer, item));
                     }
                     if over {
+                        self.races.closes(consumer);
                         self.close(consumer);
+                        self.races.has_closed();
                     }
                 }
                 Op::Zip(_) | Op::ZipLatest(_) => self.end(consumer),
@@ -300,11 +321,12 @@ impl Oracle {
         }
     }
 
-    fn run(mut self, steps: &[Step]) -> Outcome {
+    fn run(mut self, steps: &[Step]) -> (Outcome, Vec<bool>) {
         let mut closed = [false; SOURCES];
         for step in steps {
             match step {
                 Step::Emit(source, items) if !closed[*source] => {
+                    self.races.moves(*source);
                     items.iter().for_each(|x| self.leave(*source, Some(*x)));
                 }
                 Step::Emit(..) => {}
@@ -314,11 +336,13 @@ impl Oracle {
                     }
                 }
             }
+            self.races.end_step(&self.ops);
         }
-        Outcome {
+        let outcome = Outcome {
             dropped: self.nodes.iter().map(|node| Some(node.dropped)).collect(),
             dropped_in_all: self.nodes.iter().map(|node| node.dropped).sum(),
             out: self.nodes.into_iter().map(|node| node.out).collect(),
-        }
+        };
+        (outcome, self.races.into_open())
     }
 }

@@ -46,13 +46,11 @@ pub(crate) fn run(ops: &[Op], steps: &[Step], way: &Way, limit: Limit) -> Outcom
                     way => emit(source, items, way, &mut receipts),
                 }
             }
-            Step::Close(source) => {
-                sources[*source].close();
-                // What a chain held drains before anything overtakes it.
-                if chains {
-                    settle();
-                }
-            }
+            Step::Close(source) => sources[*source].close(),
+        }
+        // What a chain held has drained before the next step: `races` looks at one step at a time.
+        if chains {
+            settle();
         }
     }
     settle();

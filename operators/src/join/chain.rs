@@ -15,7 +15,9 @@ use crate::flow::{InGraph, Run};
 /// [`Flow::chain`](crate::Flow::chain).
 ///
 /// - **Emits** each element of the first flow, at once. When it closes, the elements of the second that
-///   came meanwhile, in order, and from then on each of the second, at once.
+///   came meanwhile, in order, and from then on each of the second, at once. What it held goes in turns:
+///   where several chains drain at the same moment, or one drains while the element that ended its first
+///   flow goes on elsewhere, each keeps its order, but a `union` behind them may mix them in any way.
 /// - **Holds** up to 1 024 elements of the second flow ([`capacity`](Chain::capacity)) while the first is
 ///   open, and after that while somebody downstream is full.
 /// - **Waits**: under [`OnFull::Wait`](crate::OnFull), the default, the origin of the element that fills
