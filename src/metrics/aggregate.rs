@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
 use super::element::Element;
 use super::error::MetricError;
@@ -218,6 +219,8 @@ impl Stage<Grouped, Element> for Finish {
                     Ok(None) => {}
                     Err(error) => {
                         count(&counts.failed, 1);
+                        // The error is the user's too.
+                        let error = guarded(|| error.to_string()).unwrap_or_else(|panic| panic);
                         let text = format!("{}{{{tags}}}: {error}", output.name);
                         let last = counts.last_failure.lock();
                         *last.unwrap_or_else(PoisonError::into_inner) = Some(text);

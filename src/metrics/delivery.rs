@@ -140,8 +140,9 @@ impl<S: MetricSink> Told<S> {
         // Not under the lock: a sink may measure something itself, which adds a metric.
         let new = known[self.told..].to_vec();
         drop(known);
-        self.told += new.len();
         for metric in &new {
+            // First: one over which the sink panics is not told again, and the others are.
+            self.told += 1;
             self.sink.describe(metric);
         }
     }

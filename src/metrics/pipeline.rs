@@ -321,6 +321,8 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric.
     pub fn handle(&self, metric: &str, tags: impl IntoTags) -> Result<Handle, SendError> {
+        // Under no lock: it is the user's code.
+        let tags = tags.into_tags();
         let metrics = self
             .0
             .metrics
@@ -332,7 +334,7 @@ impl MetricsPipeline {
         let running = &metrics.all[number as usize];
         let epoch = self.epoch();
         let now = epoch + self.0.intake.now().elapsed();
-        let series = running.series.resolve(&tags.into_tags(), now);
+        let series = running.series.resolve(&tags, now);
         Ok(Handle::new(self.0.intake.clone(), number, series, epoch))
     }
 
