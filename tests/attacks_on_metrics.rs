@@ -254,7 +254,10 @@ async fn a_set_of_tags_that_comes_back_within_a_window_is_one_row() {
     metrics.shutdown().await.unwrap();
     let mut came = sink.take();
     came.sort();
-    let keys: Vec<_> = came.iter().map(|text| text.split(' ').next().unwrap()).collect();
+    let keys: Vec<_> = came
+        .iter()
+        .map(|text| text.split(' ').next().unwrap())
+        .collect();
     let mut once = keys.clone();
     once.dedup();
     assert_eq!(keys, once, "{came:?}");
@@ -282,7 +285,13 @@ async fn a_set_of_tags_that_comes_back_within_a_batch_is_one_row() {
     metrics.send_tagged("m", 1, [("k", "a")]).unwrap();
     metrics.shutdown().await.unwrap();
     let came = sink.take();
-    assert_eq!(came.iter().filter(|text| text.starts_with("m.sum{k=a}")).count(), 1, "{came:?}");
+    assert_eq!(
+        came.iter()
+            .filter(|text| text.starts_with("m.sum{k=a}"))
+            .count(),
+        1,
+        "{came:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,7 +342,9 @@ async fn who_calls_a_tag_overflow_shares_the_row_of_the_overflow() {
     }
     metrics.shutdown().await.unwrap();
     let came = sink.take();
-    let overflow = came.iter().filter(|text| text.starts_with("m.sum{overflow=true}"));
+    let overflow = came
+        .iter()
+        .filter(|text| text.starts_with("m.sum{overflow=true}"));
     assert_eq!(overflow.count(), 1, "{came:?}");
 }
 
@@ -343,9 +354,15 @@ fn one_element_of_the_far_future_does_not_keep_series_for_ever() {
     let time = graph.drive_manually();
     let source = graph.source::<Element>();
     let metric = Metric::new("m").agg("sum", Sum).batch(1).max_tag_sets(2);
-    let list = metric.aggregate(&source).unwrap().map(|e| e.to_string()).sink_to_list();
+    let list = metric
+        .aggregate(&source)
+        .unwrap()
+        .map(|e| e.to_string())
+        .sink_to_list();
     let emit = |key: &str, at: u64| {
-        let element = Element::new("m", 1).tagged([("k", key)]).at(Time::from_millis(at));
+        let element = Element::new("m", 1)
+            .tagged([("k", key)])
+            .at(Time::from_millis(at));
         source.emit(element).unwrap();
     };
     emit("a", 4_102_444_800_000);
@@ -577,7 +594,10 @@ fn a_sink_that_panics_as_it_is_added_leaves_the_pipeline_as_it_was() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_after_the_shutdown_is_counted() {
-    let metrics = MetricsPipeline::builder().metric(every_value()).spawn().unwrap();
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .spawn()
+        .unwrap();
     let handle = metrics.handle("m", ()).unwrap();
     handle.send(1);
     metrics.shutdown().await.unwrap();
@@ -585,14 +605,20 @@ async fn what_is_sent_after_the_shutdown_is_counted() {
         handle.send(1);
     }
     let graph = metrics.graph().snapshot().unwrap();
-    assert_eq!(graph.named("samples").unwrap().counts.lost(Loss::Unheard), 3);
+    assert_eq!(
+        graph.named("samples").unwrap().counts.lost(Loss::Unheard),
+        3
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_value_that_was_accepted_is_told_of_when_senders_wait_for_a_stuck_sink() {
     let metrics = MetricsPipeline::builder()
         .metric(every_value())
-        .sink_with(Stuck, SinkOptions::default().buffer(10).on_full(OnFull::Wait))
+        .sink_with(
+            Stuck,
+            SinkOptions::default().buffer(10).on_full(OnFull::Wait),
+        )
         .spawn()
         .unwrap();
     let handle = metrics.handle("m", ()).unwrap();
@@ -602,18 +628,33 @@ async fn every_value_that_was_accepted_is_told_of_when_senders_wait_for_a_stuck_
     }
     tokio::time::sleep(seconds(1)).await;
     let before = metrics.snapshot();
-    assert_eq!(before.metric("m").unwrap().values + before.waiting, accepted, "{before:?}");
+    assert_eq!(
+        before.metric("m").unwrap().values + before.waiting,
+        accepted,
+        "{before:?}"
+    );
     let report = metrics.shutdown_within(seconds(5)).await.unwrap();
     let sink = report.sink("Stuck").unwrap();
     assert_eq!(sink.elements, sink.given_up + sink.overflow, "{report:?}");
     let graph = metrics.graph().snapshot().unwrap();
     println!("{report:?} {:?} {:?}", graph.named("samples"), graph.gone);
-    assert_eq!(report.metric("m").unwrap().values + report.waiting + graph.named("samples").unwrap().counts.dropped(), accepted, "{report:?}");
+    assert_eq!(
+        report.metric("m").unwrap().values
+            + report.waiting
+            + graph.named("samples").unwrap().counts.dropped(),
+        accepted,
+        "{report:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn under_each_policy_what_came_is_delivered_dropped_or_held() {
-    for policy in [OnFull::DropOldest, OnFull::DropNewest, OnFull::Fail, OnFull::Wait] {
+    for policy in [
+        OnFull::DropOldest,
+        OnFull::DropNewest,
+        OnFull::Fail,
+        OnFull::Wait,
+    ] {
         let slow = Slow(Duration::from_millis(100));
         let metrics = MetricsPipeline::builder()
             .metric(every_value())
@@ -667,7 +708,12 @@ fn a_snapshot_never_tells_of_more_that_went_out_than_came_in() {
         runtime.block_on(async {
             let metrics = MetricsPipeline::builder()
                 .metric(every_value())
-                .sink_with(Memory::default(), SinkOptions::default().buffer(100_000).max_age(Duration::from_millis(1)))
+                .sink_with(
+                    Memory::default(),
+                    SinkOptions::default()
+                        .buffer(100_000)
+                        .max_age(Duration::from_millis(1)),
+                )
                 .spawn()
                 .unwrap();
             let over = &AtomicBool::new(false);
@@ -676,7 +722,9 @@ fn a_snapshot_never_tells_of_more_that_went_out_than_came_in() {
                 scope.spawn(move || {
                     let handle = metrics.handle("m", ()).unwrap();
                     while !over.load(Ordering::Relaxed) {
-                        for n in 0..100 { handle.send(n); }
+                        for n in 0..100 {
+                            handle.send(n);
+                        }
                         std::thread::sleep(Duration::from_micros(200));
                     }
                 });
@@ -709,19 +757,43 @@ async fn options_and_metrics_of_the_greatest_numbers_work() {
     let sink = Memory::default();
     let metrics = MetricsPipeline::builder()
         .metric(Metric::new("w").agg("sum", Sum).window(Duration::MAX))
-        .metric(Metric::new("wall").agg("sum", Sum).window(Duration::MAX).aligned(Aligned::WallClock))
-        .metric(Metric::new("kept").agg("q", Quantile::new(0.5)).window(Duration::MAX).max_values(usize::MAX))
+        .metric(
+            Metric::new("wall")
+                .agg("sum", Sum)
+                .window(Duration::MAX)
+                .aligned(Aligned::WallClock),
+        )
+        .metric(
+            Metric::new("kept")
+                .agg("q", Quantile::new(0.5))
+                .window(Duration::MAX)
+                .max_values(usize::MAX),
+        )
         .metric(Metric::new("b").agg("sum", Sum).batch(usize::MAX))
         .metric(Metric::new("bq").agg("q", Median).batch(usize::MAX))
-        .metric(Metric::new("ns").agg("sum", Sum).window(Duration::from_nanos(1)))
-        .metric(Metric::new("late").agg("sum", Sum).window(seconds(1)).late(headwater::metrics::Late::Drop, Duration::MAX))
+        .metric(
+            Metric::new("ns")
+                .agg("sum", Sum)
+                .window(Duration::from_nanos(1)),
+        )
+        .metric(
+            Metric::new("late")
+                .agg("sum", Sum)
+                .window(seconds(1))
+                .late(headwater::metrics::Late::Drop, Duration::MAX),
+        )
         .sink_with(
             sink.clone(),
-            SinkOptions::default().buffer(usize::MAX).max_age(Duration::MAX),
+            SinkOptions::default()
+                .buffer(usize::MAX)
+                .max_age(Duration::MAX),
         )
         .sink_with(
             Memory::default(),
-            SinkOptions::default().name("x").rate_limit(Duration::MAX).buffer(1),
+            SinkOptions::default()
+                .name("x")
+                .rate_limit(Duration::MAX)
+                .buffer(1),
         )
         .sink(Nosy(|_| (), "huge batches"))
         .intake(Shards::default())
@@ -729,8 +801,12 @@ async fn options_and_metrics_of_the_greatest_numbers_work() {
         .unwrap();
     for name in ["w", "wall", "kept", "b", "bq", "ns", "late"] {
         metrics.send(name, 1).unwrap();
-        metrics.send_at(name, 2, (), SystemTime::UNIX_EPOCH - seconds(1_000)).unwrap();
-        metrics.send_at(name, 3, (), Time::from_nanos(u64::MAX)).unwrap();
+        metrics
+            .send_at(name, 2, (), SystemTime::UNIX_EPOCH - seconds(1_000))
+            .unwrap();
+        metrics
+            .send_at(name, 3, (), Time::from_nanos(u64::MAX))
+            .unwrap();
     }
     tokio::time::sleep(seconds(10)).await;
     let report = metrics.shutdown_within(seconds(10)).await.unwrap();
@@ -743,12 +819,22 @@ async fn names_of_any_text_reach_the_sinks() {
     let sink = Memory::default();
     let huge = "x".repeat(1 << 20);
     let names = ["\0", "\n", "🦀", "a|b:c\\", " ", "\u{202e}", &huge];
-    let metrics = MetricsPipeline::builder().sink(sink.clone()).spawn().unwrap();
+    let metrics = MetricsPipeline::builder()
+        .sink(sink.clone())
+        .spawn()
+        .unwrap();
     for name in names {
-        metrics.add_metric(Metric::new(name).agg(name, Sum).agg("", Count).batch(1)).unwrap();
-        metrics.send_tagged(name, 1, [(name, name), ("", "")]).unwrap();
+        metrics
+            .add_metric(Metric::new(name).agg(name, Sum).agg("", Count).batch(1))
+            .unwrap();
+        metrics
+            .send_tagged(name, 1, [(name, name), ("", "")])
+            .unwrap();
     }
-    assert_eq!(metrics.add_metric(Metric::new("").agg("a", Sum).batch(1)), Err(MetricError::NoName));
+    assert_eq!(
+        metrics.add_metric(Metric::new("").agg("a", Sum).batch(1)),
+        Err(MetricError::NoName)
+    );
     let report = metrics.shutdown().await.unwrap();
     assert_eq!(report.sink("Memory").unwrap().delivered, 14);
     assert_eq!(sink.take().len(), 14);
@@ -758,27 +844,58 @@ async fn names_of_any_text_reach_the_sinks() {
 #[tokio::test(start_paused = true)]
 async fn odd_numbers_panic_in_no_aggregate() {
     let values = [
-        Value::from(f64::NAN), Value::from(-f64::NAN), f64::INFINITY.into(), f64::NEG_INFINITY.into(),
-        f64::MIN_POSITIVE.into(), 5e-324.into(), (-0.0).into(), 0.0.into(), f64::MAX.into(), f64::MIN.into(),
-        i64::MIN.into(), i64::MAX.into(), u64::MAX.into(), 0.into(), true.into(), Duration::MAX.into(),
+        Value::from(f64::NAN),
+        Value::from(-f64::NAN),
+        f64::INFINITY.into(),
+        f64::NEG_INFINITY.into(),
+        f64::MIN_POSITIVE.into(),
+        5e-324.into(),
+        (-0.0).into(),
+        0.0.into(),
+        f64::MAX.into(),
+        f64::MIN.into(),
+        i64::MIN.into(),
+        i64::MAX.into(),
+        u64::MAX.into(),
+        0.into(),
+        true.into(),
+        Duration::MAX.into(),
     ];
     let every = |m: Metric| {
-        m.agg("sum", Sum).agg("mean", Mean).agg("min", Min).agg("max", Max).agg("count", Count)
-            .agg("first", First).agg("last", Last).agg("median", Median).agg("q0", Quantile::new(0.0)).agg("q1", Quantile::new(1.0))
-            .agg("aq", ApproxQuantile::new(0.99)).agg("var", Variance)
+        m.agg("sum", Sum)
+            .agg("mean", Mean)
+            .agg("min", Min)
+            .agg("max", Max)
+            .agg("count", Count)
+            .agg("first", First)
+            .agg("last", Last)
+            .agg("median", Median)
+            .agg("q0", Quantile::new(0.0))
+            .agg("q1", Quantile::new(1.0))
+            .agg("aq", ApproxQuantile::new(0.99))
+            .agg("var", Variance)
     };
     let metrics = MetricsPipeline::builder()
         .metric(every(Metric::new("w").window(seconds(1))))
         .metric(every(Metric::new("b").batch(3)))
         .metric(every(Metric::new("one").batch(1)))
-        .spawn().unwrap();
-    for a in values { for b in values { for name in ["w", "b", "one"] {
-        metrics.send(name, a).unwrap();
-        metrics.send(name, b).unwrap();
-    } metrics.flush().await.unwrap(); } }
+        .spawn()
+        .unwrap();
+    for a in values {
+        for b in values {
+            for name in ["w", "b", "one"] {
+                metrics.send(name, a).unwrap();
+                metrics.send(name, b).unwrap();
+            }
+            metrics.flush().await.unwrap();
+        }
+    }
     let report = metrics.shutdown().await.unwrap();
     println!("{report}");
-    for m in &report.metrics { assert_eq!(m.failed, 0); assert_eq!(m.values, 512); }
+    for m in &report.metrics {
+        assert_eq!(m.failed, 0);
+        assert_eq!(m.values, 512);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -786,20 +903,42 @@ async fn sums_of_integers_that_leave_their_range_for_a_while_are_right() {
     let sink = Memory::default();
     let metrics = MetricsPipeline::builder()
         .metric(Metric::new("m").agg("sum", Sum).agg("mean", Mean).batch(4))
-        .sink(sink.clone()).spawn().unwrap();
-    for v in [i64::MAX, i64::MAX, i64::MIN, i64::MIN] { metrics.send("m", v).unwrap(); }
-    for v in [i64::MIN, i64::MIN, i64::MIN, i64::MIN] { metrics.send("m", v).unwrap(); }
+        .sink(sink.clone())
+        .spawn()
+        .unwrap();
+    for v in [i64::MAX, i64::MAX, i64::MIN, i64::MIN] {
+        metrics.send("m", v).unwrap();
+    }
+    for v in [i64::MIN, i64::MIN, i64::MIN, i64::MIN] {
+        metrics.send("m", v).unwrap();
+    }
     metrics.shutdown().await.unwrap();
-    assert_eq!(sink.take(), ["m.sum -2", "m.mean -0.5", "m.sum -9223372036854775808", "m.mean -9.223372036854776e18"]);
+    assert_eq!(
+        sink.take(),
+        [
+            "m.sum -2",
+            "m.mean -0.5",
+            "m.sum -9223372036854775808",
+            "m.mean -9.223372036854776e18"
+        ]
+    );
 }
 
 #[test]
 fn a_handle_that_outlives_its_pipeline_says_that_nobody_listens() {
     ends(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let sink = Memory::default();
-            let metrics = MetricsPipeline::builder().metric(every_value()).sink(sink.clone()).spawn().unwrap();
+            let metrics = MetricsPipeline::builder()
+                .metric(every_value())
+                .sink(sink.clone())
+                .spawn()
+                .unwrap();
             let handle = metrics.handle("m", ()).unwrap();
             handle.try_send(1).unwrap();
             drop(metrics);
@@ -818,21 +957,36 @@ fn a_handle_that_outlives_its_pipeline_says_that_nobody_listens() {
 #[test]
 fn a_pipeline_whose_runtime_has_gone_ends() {
     ends(|| {
-        let first = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let first = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let metrics = first.block_on(async {
             MetricsPipeline::builder()
                 .metric(every_value())
                 .sink(Memory::default())
                 .sink_with(Stuck, SinkOptions::default())
-                .spawn().unwrap()
+                .spawn()
+                .unwrap()
         });
         let handle = metrics.handle("m", ()).unwrap();
-        for n in 0..1000 { handle.send(n); }
+        for n in 0..1000 {
+            handle.send(n);
+        }
         drop(first);
         let mut refused = None;
-        for n in 0..100_000 { if let Err(error) = handle.try_send(n) { refused = Some(error); break } }
+        for n in 0..100_000 {
+            if let Err(error) = handle.try_send(n) {
+                refused = Some(error);
+                break;
+            }
+        }
         println!("{refused:?} {}", metrics.snapshot());
-        let second = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let second = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let report = second.block_on(metrics.shutdown_within(Duration::from_millis(300)));
         println!("{}", report.unwrap());
         drop(metrics);
@@ -843,13 +997,24 @@ fn a_pipeline_whose_runtime_has_gone_ends() {
 #[test]
 fn the_last_handle_may_go_within_a_closure_of_the_graph() {
     ends(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let sink = Memory::default();
-            let metrics = MetricsPipeline::builder().metric(Metric::new("m").agg("v", Last).batch(1)).metric(Metric::new("w").agg("v", Sum).window(seconds(60))).sink(sink.clone()).spawn().unwrap();
+            let metrics = MetricsPipeline::builder()
+                .metric(Metric::new("m").agg("v", Last).batch(1))
+                .metric(Metric::new("w").agg("v", Sum).window(seconds(60)))
+                .sink(sink.clone())
+                .spawn()
+                .unwrap();
             let slot = Arc::new(Mutex::new(Some(metrics.clone())));
             let inner = slot.clone();
-            let _ = metrics.elements().sink(move |_| drop(inner.lock().unwrap().take()));
+            let _ = metrics
+                .elements()
+                .sink(move |_| drop(inner.lock().unwrap().take()));
             metrics.send("w", 7).unwrap();
             metrics.send("m", 1).unwrap();
             drop(metrics);
@@ -864,24 +1029,37 @@ fn the_last_handle_may_go_within_a_closure_of_the_graph() {
 fn a_shutdown_from_within_a_sink_ends_in_its_time() {
     struct Ends(Arc<OnceLock<MetricsPipeline>>);
     impl MetricSink for Ends {
-        fn delivery(&self) -> Delivery { Delivery::AtMostOnce }
+        fn delivery(&self) -> Delivery {
+            Delivery::AtMostOnce
+        }
         async fn deliver(&mut self, _: &[Element]) -> Result<(), SinkError> {
             let _ = self.0.get().unwrap().shutdown_within(seconds(1)).await;
             Ok(())
         }
     }
     ends(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let slot = Arc::new(OnceLock::new());
-            let metrics = MetricsPipeline::builder().metric(every_value()).sink(Ends(slot.clone())).spawn().unwrap();
+            let metrics = MetricsPipeline::builder()
+                .metric(every_value())
+                .sink(Ends(slot.clone()))
+                .spawn()
+                .unwrap();
             let _ = slot.set(metrics.clone());
             metrics.send("m", 1).unwrap();
             tokio::time::sleep(seconds(10)).await;
             assert!(matches!(metrics.send("m", 1), Err(SendError::Closed(_))));
             let report = metrics.shutdown().await.unwrap();
             let sink = report.sink("Ends").unwrap();
-            assert_eq!((sink.elements, sink.delivered + sink.given_up, sink.held), (1, 1, 0));
+            assert_eq!(
+                (sink.elements, sink.delivered + sink.given_up, sink.held),
+                (1, 1, 0)
+            );
         });
     });
 }
@@ -889,23 +1067,37 @@ fn a_shutdown_from_within_a_sink_ends_in_its_time() {
 #[test]
 fn sends_from_closures_and_aggregators_are_taken() {
     ends(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let slot: Arc<OnceLock<MetricsPipeline>> = Arc::default();
             let inner = slot.clone();
             let metrics = MetricsPipeline::builder()
-                .metric(Metric::new("m").agg_values("v", move |values: &[Value]| {
-                    let metrics = inner.get().unwrap();
-                    for _ in 0..600 { metrics.send("n", 1).unwrap(); }
-                    let _ = metrics.snapshot();
-                    let _ = metrics.add_metric(Metric::new("late").agg("v", Sum).batch(1));
-                    metrics.send("late", 1).unwrap();
-                    values.len() as i64
-                }).batch(2))
+                .metric(
+                    Metric::new("m")
+                        .agg_values("v", move |values: &[Value]| {
+                            let metrics = inner.get().unwrap();
+                            for _ in 0..600 {
+                                metrics.send("n", 1).unwrap();
+                            }
+                            let _ = metrics.snapshot();
+                            let _ = metrics.add_metric(Metric::new("late").agg("v", Sum).batch(1));
+                            metrics.send("late", 1).unwrap();
+                            values.len() as i64
+                        })
+                        .batch(2),
+                )
                 .metric(Metric::new("n").agg("sum", Sum).batch(600))
-                .spawn().unwrap();
+                .spawn()
+                .unwrap();
             let _ = slot.set(metrics.clone());
-            for n in 0..1000 { metrics.send("m", n).unwrap(); metrics.flush().await.unwrap(); }
+            for n in 0..1000 {
+                metrics.send("m", n).unwrap();
+                metrics.flush().await.unwrap();
+            }
             let report = metrics.shutdown().await.unwrap();
             assert_eq!(report.metric("n").unwrap().values, 300_000);
             assert_eq!(report.metric("late").unwrap().values, 500);
@@ -916,7 +1108,11 @@ fn sends_from_closures_and_aggregators_are_taken() {
 #[test]
 fn a_timer_of_a_thread_that_ends_is_sent() {
     ends(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let metrics = MetricsPipeline::builder().metric(every_value()).spawn().unwrap();
             for extra in [0_u64, 254, 255, 256, 257] {
@@ -937,9 +1133,13 @@ fn a_timer_of_a_thread_that_ends_is_sent() {
 async fn a_sink_that_fails_for_days_is_tried_again_and_loses_nothing() {
     struct Down(Arc<AtomicBool>, Memory);
     impl MetricSink for Down {
-        fn delivery(&self) -> Delivery { Delivery::AtMostOnce }
+        fn delivery(&self) -> Delivery {
+            Delivery::AtMostOnce
+        }
         async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
-            if self.0.load(Ordering::Relaxed) { return Err(SinkError::retry("down")); }
+            if self.0.load(Ordering::Relaxed) {
+                return Err(SinkError::retry("down"));
+            }
             self.1.deliver(batch).await
         }
         async fn close(&mut self) -> Result<(), SinkError> {
@@ -947,8 +1147,14 @@ async fn a_sink_that_fails_for_days_is_tried_again_and_loses_nothing() {
         }
     }
     let (down, memory) = (Arc::new(AtomicBool::new(true)), Memory::default());
-    let metrics = MetricsPipeline::builder().metric(every_value()).sink(Down(down.clone(), memory.clone())).spawn().unwrap();
-    for n in 0..3 { metrics.send("m", n).unwrap(); }
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(Down(down.clone(), memory.clone()))
+        .spawn()
+        .unwrap();
+    for n in 0..3 {
+        metrics.send("m", n).unwrap();
+    }
     tokio::time::sleep(seconds(86_400)).await;
     assert!(metrics.snapshot().sink("Down").unwrap().failures > 2_000);
     down.store(false, Ordering::Relaxed);
@@ -961,16 +1167,35 @@ async fn a_sink_that_fails_for_days_is_tried_again_and_loses_nothing() {
 async fn an_element_is_in_the_window_in_which_it_was_sent_at_each_border() {
     let metrics = MetricsPipeline::builder()
         .metric(Metric::new("m").agg("sum", Sum).window(seconds(1)))
-        .metric(Metric::new("w").agg("sum", Sum).window(seconds(1)).aligned(Aligned::WallClock))
+        .metric(
+            Metric::new("w")
+                .agg("sum", Sum)
+                .window(seconds(1))
+                .aligned(Aligned::WallClock),
+        )
         .epoch(Time::from_millis(1_000_000_300))
-        .spawn().unwrap();
-    let list = metrics.elements().map(|e| (e.name().to_owned(), e.time().as_nanos() / 1_000_000, e.value())).sink_to_list();
+        .spawn()
+        .unwrap();
+    let list = metrics
+        .elements()
+        .map(|e| {
+            (
+                e.name().to_owned(),
+                e.time().as_nanos() / 1_000_000,
+                e.value(),
+            )
+        })
+        .sink_to_list();
     for n in 0..40 {
-        for name in ["m", "w"] { metrics.send(name, 1 << (n % 10)).unwrap(); }
+        for name in ["m", "w"] {
+            metrics.send(name, 1 << (n % 10)).unwrap();
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     metrics.shutdown().await.unwrap();
-    for e in list.take() { println!("{e:?}"); }
+    for e in list.take() {
+        println!("{e:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -978,11 +1203,14 @@ async fn an_aggregator_of_values_that_share_a_time_at_the_close() {
     let metrics = MetricsPipeline::builder()
         .metric(Metric::new("m").agg("sum", Sum).window(seconds(10)))
         .epoch(Time::from_millis(1_000_000_000))
-        .spawn().unwrap();
+        .spawn()
+        .unwrap();
     let list = metrics.elements().map(|e| e.time()).sink_to_list();
     metrics.send("m", 1).unwrap();
     tokio::time::sleep(seconds(12)).await;
-    metrics.send_at("m", 1, (), Time::from_millis(1_000_003_000)).unwrap();
+    metrics
+        .send_at("m", 1, (), Time::from_millis(1_000_003_000))
+        .unwrap();
     tokio::time::sleep(seconds(1)).await;
     metrics.shutdown().await.unwrap();
     let times = list.take();
@@ -993,28 +1221,52 @@ async fn an_aggregator_of_values_that_share_a_time_at_the_close() {
 fn senders_and_a_shutdown_meet_and_every_accepted_value_is_counted() {
     ends(|| {
         for round in 0..20 {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
-                let metrics = MetricsPipeline::builder().metric(Metric::new("m").agg("n", Count).agg("s", Sum).window(Duration::from_millis(3))).sink(Memory::default()).spawn().unwrap();
+                let metrics = MetricsPipeline::builder()
+                    .metric(
+                        Metric::new("m")
+                            .agg("n", Count)
+                            .agg("s", Sum)
+                            .window(Duration::from_millis(3)),
+                    )
+                    .sink(Memory::default())
+                    .spawn()
+                    .unwrap();
                 let list = metrics.elements().sink_to_list();
                 let accepted = Arc::new(AtomicU64::new(0));
-                let senders: Vec<_> = (0..3).map(|_| {
-                    let (handle, accepted) = (metrics.handle("m", ()).unwrap(), accepted.clone());
-                    std::thread::spawn(move || loop {
-                        match handle.try_send(1) {
-                            Ok(()) => { accepted.fetch_add(1, Ordering::Relaxed); }
-                            Err(SendError::Full(_)) => std::thread::yield_now(),
-                            Err(_) => return,
-                        }
+                let senders: Vec<_> = (0..3)
+                    .map(|_| {
+                        let (handle, accepted) =
+                            (metrics.handle("m", ()).unwrap(), accepted.clone());
+                        std::thread::spawn(move || {
+                            loop {
+                                match handle.try_send(1) {
+                                    Ok(()) => {
+                                        accepted.fetch_add(1, Ordering::Relaxed);
+                                    }
+                                    Err(SendError::Full(_)) => std::thread::yield_now(),
+                                    Err(_) => return,
+                                }
+                            }
+                        })
                     })
-                }).collect();
+                    .collect();
                 tokio::time::sleep(Duration::from_millis(5 + round)).await;
                 let report = metrics.shutdown().await.unwrap();
-                for sender in senders { sender.join().unwrap(); }
+                for sender in senders {
+                    sender.join().unwrap();
+                }
                 let accepted = accepted.load(Ordering::Relaxed);
                 assert_eq!(report.metric("m").unwrap().values, accepted);
                 let mut sums: HashMap<String, i64> = HashMap::new();
-                for e in list.take() { *sums.entry(e.name().to_owned()).or_default() += e.value().as_i64().unwrap(); }
+                for e in list.take() {
+                    *sums.entry(e.name().to_owned()).or_default() += e.value().as_i64().unwrap();
+                }
                 assert_eq!(sums["m.n"], accepted as i64);
                 assert_eq!(sums["m.s"], accepted as i64);
             });
@@ -1026,41 +1278,77 @@ fn senders_and_a_shutdown_meet_and_every_accepted_value_is_counted() {
 async fn two_pipelines_that_report_to_each_other_end() {
     struct Into_(Arc<OnceLock<MetricsPipeline>>);
     impl MetricSink for Into_ {
-        fn delivery(&self) -> Delivery { Delivery::AtMostOnce }
+        fn delivery(&self) -> Delivery {
+            Delivery::AtMostOnce
+        }
         async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
-            for _ in batch { let _ = self.0.get().unwrap().send("m", 1); }
+            for _ in batch {
+                let _ = self.0.get().unwrap().send("m", 1);
+            }
             Ok(())
         }
     }
     let slots = [Arc::new(OnceLock::new()), Arc::new(OnceLock::new())];
-    let make = |other: &Arc<OnceLock<MetricsPipeline>>| MetricsPipeline::builder().metric(every_value()).sink(Into_(other.clone())).spawn().unwrap();
+    let make = |other: &Arc<OnceLock<MetricsPipeline>>| {
+        MetricsPipeline::builder()
+            .metric(every_value())
+            .sink(Into_(other.clone()))
+            .spawn()
+            .unwrap()
+    };
     let (a, b) = (make(&slots[1]), make(&slots[0]));
     let _ = slots[0].set(a.clone());
     let _ = slots[1].set(b.clone());
     a.send("m", 1).unwrap();
     tokio::time::sleep(seconds(1)).await;
-    let (a, b) = (a.shutdown_within(seconds(5)).await.unwrap(), b.shutdown_within(seconds(5)).await.unwrap());
-    for s in [a, b] { assert_eq!(s.sink("Into_").unwrap().elements, s.metric("m").unwrap().values); assert_eq!(s.sink("Into_").unwrap().held, 0); }
+    let (a, b) = (
+        a.shutdown_within(seconds(5)).await.unwrap(),
+        b.shutdown_within(seconds(5)).await.unwrap(),
+    );
+    for s in [a, b] {
+        assert_eq!(
+            s.sink("Into_").unwrap().elements,
+            s.metric("m").unwrap().values
+        );
+        assert_eq!(s.sink("Into_").unwrap().held, 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_removed_sink_is_given_all_that_came_before() {
     let sink = Memory::default();
-    let metrics = MetricsPipeline::builder().metric(every_value()).sink_with(sink.clone(), SinkOptions::default().rate_limit(seconds(1))).spawn().unwrap();
-    for n in 0..5 { metrics.send("m", n).unwrap(); }
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink_with(sink.clone(), SinkOptions::default().rate_limit(seconds(1)))
+        .spawn()
+        .unwrap();
+    for n in 0..5 {
+        metrics.send("m", n).unwrap();
+    }
     metrics.flush().await.unwrap();
     metrics.remove_sink("Memory");
     metrics.send("m", 99).unwrap();
     metrics.shutdown().await.unwrap();
-    assert_eq!(sink.take(), (0..5).map(|n| format!("m.v {n}")).collect::<Vec<_>>());
+    assert_eq!(
+        sink.take(),
+        (0..5).map(|n| format!("m.v {n}")).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_flow_of_ones_own_that_panics_leaves_figures_that_add_up() {
-    let metrics = MetricsPipeline::builder().metric(every_value()).sink(Memory::default()).spawn().unwrap();
-    let _ = metrics.elements().sink(|e| assert!(e.value() != 5.into(), "not 5"));
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(Memory::default())
+        .spawn()
+        .unwrap();
+    let _ = metrics
+        .elements()
+        .sink(|e| assert!(e.value() != 5.into(), "not 5"));
     for n in 0..10 {
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| { let _ = metrics.send("m", n); }));
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _ = metrics.send("m", n);
+        }));
         tokio::time::sleep(seconds(1)).await;
     }
     println!("{:?}", metrics.shutdown_within(seconds(1)).await);

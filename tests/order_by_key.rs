@@ -221,7 +221,10 @@ fn those_that_wait_for_their_key_are_bounded() {
     let snapshot = graph.snapshot().unwrap();
     let node = snapshot.named("try_map_async").unwrap();
     let counts = &node.counts;
-    assert_eq!((counts.held, counts.out_of_turn, counts.capacity), (5, 3, 2));
+    assert_eq!(
+        (counts.held, counts.out_of_turn, counts.capacity),
+        (5, 3, 2)
+    );
     assert!(node.blocked_since.is_some());
     jobs.finish(0, true);
     time.settle();

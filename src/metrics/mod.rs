@@ -75,14 +75,14 @@ pub use options::SinkOptions;
 pub use outcome::{IntoOutcome, Outcome};
 pub use pipeline::{MetricsPipeline, MetricsPipelineBuilder};
 pub use sink::{Delivery, MetricSink, SinkError};
+#[cfg(feature = "opentsdb")]
+pub use sinks::opentsdb::{self, OpenTsdbHttpSink, OpenTsdbSink};
 pub use sinks::{
     Exposition, ExpositionCounts, ExpositionFormat, FnSink, FormatError, FuturesSink,
     IntoSinkResult, LogSink, PrintSink, PrometheusSink,
 };
 #[cfg(feature = "json")]
 pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
-#[cfg(feature = "opentsdb")]
-pub use sinks::opentsdb::{self, OpenTsdbHttpSink, OpenTsdbSink};
 pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
 #[cfg(feature = "spans")]
 pub use spans::{SpanLayer, SpanTimer, SpanTimers, Spent};
