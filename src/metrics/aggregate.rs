@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
 use super::element::Element;
 use super::error::MetricError;
@@ -33,15 +34,9 @@ impl Metric {
         let recipe = self.recipe()?;
         let name = recipe.described.name.clone();
         let running = Arc::new(Running::new(recipe, epoch.into()));
-        let mut lookup = Lookup::new(running.series.clone());
         let samples = elements
             .filter(move |element| element.is_named(&name))
-            .map(move |element| Sample {
-                metric: 0,
-                series: lookup.series(element.tags(), element.time()),
-                value: element.value(),
-                time: element.time(),
-            });
+            .stage(Resolve(Lookup::new(running.series.clone())));
         Ok(running.aggregate(samples))
     }
 }
@@ -70,7 +65,12 @@ pub(super) struct Counts {
 impl Running {
     pub(super) fn new(recipe: Recipe, epoch: Arc<OnceLock<Time>>) -> Running {
         let metric = &recipe.metric;
-        let series = SeriesTable::new(metric.default_tags.clone(), metric.max_tag_sets);
+        let window = match recipe.grouping {
+            Grouping::Window(length) => length,
+            Grouping::Batch(_) => Duration::ZERO,
+        };
+        let defaults = metric.default_tags.clone();
+        let series = SeriesTable::new(defaults, metric.max_tag_sets, window);
         Running {
             series: Arc::new(series),
             counts: Counts::default(),
@@ -134,6 +134,22 @@ impl Running {
 /// Adds to a counter that is written under the graph's lock only.
 fn count(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Relaxed) + more, Relaxed);
+}
+
+/// Finds the series of elements. Which are in use is a matter of the graph's time, and not of theirs,
+/// which may be any.
+struct Resolve(Lookup);
+
+impl Stage<Element, Sample> for Resolve {
+    fn on_item(&mut self, element: Element, out: &mut Outlet<'_, impl Push<Sample>>) {
+        let series = self.0.series(element.tags(), out.now());
+        out.emit(Sample {
+            metric: 0,
+            series,
+            value: element.value(),
+            time: element.time(),
+        });
+    }
 }
 
 /// Looks whether values come in time.
@@ -222,6 +238,8 @@ impl Stage<Grouped, Element> for Finish {
                     Ok(None) => {}
                     Err(error) => {
                         count(&counts.failed, 1);
+                        // The error is the user's too.
+                        let error = guarded(|| error.to_string()).unwrap_or_else(|panic| panic);
                         let text = format!("{}{{{tags}}}: {error}", output.name);
                         let last = counts.last_failure.lock();
                         *last.unwrap_or_else(PoisonError::into_inner) = Some(text);

@@ -94,11 +94,11 @@ pub(super) trait Column: Any + Send {
 }
 
 /// A closure of the user's may panic: that is a failure of this aggregator and of this set of tags.
-fn guarded(outcome: impl FnOnce() -> Outcome) -> Outcome {
-    catch_unwind(AssertUnwindSafe(outcome)).unwrap_or_else(|panic| {
+pub(super) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(format!("the aggregator panicked: {}", text.unwrap_or_default()).into())
+        format!("the aggregator panicked: {}", text.unwrap_or_default())
     })
 }
 
@@ -116,10 +116,23 @@ where
     }
 }
 
-/// A state a row.
+/// A state a row, or how the aggregate panicked over it.
 struct States<A: Aggregate<Value>> {
     aggregate: A,
-    rows: Vec<A::State>,
+    rows: Vec<Result<A::State, String>>,
+}
+
+impl<A: Aggregate<Value>> States<A> {
+    /// Changes a row. What a panic leaves of it is not looked at any more.
+    #[inline]
+    fn change(&mut self, row: usize, change: impl FnOnce(&A, &mut A::State)) {
+        let States { aggregate, rows } = self;
+        if let Ok(state) = &mut rows[row]
+            && let Err(panic) = guarded(|| change(aggregate, state))
+        {
+            rows[row] = Err(panic);
+        }
+    }
 }
 
 impl<A> Column for States<A>
@@ -127,27 +140,30 @@ where
     A: Aggregate<Value, Output: IntoOutcome> + Clone + Sync,
 {
     fn begin(&mut self, value: &Value) {
-        self.rows.push(self.aggregate.lift(value));
+        self.rows.push(guarded(|| self.aggregate.lift(value)));
     }
 
     #[inline]
     fn add(&mut self, row: usize, value: &Value) {
-        self.aggregate.add(&mut self.rows[row], value);
+        self.change(row, |aggregate, state| aggregate.add(state, value));
     }
 
     fn merge(&mut self, row: Option<usize>, other: &dyn Column, from: usize) {
         let other: &dyn Any = other;
         if let Some(other) = other.downcast_ref::<States<A>>() {
-            let state = &other.rows[from];
-            match row {
-                Some(row) => self.aggregate.merge(&mut self.rows[row], state),
-                None => self.rows.push(state.clone()),
+            match (row, &other.rows[from]) {
+                (Some(row), Ok(state)) => {
+                    self.change(row, |aggregate, left| aggregate.merge(left, state));
+                }
+                (Some(row), Err(panic)) => self.rows[row] = Err(panic.clone()),
+                (None, state) => self.rows.push(state.clone()),
             }
         }
     }
 
     fn outcome(&self, row: usize) -> Outcome {
-        guarded(|| self.aggregate.finish(&self.rows[row]).into_outcome())
+        let state = self.rows[row].as_ref().map_err(String::clone)?;
+        guarded(|| self.aggregate.finish(state).into_outcome())?
     }
 
     fn copy(&self) -> Box<dyn Column> {
@@ -198,7 +214,7 @@ impl Column for Values {
     }
 
     fn outcome(&self, row: usize) -> Outcome {
-        guarded(|| (self.function)(&self.rows[row]))
+        guarded(|| (self.function)(&self.rows[row]))?
     }
 
     fn copy(&self) -> Box<dyn Column> {

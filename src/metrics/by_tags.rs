@@ -6,10 +6,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::aggregators::{Column, Named};
-use super::level::Level;
 use super::outcome::Outcome;
 use super::sample::{Sample, Series};
-use super::series::SeriesTable;
+use super::series::{Entry, SeriesTable};
 use super::tags::Tags;
 use crate::Time;
 use crate::aggregate::Aggregate;
@@ -36,9 +35,9 @@ pub(super) struct Table {
     last: (Series, usize),
     /// By numbers that the program itself gave: nobody can choose them so that they collide.
     rows: FxHashMap<Series, usize>,
-    /// In the order of rows. The table of series may forget a series while its row is here.
-    tags: Vec<Tags>,
-    levels: Vec<Option<Arc<Level>>>,
+    /// In the order of rows. The table of series forgets none of them meanwhile: it would come back
+    /// under another number, and have two rows.
+    entries: Vec<Arc<Entry>>,
     columns: Vec<Box<dyn Column>>,
     totals: Totals,
 }
@@ -83,11 +82,9 @@ impl Table {
     }
 
     fn begin(&mut self, sample: &Sample, series: &SeriesTable) {
-        self.last = (sample.series, self.tags.len());
-        self.rows.insert(sample.series, self.tags.len());
-        let (tags, level) = series.about(sample.series);
-        self.tags.push(tags);
-        self.levels.push(level);
+        self.last = (sample.series, self.entries.len());
+        self.rows.insert(sample.series, self.entries.len());
+        self.entries.push(series.about(sample.series));
         for column in &mut self.columns {
             column.begin(&sample.value);
         }
@@ -99,8 +96,7 @@ impl Clone for Table {
         Table {
             last: self.last,
             rows: self.rows.clone(),
-            tags: self.tags.clone(),
-            levels: self.levels.clone(),
+            entries: self.entries.clone(),
             columns: self.columns.iter().map(|column| column.copy()).collect(),
             totals: self.totals,
         }
@@ -116,8 +112,7 @@ impl Aggregate<Sample> for ByTags {
             // No row is there yet, so that this one is not looked at.
             last: (Series(u32::MAX), 0),
             rows: FxHashMap::default(),
-            tags: Vec::new(),
-            levels: Vec::new(),
+            entries: Vec::new(),
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {
                 values: 0,
@@ -140,9 +135,8 @@ impl Aggregate<Sample> for ByTags {
         for (series, &from) in rows {
             let row = left.rows.get(series).copied();
             if row.is_none() {
-                left.rows.insert(*series, left.tags.len());
-                left.tags.push(right.tags[from].clone());
-                left.levels.push(right.levels[from].clone());
+                left.rows.insert(*series, left.entries.len());
+                left.entries.push(right.entries[from].clone());
             }
             for (column, other) in left.columns.iter_mut().zip(&right.columns) {
                 column.merge(row, &**other, from);
@@ -155,18 +149,18 @@ impl Aggregate<Sample> for ByTags {
 
     fn finish(&self, table: &Table) -> Grouped {
         let outcomes = |(named, column): (&Named, &dyn Column)| {
-            let levels = table.levels.iter().enumerate();
-            let outcome = |(row, level): (usize, &Option<Arc<Level>>)| match level {
+            let entries = table.entries.iter().enumerate();
+            let outcome = |(row, entry): (usize, &Arc<Entry>)| match entry.kept_level() {
                 // What came last of several threads' values is not what the quantity is.
                 Some(level) if named.is_last => Ok(Some(level.get().into())),
                 _ => column.outcome(row),
             };
-            levels.map(outcome).collect()
+            entries.map(outcome).collect()
         };
         let columns = table.columns.iter().map(|column| &**column);
         let columns = self.aggregators.iter().zip(columns);
         Grouped {
-            tags: table.tags.clone(),
+            tags: table.entries.iter().map(|e| e.tags.clone()).collect(),
             columns: columns.map(outcomes).collect(),
             totals: table.totals,
         }

@@ -140,8 +140,9 @@ impl<S: MetricSink> Told<S> {
         // Not under the lock: a sink may measure something itself, which adds a metric.
         let new = known[self.told..].to_vec();
         drop(known);
-        self.told += new.len();
         for metric in &new {
+            // First: one over which the sink panics is not told again, and the others are.
+            self.told += 1;
             self.sink.describe(metric);
         }
     }
@@ -190,70 +191,75 @@ impl Drop for Attempt {
     }
 }
 
-/// Connects a sink. The branch ends when the sink has been closed.
-pub(super) fn connect<S: MetricSink>(
+/// Asks a sink for all that is needed to connect it, which is the user's code, and returns how to. The
+/// branch ends when the sink has been closed.
+pub(super) fn prepare<S: MetricSink>(
     elements: &Shared<Element>,
     sink: S,
     options: &SinkOptions,
     fate: &Arc<Fate>,
     descriptions: &Descriptions,
-) -> Branch {
+) -> impl FnOnce() -> Branch {
     let (name, max_batch) = (fate.name.clone(), sink.max_batch().max(1));
     let runtime = tokio::runtime::Handle::current();
-    let (graph, descriptions) = (elements.graph(), descriptions.clone());
-    let sink = Arc::new(tokio::sync::Mutex::new(Told { sink, told: 0 }));
-
-    let waiting = elements
-        .buffer(options.buffer)
-        .on_full(options.on_full)
-        .named(format!("{name}: buffer"));
-    let paced = match options.rate_limit {
-        Some(interval) => waiting.rate_limit(interval).capacity(1).boxed(),
-        None => waiting.boxed(),
-    };
-    let parcels = fate.clone();
-    let jobs = paced
-        .partition(max_batch)
-        .max_age(options.max_age)
-        .map(move |elements| Job::Deliver(Parcel::new(elements, &parcels)))
-        .chain(graph.from_iter([Job::Close]));
-
+    let (elements, options) = (elements.clone(), options.clone());
+    let (graph, descriptions) = (elements.graph().clone(), descriptions.clone());
     let fate = fate.clone();
-    let attempt = move |job: Job| {
-        let (sink, descriptions, fate) = (sink.clone(), descriptions.clone(), fate.clone());
-        let broken = fate.clone();
-        let attempt = async move {
-            let mut sink = sink.lock().await;
-            match job {
-                Job::Deliver(parcel) => {
-                    let outcome = sink.deliver(&parcel, &descriptions).await;
-                    parcel.attempted(outcome)
+    move || {
+        let sink = Arc::new(tokio::sync::Mutex::new(Told { sink, told: 0 }));
+
+        let waiting = elements
+            .buffer(options.buffer)
+            .on_full(options.on_full)
+            .named(format!("{name}: buffer"));
+        let paced = match options.rate_limit {
+            Some(interval) => waiting.rate_limit(interval).capacity(1).boxed(),
+            None => waiting.boxed(),
+        };
+        let parcels = fate.clone();
+        let jobs = paced
+            .partition(max_batch)
+            .max_age(options.max_age)
+            .map(move |elements| Job::Deliver(Parcel::new(elements, &parcels)))
+            .chain(graph.from_iter([Job::Close]));
+
+        let fate = fate.clone();
+        let attempt = move |job: Job| {
+            let (sink, descriptions, fate) = (sink.clone(), descriptions.clone(), fate.clone());
+            let broken = fate.clone();
+            let attempt = async move {
+                let mut sink = sink.lock().await;
+                match job {
+                    Job::Deliver(parcel) => {
+                        let outcome = sink.deliver(&parcel, &descriptions).await;
+                        parcel.attempted(outcome)
+                    }
+                    Job::Close => sink
+                        .sink
+                        .close()
+                        .await
+                        .inspect_err(|error| fate.failed(error)),
                 }
-                Job::Close => sink
-                    .sink
-                    .close()
-                    .await
-                    .inspect_err(|error| fate.failed(error)),
+            };
+            let attempt = Attempt(runtime.spawn(attempt));
+            async move {
+                match attempt.await {
+                    Ended::Said(outcome) => outcome.map_err(BoxError::from),
+                    Ended::Broken(error) => {
+                        broken.failed(&error);
+                        Err(error.into())
+                    }
+                }
             }
         };
-        let attempt = Attempt(runtime.spawn(attempt));
-        async move {
-            match attempt.await {
-                Ended::Said(outcome) => outcome.map_err(BoxError::from),
-                Ended::Broken(error) => {
-                    broken.failed(&error);
-                    Err(error.into())
-                }
-            }
-        }
-    };
-    jobs.try_map_async(1, attempt)
-        .retry(options.retry.clone().when(can_retry))
-        .named(format!("{name}: deliver"))
-        // Told of already, in the sink's figures.
-        .catch(|_| None)
-        .sink(drop)
-        .named(name)
+        jobs.try_map_async(1, attempt)
+            .retry(options.retry.clone().when(can_retry))
+            .named(format!("{name}: deliver"))
+            // Told of already, in the sink's figures.
+            .catch(|_| None)
+            .sink(drop)
+            .named(name)
+    }
 }
 
 fn can_retry(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

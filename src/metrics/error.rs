@@ -33,6 +33,13 @@ pub enum MetricError {
     NoEpoch(Arc<str>),
     /// Another metric has this name.
     SameMetric(Arc<str>),
+    /// Another metric makes elements of this name.
+    SameOutput {
+        /// The metric.
+        metric: Arc<str>,
+        /// What elements of both would be called.
+        element: Arc<str>,
+    },
     /// There are as many metrics as a pipeline may have.
     TooMany(Arc<str>),
     /// Another sink has this name.
@@ -90,6 +97,11 @@ impl fmt::Display for MetricError {
                     "there is a metric {metric:?} already: give this one another name"
                 )
             }
+            MetricError::SameOutput { metric, element } => write!(
+                f,
+                "metric {metric:?} would make elements called {element:?}, as another metric does: give \
+                 it, or its aggregator, another name"
+            ),
             MetricError::TooMany(metric) => write!(
                 f,
                 "there is no room for metric {metric:?}: a pipeline has at most 65536 metrics; use \

@@ -1,11 +1,12 @@
 //! `MetricsPipeline`: metrics and sinks, and the graph between them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::collections::btree_map::Entry as MapEntry;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::aggregate::Running;
 use super::delivery::{self, Descriptions, Fate};
@@ -17,12 +18,12 @@ use super::metric::Metric;
 use super::options::SinkOptions;
 use super::sample::Sample;
 use super::sink::MetricSink;
-use super::snapshot::MetricsSnapshot;
+use super::snapshot::{MetricsSnapshot, of_sink};
 use super::tags::IntoTags;
 use super::timer::TimerBuilder;
 use super::value::Value;
 use crate::prelude::*;
-use crate::{Branch, Driver, GraphError, Keys, Sharded, Shards, Shared, Time};
+use crate::{Branch, Driver, GraphError, Keys, NodeId, Report, Sharded, Shards, Shared, Time};
 
 /// Metrics of a service: values go in from any thread, are aggregated by window or batch and by tags,
 /// and reach several sinks, each at its own pace.
@@ -71,6 +72,8 @@ pub(super) struct Inner {
     epoch: Arc<OnceLock<Time>>,
     /// Nothing is delivered any more.
     over: AtomicBool,
+    /// How many values waited to enter the graph when it was given up.
+    given_up: AtomicU64,
     _driver: Driver,
 }
 
@@ -79,11 +82,29 @@ pub(super) struct Inner {
 pub(super) struct Metrics {
     pub(super) by_name: HashMap<Arc<str>, u32>,
     pub(super) all: Vec<Arc<Running>>,
+    /// What their elements are called.
+    outputs: HashSet<Arc<str>>,
 }
 
 pub(super) struct Connected {
     pub(super) fate: Arc<Fate>,
-    branch: Branch,
+    /// None while it is being connected.
+    branch: Option<Branch>,
+    buffer: Option<NodeId>,
+}
+
+impl Connected {
+    /// The node that counts what came for the sink. Not by its name, which others may have as well.
+    fn buffer(&mut self) -> Option<NodeId> {
+        if self.buffer.is_none()
+            && let Some(branch) = &self.branch
+        {
+            let nodes = branch.nodes();
+            let buffer = nodes.iter().find(|node| node.label().kind() == "buffer");
+            self.buffer = buffer.map(|node| node.label().id());
+        }
+        self.buffer
+    }
 }
 
 /// Adds a sink, whatever its type.
@@ -166,6 +187,7 @@ impl MetricsPipelineBuilder {
             descriptions: Descriptions::default(),
             epoch: Arc::new(start.into()),
             over: AtomicBool::new(false),
+            given_up: AtomicU64::new(0),
             _driver: driver,
         }));
         for metric in self.metrics {
@@ -200,6 +222,7 @@ impl MetricsPipeline {
     pub fn add_metric(&self, metric: Metric) -> Result<(), MetricError> {
         let recipe = metric.recipe()?;
         let (name, described) = (recipe.described.name.clone(), recipe.described.clone());
+        let outputs = described.outputs.iter().map(|output| output.name.clone());
         let running = Arc::new(Running::new(recipe, self.0.epoch.clone()));
         let mut metrics = self
             .0
@@ -212,6 +235,13 @@ impl MetricsPipeline {
         if metrics.all.len() >= MAX_METRICS {
             return Err(MetricError::TooMany(name));
         }
+        if let Some(element) = outputs.clone().find(|o| metrics.outputs.contains(o)) {
+            return Err(MetricError::SameOutput {
+                metric: name,
+                element,
+            });
+        }
+        metrics.outputs.extend(outputs);
         let number = metrics.all.len() as u32;
         metrics.all.push(running);
         metrics.by_name.insert(name, number);
@@ -252,24 +282,42 @@ impl MetricsPipeline {
             .clone()
             .unwrap_or_else(|| sink.name())
             .into_owned();
-        let mut sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        if sinks.contains_key(&name) {
-            return Err(MetricError::SameSink(name.into()));
-        }
         let fate = Arc::new(Fate::new(name.clone(), sink.delivery()));
         let (elements, descriptions) = (&self.0.elements, &self.0.descriptions);
-        let branch = delivery::connect(elements, sink, &options, &fate, descriptions);
-        sinks.insert(name, Connected { fate, branch });
+        let connect = delivery::prepare(elements, sink, &options, &fate, descriptions);
+        let connected = Connected {
+            fate: fate.clone(),
+            branch: None,
+            buffer: None,
+        };
+        match self.sinks().entry(name.clone()) {
+            MapEntry::Occupied(_) => return Err(MetricError::SameSink(name.into())),
+            MapEntry::Vacant(place) => place.insert(connected),
+        };
+        // Not under the lock: this waits for the graph, where somebody may wait for the lock.
+        let branch = connect();
+        match self.sinks().get_mut(&name) {
+            Some(connected) if Arc::ptr_eq(&connected.fate, &fate) => {
+                connected.branch = Some(branch);
+                connected.buffer();
+            }
+            // Taken off meanwhile.
+            _ => branch.disconnect(),
+        }
         Ok(())
+    }
+
+    fn sinks(&self) -> MutexGuard<'_, BTreeMap<String, Connected>> {
+        self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
     /// was one of this name.
     pub fn remove_sink(&self, name: &str) -> bool {
-        let mut sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let sink = sinks.remove(name);
-        if let Some(sink) = &sink {
-            sink.branch.disconnect();
+        let sink = self.sinks().remove(name);
+        // Not under the lock, as above.
+        if let Some(branch) = sink.as_ref().and_then(|sink| sink.branch.as_ref()) {
+            branch.disconnect();
         }
         sink.is_some()
     }
@@ -321,6 +369,8 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric.
     pub fn handle(&self, metric: &str, tags: impl IntoTags) -> Result<Handle, SendError> {
+        // Under no lock: it is the user's code.
+        let tags = tags.into_tags();
         let metrics = self
             .0
             .metrics
@@ -332,7 +382,7 @@ impl MetricsPipeline {
         let running = &metrics.all[number as usize];
         let epoch = self.epoch();
         let now = epoch + self.0.intake.now().elapsed();
-        let series = running.series.resolve(&tags.into_tags(), now);
+        let series = running.series.resolve(&tags, now);
         Ok(Handle::new(self.0.intake.clone(), number, series, epoch))
     }
 
@@ -363,15 +413,24 @@ impl MetricsPipeline {
     /// What went in and out so far, and what is held, for each metric and each sink.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
-        // First, and under no lock: who holds the graph's may wait for ours.
+        // What went out first, so that it is not more than what came in.
+        let sinks = {
+            let mut sinks = self.sinks();
+            let fates = sinks.values_mut();
+            fates.map(|s| (of_sink(&s.fate), s.buffer())).collect()
+        };
+        // Under no lock: who holds the graph's may wait for ours.
         let graph = self.0.graph.snapshot().ok();
+        let samples = graph
+            .as_ref()
+            .and_then(|graph| graph.node(self.0.intake.id()));
         let metrics = self
             .0
             .metrics
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let sinks = self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut snapshot = MetricsSnapshot::new(&metrics.all, &sinks, graph.as_ref());
+        let mut snapshot = MetricsSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
             snapshot.give_up();
         }
@@ -407,8 +466,7 @@ impl MetricsPipeline {
     pub async fn shutdown(&self) -> Result<MetricsSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown().await;
-        self.0.over.store(true, Ordering::Relaxed);
-        ended.map(|_| self.snapshot())
+        self.ended(ended)
     }
 
     /// As [`shutdown`](MetricsPipeline::shutdown), for no longer than `limit`: what the sinks have not
@@ -419,8 +477,20 @@ impl MetricsPipeline {
     pub async fn shutdown_within(&self, limit: Duration) -> Result<MetricsSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown_within(limit).await;
+        self.ended(ended)
+    }
+
+    fn ended(&self, ended: Result<Report, GraphError>) -> Result<MetricsSnapshot, GraphError> {
         self.0.over.store(true, Ordering::Relaxed);
-        ended.map(|_| self.snapshot())
+        let report = ended?;
+        // What waited to enter has gone with the graph.
+        if !report.complete
+            && let Some(samples) = report.snapshot.node(self.0.intake.id())
+        {
+            let given_up = samples.counts.held;
+            self.0.given_up.store(given_up, Ordering::Relaxed);
+        }
+        Ok(self.snapshot())
     }
 
     fn epoch(&self) -> Time {

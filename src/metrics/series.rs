@@ -11,7 +11,8 @@ use super::sample::Series;
 use super::tags::Tags;
 use crate::Time;
 
-/// How long a series is known that nobody sends to and nobody holds a handle of.
+/// How long a series is known that nobody sends to and nobody holds a handle of, beside the length of a
+/// window: as long as one may keep values of it.
 pub(super) const IDLE: Duration = Duration::from_secs(600);
 
 /// How long to wait before idle ones are looked for again.
@@ -19,10 +20,12 @@ pub(super) const SWEEP: Duration = Duration::from_secs(10);
 
 /// Gives each set of tags a number, up to a bound: what is beyond it is one series, the *overflow*.
 ///
-/// Numbers are never given twice. A series that was idle for [`IDLE`] makes room for another one.
+/// Numbers are never given twice. A series that was idle for [`IDLE`] and a window makes room for another
+/// one, unless a table under way has a row of it.
 pub(super) struct SeriesTable {
     defaults: Tags,
     max: usize,
+    idle: Duration,
     overflow: Arc<Entry>,
     known: RwLock<Known>,
 }
@@ -63,6 +66,11 @@ impl Entry {
         })
     }
 
+    /// What the quantity is at present, if it is kept.
+    pub(super) fn kept_level(&self) -> Option<&Arc<Level>> {
+        self.level.get()
+    }
+
     /// What the quantity is at present, from the first call on.
     pub(super) fn level(&self) -> &Arc<Level> {
         self.level.get_or_init(Arc::default)
@@ -88,9 +96,9 @@ impl Entry {
         }
     }
 
-    fn is_idle(&self, now: Time) -> bool {
+    fn is_idle(&self, now: Time, idle: Duration) -> bool {
         let last_used = Time::from_nanos(self.last_used.load(Ordering::Relaxed));
-        now - last_used >= IDLE
+        now - last_used >= idle
     }
 }
 
@@ -98,12 +106,14 @@ impl SeriesTable {
     /// The series of all that comes when there are too many.
     pub(super) const OVERFLOW: Series = Series(0);
 
-    pub(super) fn new(defaults: Tags, max: usize) -> SeriesTable {
+    /// Windows of the metric, if it has any, are of this length.
+    pub(super) fn new(defaults: Tags, max: usize, window: Duration) -> SeriesTable {
         let overflow = defaults.with("overflow", true);
         SeriesTable {
             overflow: Entry::new(SeriesTable::OVERFLOW, overflow, Time::ZERO),
             defaults,
             max,
+            idle: IDLE.saturating_add(window),
             known: RwLock::default(),
         }
     }
@@ -116,6 +126,10 @@ impl SeriesTable {
             return entry.clone();
         }
         let all = self.defaults.merged(tags);
+        // By these tags nobody could tell it from the overflow.
+        if all == self.overflow.tags {
+            return self.overflow.clone();
+        }
         // Where there are too many, senders must not queue up to be told so.
         let hopeless = known.is_full(self.max) && now - known.swept < SWEEP;
         if hopeless && !known.by_tags.contains_key(&all) {
@@ -129,7 +143,7 @@ impl SeriesTable {
     fn add(&self, given: &Tags, all: Tags, now: Time) -> Arc<Entry> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if !known.by_tags.contains_key(&all) && known.is_full(self.max) {
-            known.forget_idle(now);
+            known.forget_idle(now, self.idle);
             if known.is_full(self.max) {
                 return self.overflow.clone();
             }
@@ -137,11 +151,11 @@ impl SeriesTable {
         known.resolve(given, all, now)
     }
 
-    /// The tags of a series that was in use a moment ago, and what the quantity is, if it is kept.
-    pub(super) fn about(&self, series: Series) -> (Tags, Option<Arc<Level>>) {
+    /// A series that was in use a moment ago.
+    pub(super) fn about(&self, series: Series) -> Arc<Entry> {
         let known = self.read();
-        let entry = known.by_number.get(&series).unwrap_or(&self.overflow);
-        (entry.tags.clone(), entry.level.get().cloned())
+        let entry = known.by_number.get(&series);
+        entry.unwrap_or(&self.overflow).clone()
     }
 
     /// Whether there are as many as there may be.
@@ -180,7 +194,7 @@ impl Known {
         self.by_number.len() >= max
     }
 
-    fn forget_idle(&mut self, now: Time) {
+    fn forget_idle(&mut self, now: Time, idle: Duration) {
         self.swept = now;
         let mut own: HashMap<Series, usize> = HashMap::new();
         for entry in self.by_tags.values() {
@@ -191,7 +205,7 @@ impl Known {
             Arc::strong_count(entry) > own
         };
         self.by_number
-            .retain(|_, entry| !entry.is_idle(now) || held(entry));
+            .retain(|_, entry| !entry.is_idle(now, idle) || held(entry));
         let by_number = &self.by_number;
         self.by_tags
             .retain(|_, entry| by_number.contains_key(&entry.series));

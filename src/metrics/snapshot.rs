@@ -1,6 +1,5 @@
 //! What a pipeline has done so far, for people and programs.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
@@ -8,9 +7,8 @@ use std::time::SystemTime;
 
 use super::aggregate::Running;
 use super::delivery::Fate;
-use super::pipeline::Connected;
 use super::sink::Delivery;
-use crate::{Loss, Snapshot};
+use crate::{Loss, NodeId, NodeSnapshot, Snapshot};
 
 /// What a pipeline has done so far: what went in and out, was dropped, is held, for each metric and each
 /// sink. Printed, it is two tables.
@@ -24,6 +22,10 @@ pub struct MetricsSnapshot {
     pub overflow: u64,
     /// Values that wait to enter the graph.
     pub waiting: u64,
+    /// Values that came after the shutdown.
+    pub refused: u64,
+    /// Values that still waited to enter the graph when the time of a shutdown was over.
+    pub given_up: u64,
 }
 
 /// What became of the values of one metric.
@@ -79,18 +81,21 @@ pub struct SinkSnapshot {
 impl MetricsSnapshot {
     pub(super) fn new(
         metrics: &[Arc<Running>],
-        sinks: &BTreeMap<String, Connected>,
+        mut sinks: Vec<(SinkSnapshot, Option<NodeId>)>,
         graph: Option<&Snapshot>,
+        samples: Option<&NodeSnapshot>,
     ) -> MetricsSnapshot {
-        let samples = graph.and_then(|graph| graph.named("samples"));
+        for (sink, buffer) in &mut sinks {
+            let node = graph.and_then(|graph| graph.node((*buffer)?));
+            sink.came(node);
+        }
         MetricsSnapshot {
             metrics: metrics.iter().map(|metric| of_metric(metric)).collect(),
-            sinks: sinks
-                .values()
-                .map(|sink| of_sink(&sink.fate, graph))
-                .collect(),
+            sinks: sinks.into_iter().map(|(sink, _)| sink).collect(),
             overflow: samples.map_or(0, |node| node.counts.lost(Loss::Overflow)),
             waiting: samples.map_or(0, |node| node.counts.held),
+            refused: samples.map_or(0, |node| node.counts.lost(Loss::Unheard)),
+            given_up: 0,
         }
     }
 
@@ -114,6 +119,20 @@ impl MetricsSnapshot {
     }
 }
 
+impl SinkSnapshot {
+    /// Adds what came in, by its buffer.
+    fn came(&mut self, buffer: Option<&NodeSnapshot>) {
+        let Some(NodeSnapshot { counts, .. }) = buffer else {
+            return;
+        };
+        self.elements = counts.passed;
+        // Under `OnFull::Fail` what does not fit is a failure.
+        self.overflow = counts.lost(Loss::Overflow) + counts.failed;
+        let out = self.delivered + self.rejected + self.given_up + self.overflow;
+        self.held = self.elements.saturating_sub(out);
+    }
+}
+
 fn of_metric(metric: &Running) -> MetricSnapshot {
     let counts = &metric.counts;
     let last_failure = counts.last_failure.lock();
@@ -130,22 +149,18 @@ fn of_metric(metric: &Running) -> MetricSnapshot {
     }
 }
 
-fn of_sink(fate: &Fate, graph: Option<&Snapshot>) -> SinkSnapshot {
+/// What went out to a sink.
+pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
     let trouble = fate.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-    let (delivered, rejected) = (fate.delivered.load(Relaxed), fate.rejected.load(Relaxed));
-    let given_up = fate.given_up.load(Relaxed);
-    let buffer = graph.and_then(|graph| graph.named(&format!("{}: buffer", fate.name)));
-    let overflow = buffer.map_or(0, |node| node.counts.lost(Loss::Overflow));
-    let elements = buffer.map_or(0, |node| node.counts.passed);
     SinkSnapshot {
         name: fate.name.clone(),
         delivery: fate.delivery,
-        elements,
-        delivered,
-        rejected,
-        given_up,
-        overflow,
-        held: elements.saturating_sub(delivered + rejected + given_up + overflow),
+        elements: 0,
+        delivered: fate.delivered.load(Relaxed),
+        rejected: fate.rejected.load(Relaxed),
+        given_up: fate.given_up.load(Relaxed),
+        overflow: 0,
+        held: 0,
         failures: fate.failures.load(Relaxed),
         failing_since: trouble.failing_since,
         last_error: trouble.last_error.clone(),

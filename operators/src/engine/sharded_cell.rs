@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use super::cell::{Cell, Node};
 use super::census::Loss;
-use super::clock::Time;
+use super::clock::{Clock, Time};
 use super::coarse::Coarse;
 use super::context::Cx;
 use super::fork::Fork;
@@ -38,6 +38,10 @@ pub(crate) struct ShardedCell<T> {
     pub(super) flushers: Mutex<Line>,
     /// An entry of this source lies in the inbox.
     pub(super) nudged: AtomicBool,
+    /// Whether a batch was left to whoever holds the graph since the alarm rang last. Once is enough:
+    /// were each batch, senders who are faster than the graph would keep its holder at work for ever,
+    /// and neither a timer nor a shutdown would get its turn.
+    pub(super) hurried: AtomicBool,
     closing: AtomicBool,
     finished: AtomicBool,
 }
@@ -76,6 +80,7 @@ impl<T: InGraph> ShardedCell<T> {
             desk: Cell::new(core.cells, Desk::new(fork)),
             flushers: Mutex::default(),
             nudged: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             finished: AtomicBool::new(false),
         }
@@ -126,6 +131,7 @@ impl<T: InGraph> ShardedCell<T> {
     fn ring(&self, cx: &mut Cx) {
         let now = cx.now();
         let mut idle = false;
+        self.hurried.store(false, Ordering::Relaxed);
         self.at_desk(cx, |desk, cx| {
             desk.alarm.rang(now);
             if cx.gated(self.id) {
@@ -248,6 +254,10 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
     fn run_one(&self, cx: &mut Cx) {
         // A read-modify-write: what those did who found it set is seen from here on.
         self.nudged.swap(false, Ordering::AcqRel);
+        if matches!(cx.clock, Clock::Led(_)) {
+            // There the alarm rings when time moves, which may be never.
+            self.hurried.store(false, Ordering::Relaxed);
+        }
         if !self.finished.load(Ordering::Relaxed) {
             self.drain(cx);
             if self.signs.beats() {

@@ -168,7 +168,11 @@ impl<T: InGraph> ShardedWay<T> {
         let Some(mut entered) = self.try_enter() else {
             // The driver, who keeps the time, may be late too.
             cell.coarse.read();
-            return self.nudge();
+            // Where the driver comes anyway it is left to it, unless this is the first batch.
+            if !cell.signs.beats() || !cell.hurried.swap(true, Ordering::Relaxed) {
+                self.nudge();
+            }
+            return;
         };
         // Senders may come so often that the driver is late.
         cell.coarse.note(entered.guard.clock.read());
