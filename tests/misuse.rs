@@ -670,8 +670,7 @@ fn a_poisoned_graph_says_below_which_node_its_closure_panicked() {
         ("buffer", |s, _| {
             s.map(|x| x).buffer(4).map(fails).sink(drop)
         }),
-        // As is a zip that completes a row, of the run whose element does.
-        ("others", |s, o| s.zip(o).map(|(x, _)| fails(x)).sink(drop)),
+        ("zip", |s, o| s.zip(o).map(|(x, _)| fails(x)).sink(drop)),
         ("union", |s, o| {
             s.union(o).share().union(s).map(fails).sink(drop)
         }),

@@ -7,8 +7,8 @@ use super::topology::TopologyNode;
 impl Graph {
     /// The node below which a closure panicked, which poisoned the graph: the last source, join or
     /// holding operator that the element (or batch) under way had come to. The closure is in this node
-    /// itself, or in the run that hangs from it, down to the next such node; a `zip` may be passed over,
-    /// for the node whose element completed the row. `None` while the graph is sound.
+    /// itself, or in the run that hangs from it, down to the next such node. `None` while the graph is
+    /// sound.
     ///
     /// Which line it was the panic itself has said: its message has the place.
     ///
