@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use headwater::aggregate::Aggregate;
 use headwater::metrics::{
-    Aligned, AsTag, Delivery, Described, Element, Handle, IntoTags, Metric, MetricError,
-    MetricSink, MetricsPipeline, SendError, SinkError, SinkOptions, TagRef, Tags, Timer, Value,
+    Aligned, AsTag, Delivery, Described, Element, Metric, MetricError, MetricSink, MetricsPipeline,
+    SendError, SinkError, SinkOptions, TagRef, Timer, Value,
 };
 use headwater::prelude::*;
-use headwater::{Loss, OnFull, Retry, Shards, Time};
+use headwater::{GraphError, OnFull, Shards, Time};
 
 /// Keeps what comes, as text.
 #[derive(Clone, Default)]
@@ -68,10 +68,6 @@ fn seconds(seconds: u64) -> Duration {
 
 fn every_value() -> Metric {
     Metric::new("m").agg("v", Last).batch(1)
-}
-
-fn start() -> Time {
-    Time::from_millis(1_000_000_000)
 }
 
 /// Panics where it is told to.
@@ -368,7 +364,7 @@ fn one_element_of_the_far_future_does_not_keep_series_for_ever() {
     emit("a", 4_102_444_800_000);
     emit("b", 1_000);
     emit("c", 4_102_444_800_000);
-    list.take();
+    let _ = list.take();
     for minute in 1..60 {
         time.advance(seconds(60));
         emit("d", minute * 60_000);
@@ -604,11 +600,7 @@ async fn what_is_sent_after_the_shutdown_is_counted() {
     for _ in 0..3 {
         handle.send(1);
     }
-    let graph = metrics.graph().snapshot().unwrap();
-    assert_eq!(
-        graph.named("samples").unwrap().counts.lost(Loss::Unheard),
-        3
-    );
+    assert_eq!(metrics.snapshot().refused, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -636,15 +628,8 @@ async fn every_value_that_was_accepted_is_told_of_when_senders_wait_for_a_stuck_
     let report = metrics.shutdown_within(seconds(5)).await.unwrap();
     let sink = report.sink("Stuck").unwrap();
     assert_eq!(sink.elements, sink.given_up + sink.overflow, "{report:?}");
-    let graph = metrics.graph().snapshot().unwrap();
-    println!("{report:?} {:?} {:?}", graph.named("samples"), graph.gone);
-    assert_eq!(
-        report.metric("m").unwrap().values
-            + report.waiting
-            + graph.named("samples").unwrap().counts.dropped(),
-        accepted,
-        "{report:?}"
-    );
+    let values = report.metric("m").unwrap().values;
+    assert_eq!(values + report.given_up, accepted, "{report:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -672,7 +657,7 @@ async fn under_each_policy_what_came_is_delivered_dropped_or_held() {
                 sink.delivered + sink.overflow + sink.held + sink.given_up + sink.rejected,
                 "{policy:?} {s}"
             );
-            assert!(sink.held <= 8 + 2 + 8, "{policy:?} {s}");
+            assert!(sink.held <= 8 + 2 + 16, "{policy:?} {s}");
         }
         let report = metrics.shutdown().await.unwrap();
         let sink = report.sink("Slow").unwrap();
@@ -810,7 +795,6 @@ async fn options_and_metrics_of_the_greatest_numbers_work() {
     }
     tokio::time::sleep(seconds(10)).await;
     let report = metrics.shutdown_within(seconds(10)).await.unwrap();
-    println!("{report}");
     assert!(sink.take().len() >= 7);
 }
 
@@ -891,7 +875,6 @@ async fn odd_numbers_panic_in_no_aggregate() {
         }
     }
     let report = metrics.shutdown().await.unwrap();
-    println!("{report}");
     for m in &report.metrics {
         assert_eq!(m.failed, 0);
         assert_eq!(m.values, 512);
@@ -982,13 +965,13 @@ fn a_pipeline_whose_runtime_has_gone_ends() {
                 break;
             }
         }
-        println!("{refused:?} {}", metrics.snapshot());
         let second = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let report = second.block_on(metrics.shutdown_within(Duration::from_millis(300)));
-        println!("{}", report.unwrap());
+        let ended = second.block_on(metrics.shutdown_within(Duration::from_millis(300)));
+        assert!(matches!(ended, Err(GraphError::Undriven)));
+        assert!(matches!(refused, Some(SendError::Closed(_))));
         drop(metrics);
         drop(handle);
     });
@@ -1163,60 +1146,6 @@ async fn a_sink_that_fails_for_days_is_tried_again_and_loses_nothing() {
     assert_eq!(report.sink("Down").unwrap().delivered, 3);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_element_is_in_the_window_in_which_it_was_sent_at_each_border() {
-    let metrics = MetricsPipeline::builder()
-        .metric(Metric::new("m").agg("sum", Sum).window(seconds(1)))
-        .metric(
-            Metric::new("w")
-                .agg("sum", Sum)
-                .window(seconds(1))
-                .aligned(Aligned::WallClock),
-        )
-        .epoch(Time::from_millis(1_000_000_300))
-        .spawn()
-        .unwrap();
-    let list = metrics
-        .elements()
-        .map(|e| {
-            (
-                e.name().to_owned(),
-                e.time().as_nanos() / 1_000_000,
-                e.value(),
-            )
-        })
-        .sink_to_list();
-    for n in 0..40 {
-        for name in ["m", "w"] {
-            metrics.send(name, 1 << (n % 10)).unwrap();
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    metrics.shutdown().await.unwrap();
-    for e in list.take() {
-        println!("{e:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_aggregator_of_values_that_share_a_time_at_the_close() {
-    let metrics = MetricsPipeline::builder()
-        .metric(Metric::new("m").agg("sum", Sum).window(seconds(10)))
-        .epoch(Time::from_millis(1_000_000_000))
-        .spawn()
-        .unwrap();
-    let list = metrics.elements().map(|e| e.time()).sink_to_list();
-    metrics.send("m", 1).unwrap();
-    tokio::time::sleep(seconds(12)).await;
-    metrics
-        .send_at("m", 1, (), Time::from_millis(1_000_003_000))
-        .unwrap();
-    tokio::time::sleep(seconds(1)).await;
-    metrics.shutdown().await.unwrap();
-    let times = list.take();
-    assert_ne!(times[0], times[1]);
-}
-
 #[test]
 fn senders_and_a_shutdown_meet_and_every_accepted_value_is_counted() {
     ends(|| {
@@ -1333,32 +1262,4 @@ async fn a_removed_sink_is_given_all_that_came_before() {
         sink.take(),
         (0..5).map(|n| format!("m.v {n}")).collect::<Vec<_>>()
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_flow_of_ones_own_that_panics_leaves_figures_that_add_up() {
-    let metrics = MetricsPipeline::builder()
-        .metric(every_value())
-        .sink(Memory::default())
-        .spawn()
-        .unwrap();
-    let _ = metrics
-        .elements()
-        .sink(|e| assert!(e.value() != 5.into(), "not 5"));
-    for n in 0..10 {
-        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _ = metrics.send("m", n);
-        }));
-        tokio::time::sleep(seconds(1)).await;
-    }
-    println!("{:?}", metrics.shutdown_within(seconds(1)).await);
-    println!("{}", metrics.snapshot());
-    println!("{:?}", metrics.send("m", 1));
-}
-
-#[test]
-fn misc_types() {
-    fn _t(_: Handle, _: Tags, _: Retry) {}
-    let _ = start();
-    let _ = ().into_tags();
 }

@@ -12,7 +12,7 @@ use super::element::Element;
 use super::options::SinkOptions;
 use super::sink::{Delivery, MetricSink, SinkError};
 use crate::prelude::*;
-use crate::{BoxError, Branch, Shared};
+use crate::{BoxError, Branch, Overflow, Shared};
 
 /// The metrics of a pipeline, in the order in which they were added.
 pub(super) type Descriptions = Arc<RwLock<Vec<Arc<Described>>>>;
@@ -25,6 +25,8 @@ pub(super) struct Fate {
     pub(super) delivered: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) given_up: AtomicU64,
+    /// How many failed as they did not fit into the buffer: see [`OnFull::Fail`](crate::OnFull::Fail).
+    pub(super) unfit: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) trouble: Mutex<Trouble>,
 }
@@ -44,6 +46,7 @@ impl Fate {
             delivered: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            unfit: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             trouble: Mutex::default(),
         }
@@ -223,7 +226,7 @@ pub(super) fn prepare<S: MetricSink>(
             .map(move |elements| Job::Deliver(Parcel::new(elements, &parcels)))
             .chain(graph.from_iter([Job::Close]));
 
-        let fate = fate.clone();
+        let failed = fate.clone();
         let attempt = move |job: Job| {
             let (sink, descriptions, fate) = (sink.clone(), descriptions.clone(), fate.clone());
             let broken = fate.clone();
@@ -255,8 +258,12 @@ pub(super) fn prepare<S: MetricSink>(
         jobs.try_map_async(1, attempt)
             .retry(options.retry.clone().when(can_retry))
             .named(format!("{name}: deliver"))
-            // Told of already, in the sink's figures.
-            .catch(|_| None)
+            // What the sink said is told of already, in its figures.
+            .catch(move |failure| {
+                let unfit = failure.error().is::<Overflow>();
+                failed.unfit.fetch_add(unfit.into(), Relaxed);
+                None
+            })
             .sink(drop)
             .named(name)
     }

@@ -462,7 +462,8 @@ impl MetricsPipeline {
     /// have delivered everything: for ever, if one of them never can.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
+    /// runtime that drove the pipeline has gone.
     pub async fn shutdown(&self) -> Result<MetricsSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown().await;
@@ -473,7 +474,8 @@ impl MetricsPipeline {
     /// delivered by then is counted as given up.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
+    /// runtime that drove the pipeline has gone.
     pub async fn shutdown_within(&self, limit: Duration) -> Result<MetricsSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown_within(limit).await;

@@ -126,8 +126,7 @@ impl SinkSnapshot {
             return;
         };
         self.elements = counts.passed;
-        // Under `OnFull::Fail` what does not fit is a failure.
-        self.overflow = counts.lost(Loss::Overflow) + counts.failed;
+        self.overflow += counts.lost(Loss::Overflow);
         let out = self.delivered + self.rejected + self.given_up + self.overflow;
         self.held = self.elements.saturating_sub(out);
     }
@@ -159,7 +158,7 @@ pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
         delivered: fate.delivered.load(Relaxed),
         rejected: fate.rejected.load(Relaxed),
         given_up: fate.given_up.load(Relaxed),
-        overflow: 0,
+        overflow: fate.unfit.load(Relaxed),
         held: 0,
         failures: fate.failures.load(Relaxed),
         failing_since: trouble.failing_since,
