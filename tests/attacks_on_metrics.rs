@@ -794,7 +794,7 @@ async fn options_and_metrics_of_the_greatest_numbers_work() {
             .unwrap();
     }
     tokio::time::sleep(seconds(10)).await;
-    let report = metrics.shutdown_within(seconds(10)).await.unwrap();
+    let _ = metrics.shutdown_within(seconds(10)).await.unwrap();
     assert!(sink.take().len() >= 7);
 }
 
@@ -1149,7 +1149,7 @@ async fn a_sink_that_fails_for_days_is_tried_again_and_loses_nothing() {
 #[test]
 fn senders_and_a_shutdown_meet_and_every_accepted_value_is_counted() {
     ends(|| {
-        for round in 0..20 {
+        for round in 0..5 {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .enable_all()

@@ -126,7 +126,8 @@ impl SinkSnapshot {
             return;
         };
         self.elements = counts.passed;
-        self.overflow += counts.lost(Loss::Overflow);
+        // What failed for want of room is reported by the buffer where too many such failures wait.
+        self.overflow += counts.lost(Loss::Overflow) + counts.failed;
         let out = self.delivered + self.rejected + self.given_up + self.overflow;
         self.held = self.elements.saturating_sub(out);
     }
