@@ -200,12 +200,16 @@ impl fmt::Display for MetricsSnapshot {
                 writeln!(f, "    has been failing for {ago} s: {error}")?;
             }
         }
-        if self.overflow > 0 {
-            writeln!(
-                f,
-                "\n{} values found the buffer of their thread full",
-                self.overflow
-            )?;
+        let losses = [
+            (self.overflow, "found the buffer of their thread full"),
+            (self.refused, "came after the shutdown"),
+            (
+                self.given_up,
+                "were sent, and given up before they were aggregated",
+            ),
+        ];
+        for (values, what) in losses.into_iter().filter(|(values, _)| *values > 0) {
+            writeln!(f, "\n{values} values {what}")?;
         }
         Ok(())
     }
