@@ -161,12 +161,8 @@ impl Topology {
                 .runs
                 .get_mut(run)
                 .map(|run| std::mem::take(&mut run.heads));
-            let mut heads = heads.unwrap_or_default();
-            // A junction that goes too has nothing to be told.
-            heads.retain(|head| {
-                let above = self.junctions.get(&head.fork);
-                above.is_some_and(|above| !ended.contains(above))
-            });
+            // From junctions that go too: they may be asked once more, when this run is no more.
+            let heads = heads.unwrap_or_default();
             for head in &heads {
                 self.uncount(head);
             }
