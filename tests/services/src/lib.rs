@@ -31,8 +31,7 @@
 //! # How to add a server
 //!
 //! One file here, after the model of `victoria_metrics.rs`, or of `kairosdb.rs` for one that Maven
-//! fetches: a `Kind` (name, needs), a type that derefs to [`Process`], and `start`. Then a line in
-//! [`ALL`]. What it reads at its start is a template in a folder of its name, beside `src`.
+//! fetches: a `Kind` (name, needs), a type that is a [`Process`], and `start`. Then a line in [`ALL`]. What it reads at its start is a template in a folder of its name, beside `src`.
 
 mod error;
 mod folder;
@@ -40,6 +39,7 @@ mod http;
 mod install;
 mod place;
 mod ports;
+#[macro_use]
 mod process;
 mod series;
 mod skip;

@@ -280,3 +280,22 @@ fn guard(server: &Child) -> std::io::Result<Child> {
     system::in_own_group(&mut guard);
     guard.spawn()
 }
+
+/// A server's type, with a field `process`, has the methods of [`Process`].
+macro_rules! is_a_process {
+    ($server:ty) => {
+        impl std::ops::Deref for $server {
+            type Target = crate::Process;
+
+            fn deref(&self) -> &crate::Process {
+                &self.process
+            }
+        }
+
+        impl std::ops::DerefMut for $server {
+            fn deref_mut(&mut self) -> &mut crate::Process {
+                &mut self.process
+            }
+        }
+    };
+}

@@ -1,7 +1,6 @@
 //! Prometheus: it scrapes what it is told to, takes remote writes, and answers queries.
 
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 
 use serde_json::Value;
 
@@ -96,21 +95,14 @@ impl Prometheus {
         let answer = self.http.get(&path)?.json()?;
         let found = answer["data"]["result"].as_array();
         let all = found.and_then(|found| found.iter().map(series).collect::<Option<Vec<_>>>());
-        let mut all = all.ok_or_else(|| Error::at(path)(&answer))?;
-        all.sort_by(|one, other| (&one.name, &one.tags).cmp(&(&other.name, &other.tags)));
-        Ok(all)
+        let all = all.ok_or_else(|| Error::at(path)(&answer))?;
+        Ok(Series::sorted(all))
     }
 }
 
 /// Reads one series of a matrix.
 fn series(found: &Value) -> Option<Series> {
-    let labels = found["metric"].as_object()?.iter();
-    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.into()));
-    let mut series = Series {
-        tags: labels.map(text).collect::<Option<_>>()?,
-        ..Series::default()
-    };
-    series.name = series.tags.remove("__name__")?;
+    let mut series = Series::of_labels(&found["metric"])?;
     // [seconds, "value"]
     let point = |point: &Value| {
         let milliseconds = (point[0].as_f64()? * 1e3).round() as i64;
@@ -132,16 +124,4 @@ fn encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-impl Deref for Prometheus {
-    type Target = Process;
-
-    fn deref(&self) -> &Process {
-        &self.process
-    }
-}
-
-impl DerefMut for Prometheus {
-    fn deref_mut(&mut self) -> &mut Process {
-        &mut self.process
-    }
-}
+is_a_process!(Prometheus);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
+use serde_json::Value;
 
 use crate::{Answer, Error, Http};
 
@@ -30,6 +31,25 @@ impl Series {
             tags: tags.into(),
             points: points.into_iter().collect(),
         }
+    }
+
+    /// A series without points, from labels as Prometheus writes them in JSON.
+    pub(crate) fn of_labels(labels: &Value) -> Option<Self> {
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.into()));
+        let mut tags: BTreeMap<String, String> = labels
+            .as_object()?
+            .iter()
+            .map(text)
+            .collect::<Option<_>>()?;
+        let name = tags.remove("__name__")?;
+        let points = Vec::new();
+        Some(Self { name, tags, points })
+    }
+
+    /// In order of names and tags, as stores promise no order.
+    pub(crate) fn sorted(mut all: Vec<Self>) -> Vec<Self> {
+        all.sort_by(|one, other| (&one.name, &one.tags).cmp(&(&other.name, &other.tags)));
+        all
     }
 
     fn message(&self) -> TimeSeries {

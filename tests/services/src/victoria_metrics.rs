@@ -2,7 +2,6 @@
 //! asked for everything it has.
 
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 
 use serde_json::Value;
 
@@ -137,9 +136,7 @@ impl VictoriaMetrics {
         let answer = self.http.post("/api/v1/export", asked, form)?;
         let lines = answer.body.lines();
         let series: Result<Vec<Series>, Error> = lines.map(series).collect();
-        let mut series = series?;
-        series.sort_by(|one, other| (&one.name, &one.tags).cmp(&(&other.name, &other.tags)));
-        Ok(series)
+        Ok(Series::sorted(series?))
     }
 }
 
@@ -148,13 +145,7 @@ fn series(line: &str) -> Result<Series, Error> {
     let unreadable = || Error::at("reading an export of VictoriaMetrics")(line);
     let read = || {
         let line: Value = serde_json::from_str(line).ok()?;
-        let labels = line["metric"].as_object()?.iter();
-        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.into()));
-        let mut series = Series {
-            tags: labels.map(text).collect::<Option<_>>()?,
-            ..Series::default()
-        };
-        series.name = series.tags.remove("__name__")?;
+        let mut series = Series::of_labels(&line["metric"])?;
         let times = line["timestamps"].as_array()?.iter().map(Value::as_i64);
         let values = line["values"].as_array()?.iter().map(value);
         let points = times.zip(values).map(|(time, value)| Some((time?, value?)));
@@ -173,16 +164,4 @@ fn value(value: &Value) -> Option<f64> {
     }
 }
 
-impl Deref for VictoriaMetrics {
-    type Target = Process;
-
-    fn deref(&self) -> &Process {
-        &self.process
-    }
-}
-
-impl DerefMut for VictoriaMetrics {
-    fn deref_mut(&mut self) -> &mut Process {
-        &mut self.process
-    }
-}
+is_a_process!(VictoriaMetrics);
