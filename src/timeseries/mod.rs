@@ -4,7 +4,13 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | (here) | [`Point`], and [`Store`]: what can be polled |
+#![cfg_attr(
+    feature = "kairosdb",
+    doc = "| [`kairosdb`] | a client of KairosDB, and a sink (feature `kairosdb`) |"
+)]
 
+#[cfg(feature = "kairosdb")]
+pub mod kairosdb;
 mod point;
 mod store;
 
