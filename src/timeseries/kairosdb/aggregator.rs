@@ -140,12 +140,12 @@ impl Aggregator {
 
     /// How many thresholds each value is above; they are given in ascending order.
     pub fn score(thresholds: impl IntoIterator<Item = Threshold>) -> Aggregator {
-        Aggregator::scored(thresholds, "ASCENDING")
+        Aggregator::scored(thresholds, "ascending")
     }
 
     /// How many thresholds each value is below; they are given in descending order.
     pub fn score_descending(thresholds: impl IntoIterator<Item = Threshold>) -> Aggregator {
-        Aggregator::scored(thresholds, "DESCENDING")
+        Aggregator::scored(thresholds, "descending")
     }
 
     fn scored(thresholds: impl IntoIterator<Item = Threshold>, order: &str) -> Aggregator {

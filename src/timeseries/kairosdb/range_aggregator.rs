@@ -149,7 +149,8 @@ impl RangeAggregator {
         self.with("time_zone", id.into())
     }
 
-    /// Without the first and the last range where the query covers them in part only. From KairosDB 1.3 on.
+    /// Without the empty ranges before the first point and behind the last one: of [`gaps`](Self::gaps), only
+    /// those in between are shown. From KairosDB 1.3 on.
     pub fn trim(self) -> RangeAggregator {
         self.with("trim", true)
     }
