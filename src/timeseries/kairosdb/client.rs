@@ -205,14 +205,21 @@ impl KairosDb {
     }
 
     fn unfit(&self, queued: Queued, place: usize, point: &Point, why: Unfit) -> WriteError {
-        let metric = point.metric().to_owned();
-        let reason = Reason::Unfit { place, metric, why };
-        let asked = asked(&Method::POST, &self.path(&self.0.settings.write_path));
         WriteError {
             queued,
             uncertain: queued.points..queued.points,
-            error: KairosError::new(asked, 0, reason),
+            error: self.unfit_error(place, point, why),
         }
+    }
+
+    pub(super) fn unfit_error(&self, place: usize, point: &Point, why: Unfit) -> KairosError {
+        let metric = point.metric().to_owned();
+        let asked = asked(&Method::POST, &self.path(&self.0.settings.write_path));
+        KairosError::new(asked, 0, Reason::Unfit { place, metric, why })
+    }
+
+    pub(super) fn format(&self) -> &Format {
+        &self.0.settings.format
     }
 
     async fn send_points(

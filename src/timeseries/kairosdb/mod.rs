@@ -2,7 +2,8 @@
 //!
 //! [`KairosDb`] writes points, queries and deletes them. [`Query`] says what is asked for: metrics, tags,
 //! times, groups, [`Aggregator`]s. [`Answer`] is what comes back. [`KairosDb::store`] is a query that can be
-//! polled.
+//! polled. [`KairosDbSink`] is a sink of the metrics pipeline, and [`KairosDb::point_sink`] writes any flow of
+//! points.
 //!
 //! Sources: the REST API of KairosDB 1.3.0 (<https://kairosdb.github.io/docs/restapi/>), and what its server
 //! does, as these docs say it.
@@ -18,12 +19,15 @@ mod exchange;
 mod group;
 mod group_by;
 mod health;
+mod point_sink;
 mod policy;
 mod query;
 mod query_metric;
 mod queued;
 mod range_aggregator;
 mod relative;
+mod sift;
+mod sink;
 mod store;
 mod unfit;
 mod values;
@@ -37,10 +41,13 @@ pub use exchange::{Excerpt, Exchange};
 pub use group::Group;
 pub use group_by::GroupBy;
 pub use health::Health;
+pub use point_sink::PointSink;
 pub use query::Query;
 pub use query_metric::{Order, QueryMetric};
 pub use queued::{Queued, WriteError};
 pub use range_aggregator::{Deviation, RangeAggregator};
 pub use relative::{Relative, TimeUnit, When};
+pub use sift::{Rejected, Sifted};
+pub use sink::KairosDbSink;
 pub use store::KairosStore;
 pub use unfit::Unfit;

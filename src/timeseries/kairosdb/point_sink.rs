@@ -1,0 +1,167 @@
+//! A flow of points, written to the store.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::client::KairosDb;
+use super::error::KairosError;
+use super::sift::Rejected;
+use super::sink::can_retry;
+use crate::prelude::*;
+use crate::timeseries::Point;
+use crate::{BoxError, Retry};
+
+/// Writes a flow of points, in batches by count and age; made by [`KairosDb::point_sink`].
+///
+/// ```no_run
+/// use headwater::prelude::*;
+/// use headwater::timeseries::{Point, kairosdb::KairosDb};
+/// use std::time::Duration;
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let graph = Graph::new();
+/// let points = graph.source::<Point>();
+/// let client = KairosDb::new("http://127.0.0.1:8080")?;
+/// let written = client.point_sink().max_age(Duration::from_millis(500)).write(&points);
+/// written.sink(|rejected| eprintln!("{rejected}"));
+/// let driver = graph.spawn();
+/// # drop(driver);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "it does nothing until it is given a flow"]
+pub struct PointSink {
+    client: KairosDb,
+    max_batch: usize,
+    max_age: Duration,
+    retry: Retry,
+}
+
+impl KairosDb {
+    /// What writes a flow of points.
+    pub fn point_sink(&self) -> PointSink {
+        PointSink {
+            client: self.clone(),
+            max_batch: 1_000,
+            max_age: Duration::from_secs(1),
+            retry: Retry::attempts(u32::MAX)
+                .exponential(Duration::from_millis(100))
+                .max_delay(Duration::from_secs(30))
+                .jitter(0),
+        }
+    }
+}
+
+impl PointSink {
+    /// How many points go into a batch, at most; 1 000 by default.
+    ///
+    /// # Panics
+    /// If it is 0, when it is given a flow.
+    pub fn max_batch(self, points: usize) -> PointSink {
+        PointSink {
+            max_batch: points,
+            ..self
+        }
+    }
+
+    /// How long a point waits at most for others to be written with; 1 second by default.
+    ///
+    /// # Panics
+    /// If it is zero, when it is given a flow.
+    pub fn max_age(self, age: Duration) -> PointSink {
+        PointSink {
+            max_age: age,
+            ..self
+        }
+    }
+
+    /// How often a batch is tried, beyond the [attempts](super::KairosDbBuilder::attempts) of the client, where
+    /// that can help. By default for as long as it takes, after a tenth of a second, and then after twice as
+    /// long each time, up to 30 seconds.
+    pub fn retry(self, retry: Retry) -> PointSink {
+        PointSink { retry, ..self }
+    }
+
+    /// Writes a flow, and gives the points that the store will never take.
+    ///
+    /// - **Emits** each point that is rejected, with the reason ([`KairosDb::write_sifted`] says how these are
+    ///   found). A batch that is given up is a failure, for a [`catch`](crate::Flow::catch).
+    /// - **Holds** up to two batches: one under way, one that gathers. Behind them pressure builds up.
+    /// - **Waits** for the store: batches go one after another, and so all points arrive in their order.
+    /// - **On close** writes what it holds.
+    /// - **Drops** nothing. A point is done with, for [lineage](crate::guide), when the store has queued or
+    ///   rejected it; what is sent again after a failure may arrive twice, and then replaces itself.
+    /// - **Panics** outside of a tokio runtime: requests run there, whatever drives the graph.
+    #[track_caller]
+    pub fn write<F: Flow<Item = Point>>(self, points: F) -> impl Run<Item = Rejected> {
+        let (client, runtime) = (self.client, Handle::current());
+        points
+            .partition(self.max_batch)
+            .max_age(self.max_age)
+            .map(|points| Arc::new(Parcel::new(points)))
+            .try_map_async(1, move |parcel: Arc<Parcel>| {
+                let client = client.clone();
+                // Aborted with its set if nobody waits for it any more.
+                let mut attempt = JoinSet::new();
+                attempt.spawn_on(async move { parcel.deliver(&client).await }, &runtime);
+                async move {
+                    match attempt.join_next().await {
+                        Some(ended) => ended?.map_err(BoxError::from),
+                        None => Ok(Vec::new()),
+                    }
+                }
+            })
+            .retry(self.retry.when(|error| {
+                let error = error.downcast_ref::<KairosError>();
+                error.is_some_and(can_retry)
+            }))
+            .named("kairosdb")
+            .flatten()
+    }
+}
+
+/// A batch on its way, and how far it has come.
+#[derive(Debug)]
+struct Parcel {
+    points: Vec<Point>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    done: usize,
+    rejected: Vec<Rejected>,
+}
+
+impl Parcel {
+    fn new(points: Vec<Point>) -> Parcel {
+        Parcel {
+            points,
+            progress: Mutex::default(),
+        }
+    }
+
+    fn note<R>(&self, note: impl FnOnce(&mut Progress) -> R) -> R {
+        note(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn deliver(&self, client: &KairosDb) -> Result<Vec<Rejected>, KairosError> {
+        let done = self.note(|progress| progress.done);
+        let sifted = client.write_sifted(&self.points[done..]).await;
+        self.note(|progress| {
+            progress.done += sifted.done;
+            progress.rejected.extend(sifted.rejected);
+            match sifted.stopped {
+                None => Ok(std::mem::take(&mut progress.rejected)),
+                Some(error) => {
+                    tracing::warn!(%error, "a batch of points was not written");
+                    Err(error)
+                }
+            }
+        })
+    }
+}
