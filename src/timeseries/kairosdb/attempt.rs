@@ -37,6 +37,8 @@ pub(super) struct Request {
 pub(super) struct Response {
     pub(super) body: Bytes,
     pub(super) server_time: Option<SystemTime>,
+    /// Which attempt it was.
+    pub(super) attempts: u32,
 }
 
 /// Who is asking.
@@ -116,7 +118,12 @@ impl Attempt {
         if status.is_success() {
             let body = ended.map_err(|(_, reason)| reason)?;
             let server_time = date(&headers, DATE);
-            return Ok(Response { body, server_time });
+            let attempts = record.read().attempts;
+            return Ok(Response {
+                body,
+                server_time,
+                attempts,
+            });
         }
         // What can be read of a complaint will do.
         let body = ended.unwrap_or_else(|(body, _)| body);

@@ -490,7 +490,7 @@ impl KairosDb {
     async fn get<T: DeserializeOwned>(&self, path: Url) -> Result<T, KairosError> {
         let asked = asked(&Method::GET, &path);
         let response = self.ask(Method::GET, path, Vec::new(), None, true).await?;
-        read(&asked, &response.body)
+        read(&asked, &response)
     }
 
     /// Sends a request, as often as it takes, and keeps what went over the wire.
@@ -559,18 +559,19 @@ fn sorted(mut names: Names) -> Vec<String> {
     names.results
 }
 
-fn read<T: DeserializeOwned>(asked: &str, body: &[u8]) -> Result<T, KairosError> {
+fn read<T: DeserializeOwned>(asked: &str, response: &Response) -> Result<T, KairosError> {
+    let body = &response.body;
     serde_json::from_slice(body).map_err(|error| {
         let reason = Reason::Undecodable {
             why: error.to_string(),
             body: shown(body),
         };
-        KairosError::new(asked, 1, reason)
+        KairosError::new(asked, response.attempts, reason)
     })
 }
 
 fn read_answer(asked: &str, response: &Response) -> Result<Answer, KairosError> {
-    let mut answer: Answer = read(asked, &response.body)?;
+    let mut answer: Answer = read(asked, response)?;
     answer.server_time = response.server_time;
     Ok(answer)
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::client::KairosDb;
 use super::error::KairosError;
 use super::sift::{Rejected, Sifted};
-use crate::metrics::{Delivery, Element, MetricSink, SinkError};
+use crate::metrics::{AsTag, Delivery, Element, MetricSink, SinkError, Tags};
 use crate::timeseries::Point;
 
 /// A store that asks for more patience than that is asked again anyway.
@@ -19,12 +19,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///
 /// ```no_run
 /// use headwater::metrics::{Metric, MetricsPipeline};
+/// use headwater::prelude::*;
 /// use headwater::timeseries::kairosdb::{KairosDb, KairosDbSink};
 ///
-/// # fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = KairosDb::builder("http://127.0.0.1:8080").tag("host", "a").build()?;
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = KairosDb::new("http://127.0.0.1:8080")?;
 /// let sink = KairosDbSink::new(client).on_reject(|rejected| eprintln!("{rejected}"));
-/// # drop(sink);
+/// let metrics = MetricsPipeline::builder()
+///     .metric(Metric::new("requests").agg("sum", Sum).batch(5))
+///     .sink(sink)
+///     .spawn()?;
+/// metrics.send("requests", 1)?;
+/// metrics.shutdown().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -47,15 +53,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///
 /// # What is rejected
 ///
-/// Elements without a tag (unless the client has tags for all), with empty names or values of tags, and with
-/// infinities or NaN; and what the store refuses. They are counted, logged at level `debug`, and handed to
+/// Elements with empty names or values of tags, and with infinities or NaN; and what the store refuses. They are counted, logged at level `debug`, and handed to
 /// [`on_reject`](KairosDbSink::on_reject).
 ///
-/// Values of tags that are no texts become texts. Times are cut to milliseconds.
+/// # What is sent
+///
+/// Elements without a tag get [one](KairosDbSink::default_tag), as KairosDB asks for. Values of tags that are no
+/// texts become texts. Times are cut to milliseconds.
 #[must_use = "a sink does nothing until it is given to a pipeline"]
 pub struct KairosDbSink {
     client: KairosDb,
     max_batch: usize,
+    default_tags: Tags,
     told: Option<Told>,
     /// The store asked not to be asked before.
     not_before: Option<Instant>,
@@ -69,6 +78,7 @@ impl KairosDbSink {
         KairosDbSink {
             client,
             max_batch: 1_000,
+            default_tags: [("host", host())].into(),
             told: None,
             not_before: None,
         }
@@ -85,6 +95,13 @@ impl KairosDbSink {
             "a batch of 0 elements delivers nothing: let it be 1 at least"
         );
         self.max_batch = elements;
+        self
+    }
+
+    /// The tag of elements that have none, as KairosDB asks for one at least; `host` and the name of this
+    /// machine by default. Where the client has tags for all points, this is not needed and not added.
+    pub fn default_tag(mut self, name: impl AsRef<str>, value: impl AsTag) -> KairosDbSink {
+        self.default_tags = Tags::new().with(name, value);
         self
     }
 
@@ -113,7 +130,12 @@ impl MetricSink for KairosDbSink {
         if let Some(time) = self.not_before.take() {
             tokio::time::sleep_until(time).await;
         }
-        let points: Vec<Point> = batch.iter().map(Point::from).collect();
+        let untagged = self.client.format().tags.is_empty();
+        let point = |element: &Element| match untagged && element.tags().is_empty() {
+            true => Point::from(element).tagged(&self.default_tags),
+            false => Point::from(element),
+        };
+        let points: Vec<Point> = batch.iter().map(point).collect();
         let Sifted {
             rejected,
             done,
@@ -149,6 +171,15 @@ impl fmt::Debug for KairosDbSink {
             .field("client", &self.client)
             .field("max_batch", &self.max_batch)
             .finish_non_exhaustive()
+    }
+}
+
+/// The name of this machine; what is in it and no UTF-8 is replaced.
+fn host() -> String {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    match name.is_empty() {
+        true => "localhost".to_owned(),
+        false => name,
     }
 }
 
