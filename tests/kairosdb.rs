@@ -181,7 +181,7 @@ async fn tags_that_are_no_texts_become_texts_and_the_clients_own_are_on_each_poi
     let client = builder.build()?;
     let tags: Tags = [("on", true)].into();
     let points = [
-        Point::new("tagged", THEN, 1).tagged(&tags.with("uuid", "mine").with("load", 0.5)),
+        Point::new("tagged", THEN, 1).tagged(tags.with("uuid", "mine").with("load", 0.5)),
         Point::new("tagged", THEN, 2),
     ];
     client.write(&points).await?;

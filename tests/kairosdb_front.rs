@@ -753,3 +753,107 @@ proptest! {
         });
     }
 }
+
+/// Keeps the names of spans and the fields of events.
+#[derive(Clone, Default)]
+struct Events(Arc<std::sync::Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Events {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata
+            .target()
+            .starts_with("headwater::timeseries::kairosdb")
+    }
+
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        let mut text = format!("{}:", span.metadata().name());
+        span.record(&mut Fields(&mut text));
+        self.0.lock().unwrap().push(text);
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut Fields(&mut text));
+        self.0.lock().unwrap().push(text);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+struct Fields<'a>(&'a mut String);
+
+impl tracing::field::Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        *self.0 += &format!(" {field}={value:?}");
+    }
+}
+
+#[tokio::test]
+async fn exchanges_are_events_of_tracing() -> Tested {
+    let front = once(Reply::errors(503, &["down"])).await;
+    let client = quick(&front.url()).bearer("secret").build()?;
+    let events = Events::default();
+    let guard = tracing::subscriber::set_default(events.clone());
+    client.query(&query()).await?;
+    drop(guard);
+    let events = events.0.lock().unwrap().clone();
+    assert_eq!(
+        events[0],
+        "kairosdb: asked=\"POST /api/v1/datapoints/query\""
+    );
+    assert!(
+        events[1].contains("asked again") && events[1].contains("status 503: down"),
+        "{events:?}"
+    );
+    let last = &events[2];
+    assert!(
+        last.contains("exchanged") && last.contains("attempts=2 status=200"),
+        "{events:?}"
+    );
+    assert!(!events.concat().contains("secret"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn large_answers_are_read_too() -> Tested {
+    let values: Vec<(i64, i64)> = (0..200_000).map(|n| (n, -n)).collect();
+    let body = json!({"queries": [{"results": [{"name": "m", "values": values}]}]}).to_string();
+    assert!(body.len() > 2 << 20);
+    let cut = body[..body.len() - 4].to_owned();
+    let front = Front::new(move |n, _| Reply::ok(if n == 0 { &*body } else { &*cut })).await;
+    let client = quick(&front.url()).build()?;
+    let answer = client.query(&query()).await?;
+    assert_eq!(
+        answer.points().map(|point| point.millis()).sum::<i64>(),
+        199_999 * 100_000
+    );
+    let error = client.query(&query()).await.unwrap_err();
+    assert!(
+        matches!(error.reason(), Reason::Undecodable { .. }),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_it_does_can_be_awaited_on_any_thread() {
+    fn sent<T: Send>(_: T) {}
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    let client = KairosDb::new("http://127.0.0.1:1").expect("a URL");
+    shared(&client);
+    let (query, points) = (query(), points(1));
+    sent(client.query(&query));
+    sent(client.write(&points));
+    sent(client.write_iter(points.iter().cloned()));
+    sent(client.write_sifted(&points));
+    sent(client.delete_metric("m"));
+    let store = client.store(query.clone());
+    sent(store.fetch(Range { from: 0, to: 1 }));
+}

@@ -120,8 +120,7 @@ async fn bad_points_are_found_and_the_rest_goes_in_in_order() -> Tested {
     assert!(text.contains("metric[0](name=bad) is bad"), "{text}");
     let good: Vec<i64> = (0..100).filter(|n| !bad.contains(n)).collect();
     assert_eq!(stored.times(), good);
-    let rejected = rejected.lock().unwrap();
-    let times: Vec<i64> = rejected.iter().map(Point::millis).collect();
+    let times: Vec<i64> = rejected.lock().unwrap().iter().map(Point::millis).collect();
     assert_eq!(times, [0, 31, 32, 77, 99, 0]);
     assert!(front.asked().len() < 60, "{}", front.asked().len());
     // What is all right is not an error.
@@ -311,7 +310,7 @@ async fn a_batch_that_is_given_up_is_a_failure_and_the_next_one_is_written() -> 
         "{:?}",
         outcomes(&receipts)
     );
-    let failures = failures.lock().unwrap();
+    let failures = failures.lock().unwrap().clone();
     assert_eq!(failures.len(), 1);
     assert!(
         failures[0].contains("kairosdb") && failures[0].contains("status 500: broken"),

@@ -28,25 +28,31 @@ use super::unfit::Unfit;
 use super::{BuildError, Health};
 use crate::timeseries::Point;
 
+/// What takes a few milliseconds to read.
+const READ_AT_ONCE: usize = 1 << 20;
+
 /// A client of KairosDB's REST API, version 1: writes points, queries and deletes them.
 ///
 /// A clone is another handle of the same client. All methods take `&self` and may run side by side.
 ///
-/// ```no_run
+/// ```
 /// use headwater::timeseries::Point;
-/// use headwater::timeseries::kairosdb::{KairosDb, Query, RangeAggregator, Relative};
+/// use headwater::timeseries::kairosdb::{KairosDb, Query, Relative};
+/// # mod stand_in { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeseries/kairosdb/in_memory.rs")); }
 ///
-/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = KairosDb::new("http://127.0.0.1:8080")?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let url = stand_in::kairosdb_in_memory()?;
+/// let client = KairosDb::new(url)?; // "http://127.0.0.1:8080"
 /// let point = Point::new("temperature", 1_700_000_000_000, 21.5).tagged([("room", "hall")]);
-/// client.write(&[point]).await?;
+/// let queued = client.write(&[point.clone()]).await?;
+/// assert_eq!(queued.points, 1);
 ///
-/// let query = Query::since(Relative::hours(1)).metric("temperature");
-/// for point in client.query(&query).await?.points() {
-///     println!("{point}");
-/// }
-/// # Ok(())
-/// # }
+/// let query = Query::since(Relative::years(10)).metric("temperature");
+/// let answer = client.query(&query).await?;
+/// assert_eq!(answer.points().collect::<Vec<_>>(), [point]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Attempts
@@ -339,7 +345,8 @@ impl KairosDb {
         Ok(all)
     }
 
-    /// Deletes the points that a query would find.
+    /// Deletes the points that a query would find. Where it takes several attempts, points that were written in
+    /// between go too.
     ///
     /// # Errors
     /// See [`KairosError`].
@@ -380,13 +387,13 @@ impl KairosDb {
         Ok(sorted(names))
     }
 
-    /// Whether the store says that it is well. If not, that is an error of status 500.
+    /// Whether the store says that it is well. If not, that is an error of status 500; it is asked once.
     ///
     /// # Errors
     /// See [`KairosError`].
     pub async fn health_check(&self) -> Result<(), KairosError> {
         let path = self.path("health/check");
-        self.ask(Method::GET, path, Vec::new(), None, true).await?;
+        self.ask(Method::GET, path, Vec::new(), None, false).await?;
         Ok(())
     }
 
@@ -478,13 +485,13 @@ impl KairosDb {
     async fn answer(&self, path: Url, query: &Query) -> Result<Answer, KairosError> {
         let asked = asked(&Method::POST, &path);
         let response = self.post_query(path, query).await?;
-        read_answer(&asked, &response)
+        read_answer(asked, response).await
     }
 
     async fn answer_raw(&self, path: Url, body: Bytes) -> Result<Answer, KairosError> {
         let asked = asked(&Method::POST, &path);
         let response = self.post(path, body).await?;
-        read_answer(&asked, &response)
+        read_answer(asked, response).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: Url) -> Result<T, KairosError> {
@@ -570,10 +577,24 @@ fn read<T: DeserializeOwned>(asked: &str, response: &Response) -> Result<T, Kair
     })
 }
 
-fn read_answer(asked: &str, response: &Response) -> Result<Answer, KairosError> {
-    let mut answer: Answer = read(asked, response)?;
-    answer.server_time = response.server_time;
-    Ok(answer)
+/// Large answers are read on a thread for what blocks: others want to run on this one.
+async fn read_answer(asked: String, response: Response) -> Result<Answer, KairosError> {
+    let (told, attempts) = (asked.clone(), response.attempts);
+    let small = response.body.len() <= READ_AT_ONCE;
+    let read = move || {
+        let mut answer: Answer = read(&asked, &response)?;
+        answer.server_time = response.server_time;
+        Ok(answer)
+    };
+    if small {
+        return read();
+    }
+    let ended = tokio::task::spawn_blocking(read).await;
+    ended.unwrap_or_else(|error| {
+        // The runtime is shutting down.
+        let reason = Reason::Transport(Arc::new(error));
+        Err(KairosError::new(told, attempts, reason))
+    })
 }
 
 /// Where there is a null in a query: a float that JSON has no number for.

@@ -16,21 +16,32 @@ use crate::{BoxError, Retry};
 
 /// Writes a flow of points, in batches by count and age; made by [`KairosDb::point_sink`].
 ///
-/// ```no_run
+/// ```
 /// use headwater::prelude::*;
-/// use headwater::timeseries::{Point, kairosdb::KairosDb};
+/// use headwater::timeseries::Point;
+/// use headwater::timeseries::kairosdb::{KairosDb, Query};
 /// use std::time::Duration;
+/// # mod stand_in { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeseries/kairosdb/in_memory.rs")); }
 ///
-/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let url = stand_in::kairosdb_in_memory()?;
+/// let client = KairosDb::new(url)?; // "http://127.0.0.1:8080"
 /// let graph = Graph::new();
 /// let points = graph.source::<Point>();
-/// let client = KairosDb::new("http://127.0.0.1:8080")?;
-/// let written = client.point_sink().max_age(Duration::from_millis(500)).write(&points);
-/// written.sink(|rejected| eprintln!("{rejected}"));
+/// let sink = client.point_sink().max_batch(100).max_age(Duration::from_millis(500));
+/// sink.write(&points).sink(|rejected| eprintln!("{rejected}"));
 /// let driver = graph.spawn();
+/// for n in 0..250 {
+///     points.send(Point::new("m", n, n).tagged([("host", "a")])).await?;
+/// }
+/// graph.shutdown().await?;
+///
+/// let answer = client.query(&Query::since(0).metric("m")).await?;
+/// assert_eq!(answer.points().count(), 250);
 /// # drop(driver);
-/// # Ok(())
-/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "it does nothing until it is given a flow"]

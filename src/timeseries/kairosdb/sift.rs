@@ -108,7 +108,8 @@ impl Sieve<'_> {
     /// If the store stopped to answer: how many points are done with, and why.
     async fn sift(&mut self) -> Option<(usize, KairosError)> {
         // Ranges of points to be sent, the next one last.
-        let mut ranges = Vec::from([0..self.fit.len()]);
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        ranges.push(0..self.fit.len());
         while let Some(range) = ranges.pop() {
             if range.is_empty() {
                 continue;

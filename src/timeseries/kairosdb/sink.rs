@@ -17,22 +17,31 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Delivers the elements of a metrics pipeline to KairosDB.
 ///
-/// ```no_run
+/// ```
 /// use headwater::metrics::{Metric, MetricsPipeline};
 /// use headwater::prelude::*;
-/// use headwater::timeseries::kairosdb::{KairosDb, KairosDbSink};
+/// use headwater::timeseries::kairosdb::{KairosDb, KairosDbSink, Query};
+/// # mod stand_in { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeseries/kairosdb/in_memory.rs")); }
 ///
-/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// let client = KairosDb::new("http://127.0.0.1:8080")?;
-/// let sink = KairosDbSink::new(client).on_reject(|rejected| eprintln!("{rejected}"));
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let url = stand_in::kairosdb_in_memory()?;
+/// let client = KairosDb::new(url)?; // "http://127.0.0.1:8080"
+/// let sink = KairosDbSink::new(client.clone()).on_reject(|rejected| eprintln!("{rejected}"));
 /// let metrics = MetricsPipeline::builder()
-///     .metric(Metric::new("requests").agg("sum", Sum).batch(5))
+///     .metric(Metric::new("requests").agg("sum", Sum).batch(3))
 ///     .sink(sink)
 ///     .spawn()?;
-/// metrics.send("requests", 1)?;
+/// for count in [1, 2, 3] {
+///     metrics.send_tagged("requests", count, [("route", "/home")])?;
+/// }
 /// metrics.shutdown().await?;
-/// # Ok(())
-/// # }
+///
+/// let answer = client.query(&Query::since(0).metric("requests.sum")).await?;
+/// let sums: Vec<_> = answer.points().filter_map(|point| point.number()).collect();
+/// assert_eq!(sums, [6.into()]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Delivery: at least once

@@ -17,6 +17,24 @@ use crate::timeseries::{Fetched, Range, Store, StoreError};
 /// tags. Which these are is learnt from answers; when a tag is seen for the first time, the same stretch of
 /// time is asked for once more. Metrics with aggregators stay as they are: their points have the tags of their
 /// group, and those which all of them have.
+///
+/// ```
+/// use headwater::timeseries::kairosdb::{KairosDb, Query};
+/// use headwater::timeseries::{Point, Range, Store};
+/// # mod stand_in { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeseries/kairosdb/in_memory.rs")); }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let url = stand_in::kairosdb_in_memory()?;
+/// let client = KairosDb::new(url)?; // "http://127.0.0.1:8080"
+/// let point = Point::new("m", 1_000, 1).tagged([("host", "a")]);
+/// client.write(&[point.clone()]).await?;
+/// let store = client.store(Query::since(0).metric("m"));
+/// let fetched = store.fetch(Range { from: 0, to: 2_000 }).await?;
+/// assert_eq!(fetched.points, [point]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct KairosStore {
     client: KairosDb,
