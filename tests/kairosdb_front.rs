@@ -120,10 +120,17 @@ async fn what_will_not_pass_is_asked_once() -> Tested {
 #[tokio::test]
 async fn attempts_end() -> Tested {
     let front = always(Reply::status(503, "<html>be right back</html>")).await;
-    let error = fails(quick(&front.url()).attempts(4)).await?;
-    assert_eq!((error.attempts(), front.asked().len()), (4, 4));
-    assert_eq!(error.messages(), ["<html>be right back</html>"]);
-    assert!(error.can_retry());
+    let client = quick(&front.url()).attempts(4).build()?;
+    // Each request has as many.
+    for requests in [4, 8] {
+        let error = client.query(&query()).await.unwrap_err();
+        assert_eq!((error.attempts(), front.asked().len()), (4, requests));
+        assert_eq!(error.messages(), ["<html>be right back</html>"]);
+        assert!(error.can_retry());
+    }
+    // Whether a store is well is not asked twice.
+    let error = client.health_check().await.unwrap_err();
+    assert_eq!((error.attempts(), front.asked().len()), (1, 9));
     let front = always(Reply::Close).await;
     let error = fails(quick(&front.url()).attempts(1)).await?;
     assert_eq!(front.asked().len(), 1);

@@ -10,7 +10,9 @@
 
 mod aggregator;
 mod answer;
+mod asking;
 mod attempt;
+mod build;
 mod builder;
 mod client;
 mod encode;
@@ -23,6 +25,7 @@ mod point_sink;
 mod policy;
 mod query;
 mod query_metric;
+mod querying;
 mod queued;
 mod range_aggregator;
 mod relative;
@@ -31,10 +34,12 @@ mod sink;
 mod store;
 mod unfit;
 mod values;
+mod writing;
 
 pub use aggregator::{Aggregator, Comparison, Threshold, Trim};
 pub use answer::{Answer, Answered, Series};
-pub use builder::{BuildError, Gzip, KairosDbBuilder};
+pub use build::BuildError;
+pub use builder::{Gzip, KairosDbBuilder};
 pub use client::KairosDb;
 pub use error::{KairosError, Reason};
 pub use exchange::{Excerpt, Exchange};
