@@ -176,7 +176,7 @@ async fn silence_and_answers_that_never_end_run_into_limits() -> Tested {
         matches!(error.reason(), Reason::TimedOut(after) if *after == soon),
         "{error}"
     );
-    assert_eq!((error.attempts(), silent.asked().len()), (2, 2));
+    assert_eq!(error.attempts(), 2);
     assert!(error.can_retry());
 
     let dribbling = always(Reply::Endless(1, Duration::from_millis(5))).await;
@@ -392,12 +392,15 @@ async fn the_last_exchange_can_be_looked_at() -> Tested {
 #[tokio::test]
 async fn so_many_requests_are_under_way_and_no_more() -> Tested {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let seen = most.clone();
+    let (seen, pair) = (most.clone(), Arc::new(tokio::sync::Barrier::new(2)));
     let front = Front::waiting(move |_, _| {
         most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let now = now.clone();
+        let (now, pair) = (now.clone(), pair.clone());
         async move {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            // There are two at a time, or this never ends.
+            pair.wait().await;
+            // More than two would have come by now.
+            tokio::time::sleep(Duration::from_millis(5)).await;
             now.fetch_sub(1, Ordering::SeqCst);
             Reply::ok(ONE)
         }
@@ -759,73 +762,6 @@ proptest! {
             }
         });
     }
-}
-
-/// Keeps the names of spans and the fields of events.
-#[derive(Clone, Default)]
-struct Events(Arc<std::sync::Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Events {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata
-            .target()
-            .starts_with("headwater::timeseries::kairosdb")
-    }
-
-    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        let mut text = format!("{}:", span.metadata().name());
-        span.record(&mut Fields(&mut text));
-        self.0.lock().unwrap().push(text);
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut text = String::new();
-        event.record(&mut Fields(&mut text));
-        self.0.lock().unwrap().push(text);
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-struct Fields<'a>(&'a mut String);
-
-impl tracing::field::Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        *self.0 += &format!(" {field}={value:?}");
-    }
-}
-
-#[tokio::test]
-async fn exchanges_are_events_of_tracing() -> Tested {
-    let front = once(Reply::errors(503, &["down"])).await;
-    let client = quick(&front.url()).bearer("secret").build()?;
-    let events = Events::default();
-    let guard = tracing::subscriber::set_default(events.clone());
-    client.query(&query()).await?;
-    drop(guard);
-    let events = events.0.lock().unwrap().clone();
-    assert_eq!(
-        events[0],
-        "kairosdb: asked=\"POST /api/v1/datapoints/query\""
-    );
-    assert!(
-        events[1].contains("asked again") && events[1].contains("status 503: down"),
-        "{events:?}"
-    );
-    let last = &events[2];
-    assert!(
-        last.contains("exchanged") && last.contains("attempts=2 status=200"),
-        "{events:?}"
-    );
-    assert!(!events.concat().contains("secret"));
-    Ok(())
 }
 
 #[tokio::test]
