@@ -13,6 +13,9 @@ use super::unfit::Unfit;
 use crate::metrics::{TagValue, Tags, Value};
 use crate::timeseries::{Point, PointValue};
 
+/// How much memory for series may stay from one request to the next.
+const KEPT: usize = 4 << 20;
+
 /// How requests are made of points.
 #[derive(Debug, Clone)]
 pub(super) struct Format {
@@ -36,7 +39,6 @@ pub(super) struct Encoder<'f> {
     last: usize,
     points: usize,
     bytes: usize,
-    scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,9 @@ struct Series {
     metric: Box<str>,
     tags: Tags,
     kind: Kind,
-    json: Vec<u8>,
+    /// What is the same in each request.
+    head: Vec<u8>,
+    points: Vec<u8>,
 }
 
 /// Numbers and texts don't go together: a text says that it is one, as the store takes `"12"` for a number.
@@ -75,7 +79,6 @@ impl<'f> Encoder<'f> {
             last: 0,
             points: 0,
             bytes: 2,
-            scratch: Vec::new(),
         }
     }
 
@@ -91,26 +94,26 @@ impl<'f> Encoder<'f> {
             PointValue::Text(_) => Kind::Text,
             _ => Kind::Number,
         };
-        let known = self.find(point, kind);
-        self.scratch.clear();
-        if known.is_none() {
-            head(&mut self.scratch, point, kind, self.format)?;
+        let at = match self.find(point, kind) {
+            Some(at) => at,
+            None => self.insert(point, kind)?,
+        };
+        let series = &mut self.series[at];
+        let before = series.points.len();
+        let mut bytes = self.bytes;
+        match before {
+            // With what separates series, and ends this one.
+            0 => bytes += series.head.len() + 3,
+            _ => series.points.push(b','),
         }
-        datapoint(&mut self.scratch, point);
-        // A comma or the end of a series and of its points.
-        let bytes = self.bytes + self.scratch.len() + if known.is_some() { 1 } else { 3 };
+        datapoint(&mut series.points, point);
+        bytes += series.points.len() - before;
         let fits = self.points < self.format.max_points && bytes <= self.format.max_bytes;
         if self.points > 0 && !fits {
+            series.points.truncate(before);
             return Ok(false);
         }
-        self.last = match known {
-            Some(at) => {
-                self.series[at].json.push(b',');
-                at
-            }
-            None => self.insert(point, kind),
-        };
-        self.series[self.last].json.extend_from_slice(&self.scratch);
+        self.last = at;
         self.points += 1;
         self.bytes = bytes;
         Ok(true)
@@ -125,31 +128,41 @@ impl<'f> Encoder<'f> {
         self.known.find(hash, same).copied()
     }
 
-    fn insert(&mut self, point: &Point, kind: Kind) -> usize {
+    fn insert(&mut self, point: &Point, kind: Kind) -> Result<usize, Unfit> {
         let at = self.series.len();
         self.series.push(Series {
             metric: point.metric().into(),
             tags: point.tags().clone(),
             kind,
-            json: Vec::new(),
+            head: head(point, kind, self.format)?,
+            points: Vec::new(),
         });
         let series = &self.series;
         let rehash = |&at: &usize| hash(&series[at].metric, &series[at].tags, series[at].kind);
-        let hash = rehash(&at);
-        self.known.insert_unique(hash, at, rehash);
-        at
+        self.known.insert_unique(rehash(&at), at, rehash);
+        Ok(at)
     }
 
     /// The request's body; the next request begins.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let mut body = Vec::with_capacity(self.bytes);
-        for series in self.series.drain(..) {
+        let mut kept = 0;
+        for series in &mut self.series {
+            kept += series.head.capacity() + series.points.capacity();
+            if series.points.is_empty() {
+                continue;
+            }
             body.push(if body.is_empty() { b'[' } else { b',' });
-            body.extend_from_slice(&series.json);
+            body.extend_from_slice(&series.head);
+            body.append(&mut series.points);
             body.extend_from_slice(b"]}");
         }
         body.push(b']');
-        self.known.clear();
+        // Series come again in the next request, as a rule; where they don't, they are not to pile up.
+        if kept > KEPT {
+            self.series.clear();
+            self.known.clear();
+        }
         self.points = 0;
         self.bytes = 2;
         body
@@ -171,22 +184,23 @@ fn json<T: serde::Serialize + ?Sized>(to: &mut Vec<u8>, value: &T) {
 }
 
 /// `{"name":"m","tags":{"host":"a"},"datapoints":[`
-fn head(to: &mut Vec<u8>, point: &Point, kind: Kind, format: &Format) -> Result<(), Unfit> {
+fn head(point: &Point, kind: Kind, format: &Format) -> Result<Vec<u8>, Unfit> {
     Unfit::name(point.metric())?;
     let tags = point.tags().merged(&format.tags);
     Unfit::tags(&tags)?;
+    let mut to = Vec::new();
     to.extend_from_slice(b"{\"name\":");
-    json(to, point.metric());
+    json(&mut to, point.metric());
     to.extend_from_slice(b",\"tags\":{");
     for (at, (name, value)) in tags.iter().enumerate() {
         if at > 0 {
             to.push(b',');
         }
-        json(to, name);
+        json(&mut to, name);
         to.push(b':');
         match value {
-            TagValue::Str(text) => json(to, &**text),
-            other => json(to, &other.to_string()),
+            TagValue::Str(text) => json(&mut to, &**text),
+            other => json(&mut to, &other.to_string()),
         }
     }
     to.push(b'}');
@@ -196,13 +210,13 @@ fn head(to: &mut Vec<u8>, point: &Point, kind: Kind, format: &Format) -> Result<
     if let Some(ttl) = format.ttl {
         to.extend_from_slice(b",\"ttl\":");
         json(
-            to,
+            &mut to,
             &ttl.as_secs()
                 .saturating_add(u64::from(ttl.subsec_nanos() > 0)),
         );
     }
     to.extend_from_slice(b",\"datapoints\":[");
-    Ok(())
+    Ok(to)
 }
 
 /// `[1700000000000,21.5]`
