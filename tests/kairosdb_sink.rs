@@ -290,11 +290,14 @@ async fn a_batch_that_is_given_up_is_a_failure_and_the_next_one_is_written() -> 
     let source = graph.source::<Point>();
     let client = quick(&front.url()).attempts(1).build()?;
     let sink = client.point_sink().max_batch(1).retry(Retry::attempts(2));
-    let failures: Arc<Mutex<Vec<String>>> = Arc::default();
+    let failures: Arc<Mutex<Vec<(String, Vec<Point>)>>> = Arc::default();
     let said = failures.clone();
     sink.write(&source)
         .catch(move |failure| {
-            said.lock().unwrap().push(failure.to_string());
+            let lost = failure.element::<Arc<Vec<Point>>>().expect("its points");
+            said.lock()
+                .unwrap()
+                .push((failure.to_string(), lost.to_vec()));
             None
         })
         .sink(drop);
@@ -311,11 +314,14 @@ async fn a_batch_that_is_given_up_is_a_failure_and_the_next_one_is_written() -> 
         outcomes(&receipts)
     );
     let failures = failures.lock().unwrap().clone();
-    assert_eq!(failures.len(), 1);
+    let [(said, lost)] = &failures[..] else {
+        panic!("{failures:?}")
+    };
     assert!(
-        failures[0].contains("kairosdb") && failures[0].contains("status 500: broken"),
-        "{failures:?}"
+        said.contains("kairosdb") && said.contains("status 500: broken"),
+        "{said}"
     );
+    assert_eq!(lost, &[point("m", 1)]);
     drop(driver);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A flow of points, written to the store.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -100,11 +100,13 @@ impl PointSink {
     /// Writes a flow, and gives the points that the store will never take.
     ///
     /// - **Emits** each point that is rejected, with the reason ([`KairosDb::write_sifted`] says how these are
-    ///   found). A batch that is given up is a failure, for a [`catch`](crate::Flow::catch).
+    ///   found). A batch that is given up is a failure, for a [`catch`](crate::Flow::catch), which has its points:
+    ///   an `Arc<Vec<Point>>` is its [element](crate::Failure::element).
     /// - **Holds** up to two batches: one under way, one that gathers. Behind them pressure builds up.
-    /// - **Waits** for the store: batches go one after another, and so all points arrive in their order.
+    /// - **Waits** for the store: batches go one after another, and so all points arrive in their order. A batch
+    ///   that failed half-way is sent again from its beginning.
     /// - **On close** writes what it holds.
-    /// - **Drops** nothing. A point is done with, for [lineage](crate::guide), when the store has queued or
+    /// - **Drops** nothing. A point is done with, for [lineage](crate::guide::lineage), when the store has queued or
     ///   rejected it; what is sent again after a failure may arrive twice, and then replaces itself.
     /// - **Panics** outside of a tokio runtime: requests run there, whatever drives the graph.
     #[track_caller]
@@ -113,12 +115,12 @@ impl PointSink {
         points
             .partition(self.max_batch)
             .max_age(self.max_age)
-            .map(|points| Arc::new(Parcel::new(points)))
-            .try_map_async(1, move |parcel: Arc<Parcel>| {
+            .map(Arc::new)
+            .try_map_async(1, move |points: Arc<Vec<Point>>| {
                 let client = client.clone();
                 // Aborted with its set if nobody waits for it any more.
                 let mut attempt = JoinSet::new();
-                attempt.spawn_on(async move { parcel.deliver(&client).await }, &runtime);
+                attempt.spawn_on(async move { written(&client, &points).await }, &runtime);
                 async move {
                     match attempt.join_next().await {
                         Some(ended) => ended?.map_err(BoxError::from),
@@ -135,44 +137,14 @@ impl PointSink {
     }
 }
 
-/// A batch on its way, and how far it has come.
-#[derive(Debug)]
-struct Parcel {
-    points: Vec<Point>,
-    progress: Mutex<Progress>,
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    done: usize,
-    rejected: Vec<Rejected>,
-}
-
-impl Parcel {
-    fn new(points: Vec<Point>) -> Parcel {
-        Parcel {
-            points,
-            progress: Mutex::default(),
+/// Writes a batch, down to what will never be taken.
+async fn written(client: &KairosDb, points: &[Point]) -> Result<Vec<Rejected>, KairosError> {
+    let sifted = client.write_sifted(points).await;
+    match sifted.stopped {
+        None => Ok(sifted.rejected),
+        Some(error) => {
+            tracing::warn!(%error, "a batch of points was not written");
+            Err(error)
         }
-    }
-
-    fn note<R>(&self, note: impl FnOnce(&mut Progress) -> R) -> R {
-        note(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn deliver(&self, client: &KairosDb) -> Result<Vec<Rejected>, KairosError> {
-        let done = self.note(|progress| progress.done);
-        let sifted = client.write_sifted(&self.points[done..]).await;
-        self.note(|progress| {
-            progress.done += sifted.done;
-            progress.rejected.extend(sifted.rejected);
-            match sifted.stopped {
-                None => Ok(std::mem::take(&mut progress.rejected)),
-                Some(error) => {
-                    tracing::warn!(%error, "a batch of points was not written");
-                    Err(error)
-                }
-            }
-        })
     }
 }

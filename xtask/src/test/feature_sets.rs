@@ -5,6 +5,10 @@ pub(crate) fn lines() -> Vec<(String, String)> {
     let sets = [
         ("no default features", "--no-default-features"),
         ("default features", ""),
+        (
+            "the client of KairosDB alone",
+            "--features headwater/kairosdb",
+        ),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;
