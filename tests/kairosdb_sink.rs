@@ -290,7 +290,8 @@ async fn a_batch_that_is_given_up_is_a_failure_and_the_next_one_is_written() -> 
     let source = graph.source::<Point>();
     let client = quick(&front.url()).attempts(1).build()?;
     let sink = client.point_sink().max_batch(1).retry(Retry::attempts(2));
-    let failures: Arc<Mutex<Vec<(String, Vec<Point>)>>> = Arc::default();
+    type GivenUp = (String, Vec<Point>);
+    let failures: Arc<Mutex<Vec<GivenUp>>> = Arc::default();
     let said = failures.clone();
     sink.write(&source)
         .catch(move |failure| {

@@ -108,7 +108,7 @@ impl KairosDbBuilder {
         self
     }
 
-    /// A bearer token, with each request; [`KairosDb::set_bearer`] replaces it.
+    /// A bearer token, with each request; [`KairosDb::set_bearer`](super::KairosDb::set_bearer) replaces it.
     pub fn bearer(mut self, token: impl Into<String>) -> Self {
         self.credentials = Credentials::Bearer(token.into());
         self
@@ -253,7 +253,7 @@ impl KairosDbBuilder {
         self
     }
 
-    /// How much of payload and answer [`last_exchange`](KairosDb::last_exchange) keeps of each; 64 KiB by
+    /// How much of payload and answer [`last_exchange`](super::KairosDb::last_exchange) keeps of each; 64 KiB by
     /// default.
     pub fn keep_exchange(mut self, bytes: usize) -> Self {
         self.keep = bytes;

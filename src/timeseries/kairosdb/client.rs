@@ -48,7 +48,7 @@ use super::{BuildError, Health};
 /// # Errors
 ///
 /// All calls fail with a [`KairosError`]: what was asked, the status, what the store says, and whether asking
-/// again can help. Writes fail with a [`WriteError`], which also says what was written.
+/// again can help. Writes fail with a [`WriteError`](super::WriteError), which also says what was written.
 #[derive(Clone)]
 pub struct KairosDb(pub(super) Arc<Inner>);
 
