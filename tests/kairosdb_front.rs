@@ -740,7 +740,8 @@ proptest! {
                     for pair in series["datapoints"].as_array().unwrap() {
                         // Texts say so, whatever they look like.
                         assert_eq!(pair[1].is_string(), series.get("type") == Some(&json!("string")));
-                        let point = Point::new(series["name"].as_str().unwrap(), pair[0].as_i64().unwrap(), value_of(&pair[1]));
+                        let name = series["name"].as_str().unwrap();
+                        let point = Point::new(name, pair[0].as_i64().unwrap(), value_of(&pair[1]));
                         sent.push(point.tagged(tags.clone()));
                         count += 1;
                     }

@@ -106,8 +106,8 @@ impl PointSink {
     /// - **Waits** for the store: batches go one after another, and so all points arrive in their order. A batch
     ///   that failed half-way is sent again from its beginning.
     /// - **On close** writes what it holds.
-    /// - **Drops** nothing. A point is done with, for [lineage](crate::guide::lineage), when the store has queued or
-    ///   rejected it; what is sent again after a failure may arrive twice, and then replaces itself.
+    /// - **Drops** nothing. A point is done with, for [lineage](crate::guide::lineage), when the store has queued
+    ///   or rejected it; what is sent again after a failure may arrive twice, and then replaces itself.
     /// - **Panics** outside of a tokio runtime: requests run there, whatever drives the graph.
     #[track_caller]
     pub fn write<F: Flow<Item = Point>>(self, points: F) -> impl Run<Item = Rejected> {

@@ -62,8 +62,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 ///
 /// # What is rejected
 ///
-/// Elements with empty names or values of tags, and with infinities or NaN; and what the store refuses. They are counted, logged at level `debug`, and handed to
-/// [`on_reject`](KairosDbSink::on_reject).
+/// Elements with empty names or values of tags, and with infinities or NaN; and what the store refuses. They are
+/// counted, logged at level `debug`, and handed to [`on_reject`](KairosDbSink::on_reject).
 ///
 /// # What is sent
 ///
