@@ -4,6 +4,7 @@
 pub mod guide;
 pub mod metrics;
 mod runtime;
+pub mod timeseries;
 
 pub use headwater_operators::*;
 pub use runtime::{Driver, Spawn};

@@ -123,3 +123,45 @@ fn the_futures_of_a_source_are_send() {
     let sharded = source.graph().sharded::<u8>(Shards::default());
     is_send(&sharded.flushed());
 }
+
+#[cfg(feature = "kairosdb")]
+#[test]
+fn the_client_of_kairosdb_is_send_sync_and_unpin() {
+    use headwater::timeseries::kairosdb::*;
+    assert_all!(
+        Aggregator,
+        Answer,
+        Answered,
+        BuildError,
+        Comparison,
+        Deviation,
+        Excerpt,
+        Exchange,
+        Group,
+        GroupBy,
+        Gzip,
+        Health,
+        KairosDb,
+        KairosDbBuilder,
+        KairosError,
+        KairosStore,
+        Order,
+        PointSink,
+        Query,
+        QueryMetric,
+        Queued,
+        RangeAggregator,
+        Reason,
+        Rejected,
+        Relative,
+        Series,
+        Sifted,
+        Threshold,
+        TimeUnit,
+        Trim,
+        Unfit,
+        When,
+        WriteError,
+    );
+    assert_send!(KairosDbSink);
+}

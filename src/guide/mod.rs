@@ -34,6 +34,10 @@ pub mod testing {}
 #[doc = include_str!("replay.md")]
 pub mod replay {}
 
+#[cfg(feature = "kairosdb")]
+#[doc = include_str!("timeseries.md")]
+pub mod timeseries {}
+
 #[doc = include_str!("structs.md")]
 pub mod structs {}
 

@@ -7,6 +7,10 @@ pub(crate) fn lines() -> Vec<(String, String)> {
         ("default features", ""),
         ("the facade alone", "--features headwater/facade"),
         ("spans alone", "--features headwater/spans"),
+        (
+            "the client of KairosDB alone",
+            "--features headwater/kairosdb",
+        ),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;
