@@ -436,3 +436,72 @@ async fn sinks_are_told_of_each_metric_before_its_elements_and_closed_at_the_end
     let expected = ["metric m", "m.v 1", "metric n", "n.v 2", "closed"];
     assert_eq!(*log.0.lock().unwrap(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn ten_mixed_values_of_two_metrics_come_to_the_same_at_both_sinks() {
+    let sinks = [Memory::default(), Memory::default()];
+    let metrics = MetricsPipeline::builder()
+        .metric(Metric::new("m1").agg("sum", Sum).batch(5))
+        .metric(Metric::new("m2").agg("mean", Mean).batch(5))
+        .sink_with(sinks[0].clone(), SinkOptions::default().name("one"))
+        .sink_with(sinks[1].clone(), SinkOptions::default().name("two"))
+        .spawn()
+        .unwrap();
+    let (none, foo, bat) = (&[][..], &[("foo", "bar")][..], &[("bat", "baz")][..]);
+    let sends = [
+        ("m1", 1, none),
+        ("m2", 2, foo),
+        ("m1", 3, none),
+        ("m2", 1, bat),
+        ("m2", 2, foo),
+        ("m1", 3, none),
+        ("m1", 1, foo),
+        ("m2", 1, foo),
+        ("m1", 3, bat),
+        ("m2", 2, none),
+    ];
+    for (metric, value, tags) in sends {
+        metrics.send_tagged(metric, value, tags).unwrap();
+    }
+    metrics.shutdown().await.unwrap();
+    for sink in sinks {
+        assert_eq!(
+            sink.take(),
+            [
+                "m1.sum 7",
+                "m1.sum{foo=bar} 1",
+                "m1.sum{bat=baz} 3",
+                "m2.mean{foo=bar} 1.6666666666666667",
+                "m2.mean{bat=baz} 1.0",
+                "m2.mean 2.0",
+            ]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_leave_with_the_types_they_came_with() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = seen.clone();
+    let sink = Scripted("typed", move |batch: &[Element]| {
+        kept.lock().unwrap().extend(batch.iter().cloned());
+        Ok(Duration::ZERO)
+    });
+    let metrics = MetricsPipeline::builder()
+        .metric(Metric::new("m").agg("max", Max).batch(2))
+        .sink(sink)
+        .spawn()
+        .unwrap();
+    let tags = headwater::metrics::Tags::new()
+        .with("code", 200)
+        .with("text", "200")
+        .with("cut|here:", "a|b:c\\")
+        .with("ok", true);
+    metrics.send_tagged("m", 1, &tags).unwrap();
+    metrics.send_tagged("m", 2, &tags).unwrap();
+    metrics.shutdown().await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(*seen[0].tags(), tags);
+    assert_eq!(seen[0].value().as_i64(), Some(2));
+}
