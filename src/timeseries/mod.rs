@@ -3,10 +3,15 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | (here) | [`Point`], and [`Store`]: what can be polled |
+//! | (here) | [`Point`], and [`Store`]: what can be polled; [`Polling`], which makes a [`MetricsStream`] of it |
 
 mod point;
+mod poll;
 mod store;
 
 pub use point::{Point, PointValue};
+pub use poll::{
+    Ack, AckedMetricsStream, Cursor, CursorError, CursorFile, MetricsStream, Order, Outlet, PollClock,
+    PollControl, PollError, PollState, PollStats, Polled, Polling, PollingError, Revised,
+};
 pub use store::{Fetched, Range, Store, StoreError};

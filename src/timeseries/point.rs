@@ -89,6 +89,14 @@ impl Point {
         &self.value
     }
 
+    pub(super) fn metric_arc(&self) -> &Arc<str> {
+        &self.metric
+    }
+
+    pub(super) fn into_value(self) -> PointValue {
+        self.value
+    }
+
     /// The number, if the value is one.
     #[must_use]
     pub fn number(&self) -> Option<Value> {
