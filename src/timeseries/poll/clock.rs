@@ -71,11 +71,11 @@ impl Clock {
         Some(self.now() - unix_millis(self.wall()))
     }
 
-    /// The store told the time in an answer to what was sent then. Says whether the clock was far off
-    /// before, as nothing was known of the store's.
-    pub(super) fn heard(&mut self, told: SystemTime, sent: Instant) -> bool {
+    /// The store told the time in an answer to what was sent then. If the clock was far off before, as
+    /// nothing was known of the store's, this says at what time it began.
+    pub(super) fn heard(&mut self, told: SystemTime, sent: Instant) -> Option<i64> {
         if self.whose == PollClock::Local {
-            return false;
+            return None;
         }
         let before = self.now();
         let first = self.store.is_none();
@@ -90,7 +90,8 @@ impl Clock {
             Some(known) if (measured - known).abs() < JUMP_MS => known + SHARE * (measured - known),
             _ => measured,
         });
-        first && self.now().abs_diff(before) > OFF
+        let off = first && self.now().abs_diff(before) > OFF;
+        self.store.filter(|_| off).map(|origin| origin as i64)
     }
 }
 

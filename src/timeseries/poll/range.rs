@@ -77,8 +77,8 @@ enum Step {
     Through(i64),
     /// One chunk of the quiet stretch, which ends before this.
     Sweep(i64),
-    /// What comes after the quiet stretch.
-    Live(i64),
+    /// What comes after the quiet stretch, from here on; and where that began.
+    Live(i64, i64),
     /// The quiet stretch from here on, if it must be, up to this.
     Quiet(i64, i64),
     Done,
@@ -111,9 +111,10 @@ impl Reach {
         !self.resumed && self.newest.is_none() && self.answered.is_none()
     }
 
-    /// Begins anew: the clock was wrong when it began.
-    pub(super) fn reset(&mut self) {
-        (self.horizon, self.known_from) = (None, i64::MIN);
+    /// The clock was wrong when it began: that was at this time.
+    pub(super) fn began_at(&mut self, time: i64) {
+        let horizon = time.saturating_sub(self.lengths.buffer);
+        (self.horizon, self.known_from) = (Some(horizon), horizon);
     }
 
     /// What time it is at least: that of the newest point, and what has passed since it was seen.
@@ -135,8 +136,7 @@ impl Reach {
         // A clock that was put back does not stop the polls.
         let to = self.at_least(now).map_or(clock, |least| least.max(clock));
         if self.horizon.is_none() {
-            let horizon = to.saturating_sub(self.lengths.buffer);
-            (self.horizon, self.known_from) = (Some(horizon), horizon);
+            self.began_at(to);
         }
         let from = self.asks_from();
         let chunk = self.lengths.chunk;
@@ -144,7 +144,8 @@ impl Reach {
             from.max(answered.min(to).saturating_sub(self.lengths.buffer))
         });
         let quiet = live > from && to.saturating_sub(from) >= chunk;
-        let next = match quiet && to.saturating_sub(live) < chunk {
+        let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
+        let next = match quiet && to.saturating_sub(live) < usual {
             true => Step::Sweep(live),
             false => Step::Through(from),
         };
@@ -164,21 +165,20 @@ impl Reach {
                     break (Range { from, to }, Kind::Live, Some(to));
                 }
                 Step::Sweep(live) => {
-                    let from = self.asks_from();
-                    if self.swept < from || self.swept >= live {
-                        self.swept = from;
-                    }
-                    let range = Range {
-                        from: self.swept,
-                        to: cut(self.swept, live - 1),
-                    };
-                    self.swept = range.to + 1;
-                    course.next = Step::Live(live);
+                    let from = self.asks_from().max(self.swept);
+                    let to = cut(from, live - 1);
+                    let range = Range { from, to };
+                    // The end moves on with every poll: where it is reached, the next turn begins.
+                    self.swept = if to == live - 1 { i64::MIN } else { to + 1 };
+                    course.next = Step::Live(live, live);
                     break (range, Kind::Quiet, None);
                 }
-                Step::Live(from) => {
-                    course.next = Step::Quiet(self.asks_from(), from - 1);
-                    let to = course.to;
+                Step::Live(from, live) if from > course.to => {
+                    course.next = Step::Quiet(self.asks_from(), live - 1);
+                }
+                Step::Live(from, live) => {
+                    let to = cut(from, course.to);
+                    course.next = Step::Live(to + 1, live);
                     break (Range { from, to }, Kind::Live, None);
                 }
                 Step::Quiet(from, to) if from <= to && self.lags() => {

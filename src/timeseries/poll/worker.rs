@@ -103,12 +103,12 @@ impl<S: Store> Worker<S> {
             let sent = Instant::now();
             let answer = self.fetch(ask.range).await.map_err(Broken::Failed)?;
             if let Some(told) = answer.server_time
-                && self.clock.heard(told, sent)
+                && let Some(began_at) = self.clock.heard(told, sent)
             {
                 let reach = &mut self.shared.memory().reach;
                 if reach.is_fresh() {
                     // What was asked for was not the last minutes.
-                    reach.reset();
+                    reach.began_at(began_at);
                     course = reach.begin(self.clock.now(), Instant::now());
                     continue;
                 }
