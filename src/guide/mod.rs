@@ -34,6 +34,12 @@ pub mod testing {}
 #[doc = include_str!("replay.md")]
 pub mod replay {}
 
+#[doc = include_str!("polling.md")]
+#[doc = "\n```no_run"]
+#[doc = include_str!("prometheus_store.rs")]
+#[doc = "```"]
+pub mod polling {}
+
 #[doc = include_str!("structs.md")]
 pub mod structs {}
 

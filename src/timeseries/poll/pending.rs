@@ -23,6 +23,10 @@ impl Pending {
     /// A point is done with.
     pub(super) fn close(&mut self, id: u64) {
         self.open.remove(&id);
+        // After many at once, such as those of a first poll, the room goes too.
+        if self.open.capacity() > 4096 && self.open.len() < self.open.capacity() / 8 {
+            self.open.shrink_to(self.open.len() * 2);
+        }
     }
 
     pub(super) fn len(&self) -> usize {

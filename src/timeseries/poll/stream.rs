@@ -101,6 +101,8 @@ impl Handed {
             if let Some(next) = self.batch.next() {
                 return Poll::Ready(Some(next));
             }
+            // Its room is not kept until the next one comes.
+            self.batch = Vec::new().into_iter();
             match ready!(self.batches.poll_recv(cx)) {
                 Some(batch) => self.batch = batch.into_iter(),
                 None => break,
