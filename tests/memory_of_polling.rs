@@ -39,7 +39,10 @@ async fn ten_thousand_polls(order: Order) {
             // Series come and go, and some points are late.
             let late = if series == 3 { 100 * SECOND } else { 0 };
             let pod = poll / 100 * 10 + series;
-            world.put_at(now + late, Point::new("m", now, poll).tagged([("pod", pod)]));
+            world.put_at(
+                now + late,
+                Point::new("m", now, poll).tagged([("pod", pod)]),
+            );
             put += 1;
         }
         count += until(&world, &mut stream, now + SECOND / 2).await.len();
@@ -54,7 +57,9 @@ async fn ten_thousand_polls(order: Order) {
     eprintln!("{order:?}: memory grew by {grown} bytes; {stats:?}");
     assert!(grown <= MIB, "memory grew by {grown} bytes");
     assert!(stats.remembered <= 3400, "{stats:?}");
-    count += until(&world, &mut stream, NOON + (POLLS + 500) * SECOND).await.len();
+    count += until(&world, &mut stream, NOON + (POLLS + 500) * SECOND)
+        .await
+        .len();
     assert_eq!(count, put);
 }
 
@@ -159,5 +164,8 @@ fn a_million_points_take_24_bytes_each_and_a_little() {
     let bytes = cursor.to_bytes();
     let size = bytes.len() / cursor.len();
     eprintln!("as bytes: {:?} in all, {size} a point", begun.elapsed());
-    assert_eq!(headwater::timeseries::Cursor::from_bytes(&bytes).unwrap(), cursor);
+    assert_eq!(
+        headwater::timeseries::Cursor::from_bytes(&bytes).unwrap(),
+        cursor
+    );
 }

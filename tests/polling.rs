@@ -230,7 +230,10 @@ async fn points_settle_in_the_order_of_time_and_later_ones_are_overdue() -> Test
     for second in [0, 7, 3, 12] {
         world.put_at(NOON + 12 * SECOND, point(second, second));
     }
-    world.put_at(NOON + 25 * SECOND, Point::new("other", NOON + 5 * SECOND, 1));
+    world.put_at(
+        NOON + 25 * SECOND,
+        Point::new("other", NOON + 5 * SECOND, 1),
+    );
     world.until(NOON + 40_500).await;
     // At 40 the point of 12, seen at 20, tells that it is 32 at least: what is of 2 or before has settled.
     assert_eq!(come(&mut stream).await, [(0, false)]);
@@ -268,7 +271,10 @@ async fn polls_come_at_a_fixed_rate_and_never_two_at_once() -> Tested {
     world.script().latency = Duration::from_millis(2500);
     let mut stream = polling(&world).every(secs(1)).start()?;
     let control = stream.control();
-    assert_eq!(tokio::time::timeout(secs(8), stream.next()).await.ok(), None);
+    assert_eq!(
+        tokio::time::timeout(secs(8), stream.next()).await.ok(),
+        None
+    );
     let times = |world: &World| {
         let requests = world.script().requests.clone();
         requests.iter().map(|(at, _)| at - NOON).collect::<Vec<_>>()
@@ -278,10 +284,16 @@ async fn polls_come_at_a_fixed_rate_and_never_two_at_once() -> Tested {
     assert_eq!(control.stats().skipped, 4);
     // From 6 on every four seconds.
     control.change_interval(secs(4))?;
-    assert_eq!(tokio::time::timeout(secs(11), stream.next()).await.ok(), None);
+    assert_eq!(
+        tokio::time::timeout(secs(11), stream.next()).await.ok(),
+        None
+    );
     assert_eq!(times(&world), [0, 3000, 6000, 10_000, 14_000, 18_000]);
     assert_eq!(
-        control.change_interval(Duration::ZERO).unwrap_err().to_string(),
+        control
+            .change_interval(Duration::ZERO)
+            .unwrap_err()
+            .to_string(),
         "`every` is 0ns, and points have times in milliseconds: let it be 1 ms at least"
     );
     Ok(())
@@ -291,12 +303,18 @@ async fn polls_come_at_a_fixed_rate_and_never_two_at_once() -> Tested {
 async fn jitter_puts_polls_off_and_leaves_the_rate() -> Tested {
     let world = World::new();
     let mut stream = polling(&world).jitter(secs(5), 7).start()?;
-    assert_eq!(tokio::time::timeout(secs(1000), stream.next()).await.ok(), None);
+    assert_eq!(
+        tokio::time::timeout(secs(1000), stream.next()).await.ok(),
+        None
+    );
     let requests = world.script().requests.clone();
     let off = |n: usize| requests[n].0 - NOON - 10 * SECOND * n as i64;
     let off: Vec<_> = (1..requests.len()).map(off).collect();
     assert_eq!(off.len(), 99);
-    assert!(off.iter().all(|off| (0..=5 * SECOND).contains(off)), "{off:?}");
+    assert!(
+        off.iter().all(|off| (0..=5 * SECOND).contains(off)),
+        "{off:?}"
+    );
     assert!(off.iter().any(|off| *off < SECOND) && off.iter().any(|off| *off > 4 * SECOND));
     assert_eq!(stream.control().stats().skipped, 0);
     Ok(())
@@ -370,7 +388,12 @@ async fn failures_are_repeated_with_growing_delays_and_shown() -> Tested {
     assert!(matches!(control.state(), PollState::Starting));
     world.until(NOON + 2000).await;
     let state = control.state();
-    let Some(PollError::Store { store, range, error }) = state.last_error() else {
+    let Some(PollError::Store {
+        store,
+        range,
+        error,
+    }) = state.last_error()
+    else {
         panic!("{state:?}");
     };
     assert_eq!((store.as_str(), range.to), ("World", NOON + 1000));
@@ -384,14 +407,22 @@ async fn failures_are_repeated_with_growing_delays_and_shown() -> Tested {
     world.until(NOON + 8000).await;
     assert!(control.state().is_down());
     world.until(NOON + 300_000).await;
-    let times: Vec<_> = world.script().requests.iter().map(|(at, _)| at - NOON).collect();
+    let times: Vec<_> = world
+        .script()
+        .requests
+        .iter()
+        .map(|(at, _)| at - NOON)
+        .collect();
     assert_eq!(times, [0, 1000, 3000, 7000, 107_000, 207_000]);
     world.heal();
     let mut watch = control.watch();
     watch.wait_for(PollState::is_healthy).await?;
     assert_eq!(world.now() - NOON, 307_000);
     // Back at its rate.
-    assert_eq!(tokio::time::timeout(secs(15), stream.next()).await.ok(), None);
+    assert_eq!(
+        tokio::time::timeout(secs(15), stream.next()).await.ok(),
+        None
+    );
     assert_eq!(world.script().requests.last().unwrap().0 - NOON, 320_000);
     let stats = control.stats();
     assert_eq!((stats.failures, stats.polls), (6, 3));
@@ -405,7 +436,12 @@ async fn a_store_that_asks_to_be_left_alone_is_left_alone() -> Tested {
     world.fail(move |_| asked.next().map(|after| unplugged().after(after)));
     let _stream = polling(&world).every(secs(1)).start()?;
     world.until(NOON + 2 * HOUR).await;
-    let mut times: Vec<_> = world.script().requests.iter().map(|(at, _)| at - NOON).collect();
+    let mut times: Vec<_> = world
+        .script()
+        .requests
+        .iter()
+        .map(|(at, _)| at - NOON)
+        .collect();
     times.dedup();
     // The second one is obeyed for an hour.
     assert_eq!(times[..4], [0, 40_500, 3_640_500, 3_641_000]);
@@ -434,7 +470,13 @@ async fn what_cannot_be_helped_is_repeated_slowly_or_ends_the_stream() -> Tested
     assert_eq!(ends.next().await, None);
     let state = ends.control().state();
     assert!(state.is_ended());
-    assert!(state.last_error().unwrap().to_string().contains("no such metric"));
+    assert!(
+        state
+            .last_error()
+            .unwrap()
+            .to_string()
+            .contains("no such metric")
+    );
     Ok(())
 }
 
@@ -447,7 +489,10 @@ async fn a_request_that_never_ends_is_given_up() -> Tested {
     let control = stream.control();
     world.until(NOON + 5500).await;
     let state = control.state();
-    assert!(matches!(state.last_error(), Some(PollError::TimedOut { .. })), "{state:?}");
+    assert!(
+        matches!(state.last_error(), Some(PollError::TimedOut { .. })),
+        "{state:?}"
+    );
     world.script().latency = Duration::ZERO;
     assert_eq!(stream.next().await.unwrap().into_point(), point(0, 1));
     assert!(control.state().is_healthy());
@@ -471,7 +516,10 @@ async fn more_points_than_may_be_remembered_fail_the_poll_and_nothing_is_taken()
     let state = control.state();
     assert!(state.is_down());
     let error = state.last_error().unwrap().to_string();
-    assert!(error.contains("16 points would be remembered, and 15 may be"), "{error}");
+    assert!(
+        error.contains("16 points would be remembered, and 15 may be"),
+        "{error}"
+    );
     assert_eq!(control.stats().remembered, 10);
     // One fewer, and it goes on: nothing was lost.
     world.remove(NOON + 5 * SECOND);
@@ -672,11 +720,17 @@ async fn a_cursor_survives_bytes_and_damage_is_noticed() -> Tested {
         for bit in 0..8 {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
-            assert!(Cursor::from_bytes(&damaged).is_err(), "byte {at}, bit {bit}");
+            assert!(
+                Cursor::from_bytes(&damaged).is_err(),
+                "byte {at}, bit {bit}"
+            );
         }
         assert!(Cursor::from_bytes(&bytes[..at]).is_err(), "cut at {at}");
     }
-    assert!(matches!(Cursor::from_bytes(b"{}"), Err(CursorError::NoCursor)));
+    assert!(matches!(
+        Cursor::from_bytes(b"{}"),
+        Err(CursorError::NoCursor)
+    ));
     let mut later = bytes[..bytes.len() - 4].to_vec();
     later[4] = 9;
     later.extend(crc32fast::hash(&later).to_le_bytes());
@@ -723,10 +777,12 @@ async fn a_graph_acknowledges_what_has_arrived_and_not_what_was_lost() -> Tested
     let control = stream.control();
     let batches = stream
         .flow(&graph)
-        .try_map(|polled: Polled| match polled.point().number().unwrap() == 2.into() {
-            true => Err("a two".into()),
-            false => Ok(polled.into_point()),
-        })
+        .try_map(
+            |polled: Polled| match polled.point().number().unwrap() == 2.into() {
+                true => Err("a two".into()),
+                false => Ok(polled.into_point()),
+            },
+        )
         .partition(2)
         .sink_to_list();
     let driver = graph.spawn();
@@ -786,7 +842,9 @@ async fn a_panic_of_the_store_goes_on_where_the_points_are_asked_for() -> Tested
     }
     let mut stream = Polling::new(Panics).start()?;
     let control = stream.control();
-    let asked = std::panic::AssertUnwindSafe(stream.next()).catch_unwind().await;
+    let asked = std::panic::AssertUnwindSafe(stream.next())
+        .catch_unwind()
+        .await;
     assert_eq!(asked.unwrap_err().downcast_ref(), Some(&"out of ink"));
     assert!(control.state().is_ended());
     assert_eq!(stream.next().await, None);
@@ -811,7 +869,9 @@ async fn points_that_were_not_asked_for_are_passed_over() -> Tested {
 #[test]
 fn what_makes_no_sense_is_said_before_it_starts() {
     let world = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(async { World::new() })
     };
     let said = |polling: Polling<World>| polling.start().unwrap_err().to_string();
@@ -851,11 +911,11 @@ async fn two_days_with_all_that_clocks_do() -> Tested {
         .start()?;
     let control = stream.control();
     let ahead = |hour: i64| match hour {
-        14..20 => HOUR,          // Summer time by the clock's hand,
-        26..28 => 24 * HOUR,     // a day too far,
-        30..33 => -HOUR,         // winter time,
-        40 => -24 * HOUR,        // a day too little,
-        _ => 0,                  // and as it should be.
+        14..20 => HOUR,      // Summer time by the clock's hand,
+        26..28 => 24 * HOUR, // a day too far,
+        30..33 => -HOUR,     // winter time,
+        40 => -24 * HOUR,    // a day too little,
+        _ => 0,              // and as it should be.
     };
     let (mut expected, mut seen) = (Vec::new(), Vec::new());
     for hour in 0..48 {
@@ -882,7 +942,10 @@ async fn two_days_with_all_that_clocks_do() -> Tested {
     let mut seen: Vec<_> = seen.into_iter().map(Polled::into_point).collect();
     seen.sort();
     expected.sort();
-    let missing: Vec<_> = expected.iter().filter(|p| seen.binary_search(p).is_err()).collect();
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|p| seen.binary_search(p).is_err())
+        .collect();
     assert!(missing.is_empty(), "{}: {:?}", missing.len(), &missing[..9]);
     assert_eq!(seen, expected);
     let stats = control.stats();

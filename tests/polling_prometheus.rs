@@ -46,9 +46,13 @@ async fn a_prometheus_is_polled_over_late_points_its_death_and_our_own() -> Test
     };
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let write = |server: &Server, metric: &str, points: &[(i64, f64)]| {
-        let points = points.iter().map(|(ago, value)| ((now - ago) * 1000, *value));
+        let points = points
+            .iter()
+            .map(|(ago, value)| ((now - ago) * 1000, *value));
         let series = Series::new(metric, [("stadt", "Köln")], points);
-        server.write(&[series]).map(|answer| assert_eq!(answer.status, 204))
+        server
+            .write(&[series])
+            .map(|answer| assert_eq!(answer.status, 204))
     };
     let one = |ago: i64, value| ("one".to_owned(), "Köln".to_owned(), now - ago, value);
     let two = |ago: i64, value| ("two".to_owned(), "Köln".to_owned(), now - ago, value);
@@ -59,7 +63,10 @@ async fn a_prometheus_is_polled_over_late_points_its_death_and_our_own() -> Test
     // Late, and another series.
     write(&server, "one", &[(250, -1e300)])?;
     write(&server, "two", &[(300, 0.1)])?;
-    assert_eq!(next(&mut stream, 2).await, [one(250, -1e300), two(300, 0.1)]);
+    assert_eq!(
+        next(&mut stream, 2).await,
+        [one(250, -1e300), two(300, 0.1)]
+    );
 
     server.kill()?;
     let control = stream.control();

@@ -11,7 +11,8 @@ mod store;
 
 pub use point::{Point, PointValue};
 pub use poll::{
-    Ack, AckedMetricsStream, Cursor, CursorError, CursorFile, MetricsStream, Order, Outlet, PollClock,
-    PollControl, PollError, PollState, PollStats, Polled, Polling, PollingError, Revised,
+    Ack, AckedMetricsStream, Cursor, CursorError, CursorFile, MetricsStream, Order, Outlet,
+    PollClock, PollControl, PollError, PollState, PollStats, Polled, Polling, PollingError,
+    Revised,
 };
 pub use store::{Fetched, Range, Store, StoreError};

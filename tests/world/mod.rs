@@ -162,9 +162,7 @@ pub fn unix(millis: i64) -> SystemTime {
 /// What a stream has for us now, once nothing moves any more.
 pub async fn ready<S: Stream + Unpin>(stream: &mut S) -> Vec<S::Item> {
     let mut items = Vec::new();
-    while let Ok(Some(item)) =
-        tokio::time::timeout(Duration::from_millis(1), stream.next()).await
-    {
+    while let Ok(Some(item)) = tokio::time::timeout(Duration::from_millis(1), stream.next()).await {
         items.push(item);
     }
     items

@@ -81,7 +81,11 @@ impl Clock {
         let first = self.store.is_none();
         let mut millis = unix_millis(told) as f64;
         // A date of HTTP has whole seconds, cut off.
-        if told.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |t| t.subsec_nanos()) == 0 {
+        if told
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |t| t.subsec_nanos())
+            == 0
+        {
             millis += 500.0;
         }
         let took = sent.elapsed();

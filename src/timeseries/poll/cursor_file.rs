@@ -57,9 +57,10 @@ impl CursorFile {
     }
 
     fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut name = self.path.file_name().map(OsString::from).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")
-        })?;
+        let mut name =
+            self.path.file_name().map(OsString::from).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")
+            })?;
         name.push(".new");
         let new = self.path.with_file_name(name);
         let mut file = File::create(&new)?;

@@ -54,7 +54,9 @@ impl Held {
 
     /// Everything up to `complete` was asked for, and it is `now`: what has settled.
     pub(super) fn settle(&mut self, complete: i64, now: i64) -> Vec<(u64, Polled)> {
-        self.settled = self.settled.max(complete.min(now.saturating_sub(self.hold)));
+        self.settled = self
+            .settled
+            .max(complete.min(now.saturating_sub(self.hold)));
         match self.settled.checked_add(1) {
             Some(first) => {
                 let rest = self.points.split_off(&(first, 0));

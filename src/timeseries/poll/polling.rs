@@ -274,8 +274,7 @@ impl<S: Store> Polling<S> {
     /// If an option makes no sense, or where there is no runtime.
     pub fn start(self) -> Result<MetricsStream, PollingError> {
         self.check()?;
-        let runtime =
-            tokio::runtime::Handle::try_current().map_err(|_| PollingError::NoRuntime)?;
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| PollingError::NoRuntime)?;
         let margin = self.margin.unwrap_or(self.buffer / 10);
         let both = self.buffer.saturating_add(margin);
         let hour = Duration::from_secs(3600);

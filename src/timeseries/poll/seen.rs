@@ -20,6 +20,9 @@ pub(super) struct Seen {
     len: usize,
 }
 
+/// No series is there.
+pub(super) const NOWHERE: usize = usize::MAX;
+
 /// What there was in an answer, besides what was found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken {
@@ -54,22 +57,19 @@ impl Seen {
         let mut taken = Taken::default();
         let mut touched = Vec::new();
         let may_grow_by = answer.points.len();
-        let mut last = usize::MAX;
+        let mut last = NOWHERE;
         for point in answer.points {
             if point.millis() < range.from || point.millis() > range.to {
                 taken.unasked += 1;
                 continue;
             }
             taken.newest = taken.newest.max(Some(point.millis()));
-            if !self.get(last).is_some_and(|series| is(series, &point)) {
-                last = self.place(&point);
-            }
+            last = self.place_after(last, &point);
             if let Some(series) = &mut self.series[last] {
-                if series.incoming.is_empty() {
+                if !series.is_touched() {
                     touched.push(last);
                 }
-                let millis = point.millis();
-                series.incoming.push((millis, point.into_value()));
+                series.offer(point.millis(), point.into_value());
             }
         }
         for &place in &touched {
@@ -130,6 +130,27 @@ impl Seen {
         self.series.get(place)?.as_ref()
     }
 
+    /// Where the series of a point is, which comes after a point of another one, or of the same: answers
+    /// come series by series, or time by time with the series in the same order again and again.
+    #[inline]
+    fn place_after(&mut self, last: usize, point: &Point) -> usize {
+        let Some(before) = self.get(last) else {
+            return self.place(point);
+        };
+        if is(before, point) {
+            return last;
+        }
+        let guess = before.follower;
+        if self.get(guess).is_some_and(|series| is(series, point)) {
+            return guess;
+        }
+        let place = self.place(point);
+        if let Some(before) = &mut self.series[last] {
+            before.follower = place;
+        }
+        place
+    }
+
     /// Where the series of a point is.
     fn place(&mut self, point: &Point) -> usize {
         let hash = hash(point.metric(), point.tags());
@@ -150,7 +171,7 @@ impl Seen {
         let Some(series) = &mut self.series[place] else {
             return;
         };
-        series.incoming = Vec::new();
+        series.reject();
         if !series.entries.is_empty() {
             return;
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::entry::{Entry, Packed};
+use super::seen::NOWHERE;
 use crate::metrics::Tags;
 use crate::timeseries::{Point, PointValue};
 
@@ -29,8 +30,26 @@ pub(super) struct Series {
     pub(super) entries: Vec<Entry>,
     /// The latest time that was new.
     newest: i64,
-    /// What an answer brings, until it is merged.
-    pub(super) incoming: Vec<Incoming>,
+    /// What an answer brings that is not known, or may not be, until it is merged.
+    incoming: Vec<Incoming>,
+    /// The place of the series whose points come after ours, as far as is known.
+    pub(super) follower: usize,
+    /// How an answer is compared while it comes in; `None` between answers.
+    matching: Option<Matching>,
+}
+
+/// The points of an answer that come in the order of time are compared with the entries one by one: those that
+/// are known, which are nearly all, are not even kept.
+#[derive(Debug, Clone, Copy)]
+struct Matching {
+    /// The entry at which it began.
+    from: usize,
+    /// The entry that is next; the ones before it are known to be there still, or are not asked after.
+    at: usize,
+    /// The time that came last.
+    last: i64,
+    /// Whether they come in order so far.
+    ordered: bool,
 }
 
 impl Series {
@@ -41,7 +60,80 @@ impl Series {
             tags,
             entries,
             incoming: Vec::new(),
+            follower: NOWHERE,
+            matching: None,
         }
+    }
+
+    /// Whether an answer is coming in.
+    #[inline]
+    pub(super) fn is_touched(&self) -> bool {
+        self.matching.is_some()
+    }
+
+    /// Takes a point of an answer.
+    #[inline]
+    pub(super) fn offer(&mut self, millis: i64, value: PointValue) {
+        let mut matching = match self.matching {
+            Some(matching) => matching,
+            None => self.begin(millis),
+        };
+        if matching.ordered && millis >= matching.last {
+            matching.last = millis;
+            let entries = &self.entries;
+            while entries
+                .get(matching.at)
+                .is_some_and(|entry| entry.millis < millis)
+            {
+                matching.at += 1;
+            }
+            let entry = entries.get(matching.at);
+            if entry.is_some_and(|entry| entry.millis == millis && entry.value.is(&value))
+                && self.incoming.last().is_none_or(|last| last.0 != millis)
+            {
+                matching.at += 1;
+                self.matching = Some(matching);
+                return;
+            }
+        }
+        self.matching = Some(matching);
+        self.keep(millis, value);
+    }
+
+    #[cold]
+    fn begin(&mut self, millis: i64) -> Matching {
+        let at = self.entries.partition_point(|entry| entry.millis < millis);
+        Matching {
+            from: at,
+            at,
+            last: millis,
+            ordered: true,
+        }
+    }
+
+    /// Keeps a point that is not known, or has to be looked up, and beside it what its time had so far:
+    /// values of one time are compared together.
+    fn keep(&mut self, millis: i64, value: PointValue) {
+        if let Some(matching) = &mut self.matching
+            && matching.ordered
+        {
+            let known = &self.entries[matching.from..matching.at];
+            let first = match millis < matching.last {
+                true => 0,
+                false => known.partition_point(|entry| entry.millis < millis),
+            };
+            matching.ordered = millis >= matching.last;
+            let known = known[first..].iter();
+            let known = known.map(|entry| (entry.millis, PointValue::from(&entry.value)));
+            self.incoming.extend(known);
+        }
+        self.incoming.push((millis, value));
+    }
+
+    /// Forgets an answer that was not merged.
+    pub(super) fn reject(&mut self) {
+        self.incoming = Vec::new();
+        self.matching = None;
     }
 
     fn point(&self, (millis, value): &Incoming) -> Point {
@@ -105,6 +197,7 @@ impl Series {
     pub(super) fn merge(&mut self, horizon: i64, mut found: impl FnMut(Found)) {
         let (at, from) = self.known();
         let incoming = std::mem::take(&mut self.incoming);
+        self.matching = None;
         if from == incoming.len() {
             return;
         }

@@ -63,8 +63,12 @@ impl PollState {
     #[must_use]
     pub fn failing(&self) -> Option<(SystemTime, u32)> {
         match self {
-            PollState::Degraded { since, failures, .. }
-            | PollState::Down { since, failures, .. } => Some((*since, *failures)),
+            PollState::Degraded {
+                since, failures, ..
+            }
+            | PollState::Down {
+                since, failures, ..
+            } => Some((*since, *failures)),
             _ => None,
         }
     }
@@ -141,10 +145,18 @@ impl PollError {
 impl fmt::Display for PollError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PollError::Store { store, range, error } => {
+            PollError::Store {
+                store,
+                range,
+                error,
+            } => {
                 write!(f, "{store} did not answer for {range}: {error}")
             }
-            PollError::TimedOut { store, range, after } => write!(
+            PollError::TimedOut {
+                store,
+                range,
+                after,
+            } => write!(
                 f,
                 "{store} did not answer for {range} within {after:?}: give it longer by `.timeout(d)`, \
                  or ask for less at once by `.chunk(d)`"

@@ -249,7 +249,8 @@ impl<S: Store> Worker<S> {
         let skipped = self.ticks.skip(interval);
         self.shared.count(|stats| stats.skipped += skipped);
         let ticks = self.ticks;
-        self.wait(move |settings| ticks.next(settings.interval)).await?;
+        self.wait(move |settings| ticks.next(settings.interval))
+            .await?;
         let interval = self.settings.borrow().interval;
         self.ticks.tick(interval);
         Ok(())
