@@ -3,12 +3,16 @@
 
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::StreamExt;
 use headwater::Retry;
-use headwater::timeseries::{Cursor, Order, Point, Polled, Polling, StoreError};
+use headwater::metrics::Tags;
+use headwater::timeseries::{
+    Cursor, Fetched, Order, Point, PointValue, Polled, Polling, Range, Store, StoreError,
+};
 use proptest::prelude::*;
 use world::{NOON, SECOND, World, secs, until};
 
@@ -222,6 +226,107 @@ async fn at_least_once_over_deaths(scenario: &Scenario, order: Order) {
         drop(stream.next());
     }
     none_lost(scenario, &acknowledged);
+}
+
+/// Answers as they are scripted, one a poll, whatever is asked for.
+struct Scripted(Mutex<VecDeque<Vec<Point>>>);
+
+impl Store for Scripted {
+    async fn fetch(&self, _: Range) -> Result<Fetched, StoreError> {
+        Ok(Fetched::new(
+            self.0.lock().unwrap().pop_front().unwrap_or_default(),
+        ))
+    }
+}
+
+/// Points of few series, times and values, in any order, some of them twice.
+fn answers() -> impl Strategy<Value = Vec<Vec<Point>>> {
+    let value = prop_oneof![
+        (0..3_i64).prop_map(PointValue::from),
+        Just(PointValue::from(1.0)),
+        Just(PointValue::from(0.5)),
+        Just(PointValue::from("a")),
+        Just(PointValue::Null),
+    ];
+    let point = (0..2_u8, 0..6_i64, value).prop_map(|(series, second, value)| {
+        Point::new("m", NOON - second * SECOND, value).tagged([("series", series)])
+    });
+    let answer = (prop::collection::vec(point, 0..20), 0..3).prop_map(|(mut points, order)| {
+        match order {
+            0 => points.sort(),
+            1 => points.sort_by(|left, right| right.cmp(left)),
+            _ => {}
+        }
+        points
+    });
+    prop::collection::vec(answer, 1..6)
+}
+
+/// What is new in each answer, and what is revised, with the value before.
+fn by_hand(answers: &[Vec<Point>]) -> (Vec<Point>, Vec<(Point, PointValue)>) {
+    let (mut new, mut revised) = (Vec::new(), Vec::new());
+    let mut known: BTreeMap<(Tags, i64), BTreeSet<PointValue>> = BTreeMap::new();
+    for answer in answers {
+        let mut groups: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for point in answer {
+            let key = (point.tags().clone(), point.millis());
+            groups.entry(key).or_default().insert(point.value().clone());
+        }
+        for (key, group) in groups {
+            let point = |value: &PointValue| Point::new("m", key.1, value.clone()).tagged(&key.0);
+            let old = known.entry(key.clone()).or_default();
+            if group.is_subset(old) {
+                continue;
+            }
+            let mut unknown = group.difference(old);
+            let before = match old.first() {
+                Some(first) => first.clone(),
+                None => {
+                    let first = unknown.next().unwrap();
+                    new.push(point(first));
+                    first.clone()
+                }
+            };
+            revised.extend(unknown.map(|value| (point(value), before.clone())));
+            *old = group;
+        }
+    }
+    (new, revised)
+}
+
+async fn same_as_by_hand(answers: Vec<Vec<Point>>) {
+    let polls = answers.len() as i64;
+    let (new, revised) = by_hand(&answers);
+    let world = World::new();
+    let mut polling = Polling::new(Scripted(Mutex::new(answers.into())))
+        .wall_clock(world.wall())
+        .every(secs(1));
+    let mut outlet = polling.revised(1000);
+    let mut stream = polling.start().unwrap();
+    let sorted = |mut points: Vec<Point>| {
+        points.sort();
+        points
+    };
+    let all = until(&world, &mut stream, NOON + polls * SECOND).await;
+    let all = all.into_iter().map(Polled::into_point).collect();
+    assert_eq!(sorted(all), sorted(new));
+    let came = world::ready(&mut outlet).await.into_iter();
+    let mut came: Vec<_> = came
+        .map(|revised| (revised.point, revised.before))
+        .collect();
+    let mut revised = revised;
+    came.sort();
+    revised.sort();
+    assert_eq!(came, revised);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn answers_in_any_order_are_compared_as_by_hand(answers in answers()) {
+        in_virtual_time(same_as_by_hand(answers));
+    }
 }
 
 proptest! {

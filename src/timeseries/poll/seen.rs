@@ -1,10 +1,10 @@
 //! What was seen, by series.
 
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use rustc_hash::FxHasher;
+use rustc_hash::FxBuildHasher;
 
 use super::series::{Found, Series};
 use crate::metrics::Tags;
@@ -191,7 +191,5 @@ fn is(series: &Series, point: &Point) -> bool {
 }
 
 fn hash(metric: &str, tags: &Tags) -> u64 {
-    let mut hasher = BuildHasherDefault::<FxHasher>::default().build_hasher();
-    (metric, tags).hash(&mut hasher);
-    hasher.finish()
+    FxBuildHasher.hash_one((metric, tags))
 }

@@ -1,5 +1,6 @@
 //! The points of one series that were seen, and what is new in an answer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::entry::{Entry, Packed};
@@ -36,15 +37,17 @@ pub(super) struct Series {
     pub(super) follower: usize,
     /// How an answer is compared while it comes in; `None` between answers.
     matching: Option<Matching>,
+    /// Entries that came, before some that did not.
+    matched: Vec<Range<usize>>,
 }
 
 /// The points of an answer that come in the order of time are compared with the entries one by one: those that
 /// are known, which are nearly all, are not even kept.
 #[derive(Debug, Clone, Copy)]
 struct Matching {
-    /// The entry at which it began.
+    /// The first of the entries that came one after another, up to `at`.
     from: usize,
-    /// The entry that is next; the ones before it are known to be there still, or are not asked after.
+    /// The entry that is next.
     at: usize,
     /// The time that came last.
     last: i64,
@@ -62,6 +65,7 @@ impl Series {
             incoming: Vec::new(),
             follower: NOWHERE,
             matching: None,
+            matched: Vec::new(),
         }
     }
 
@@ -81,11 +85,19 @@ impl Series {
         if matching.ordered && millis >= matching.last {
             matching.last = millis;
             let entries = &self.entries;
-            while entries
-                .get(matching.at)
-                .is_some_and(|entry| entry.millis < millis)
-            {
-                matching.at += 1;
+            let earlier = |at| {
+                entries
+                    .get(at)
+                    .is_some_and(|entry: &Entry| entry.millis < millis)
+            };
+            if earlier(matching.at) {
+                if matching.from < matching.at {
+                    self.matched.push(matching.from..matching.at);
+                }
+                while earlier(matching.at) {
+                    matching.at += 1;
+                }
+                matching.from = matching.at;
             }
             let entry = entries.get(matching.at);
             if entry.is_some_and(|entry| entry.millis == millis && entry.value.is(&value))
@@ -117,15 +129,19 @@ impl Series {
         if let Some(matching) = &mut self.matching
             && matching.ordered
         {
-            let known = &self.entries[matching.from..matching.at];
-            let first = match millis < matching.last {
-                true => 0,
-                false => known.partition_point(|entry| entry.millis < millis),
-            };
-            matching.ordered = millis >= matching.last;
-            let known = known[first..].iter();
-            let known = known.map(|entry| (entry.millis, PointValue::from(&entry.value)));
-            self.incoming.extend(known);
+            let run = matching.from..matching.at;
+            let incoming = |entry: &Entry| (entry.millis, PointValue::from(&entry.value));
+            if millis < matching.last {
+                // From here on all is kept, and what was not is made up for.
+                matching.ordered = false;
+                for run in self.matched.drain(..).chain([run]) {
+                    self.incoming.extend(self.entries[run].iter().map(incoming));
+                }
+            } else {
+                let same = |entry: &&Entry| entry.millis == millis;
+                let run = self.entries[run].iter().rev().take_while(same);
+                self.incoming.extend(run.map(incoming));
+            }
         }
         self.incoming.push((millis, value));
     }
@@ -134,6 +150,7 @@ impl Series {
     pub(super) fn reject(&mut self) {
         self.incoming = Vec::new();
         self.matching = None;
+        self.matched.clear();
     }
 
     fn point(&self, (millis, value): &Incoming) -> Point {
@@ -198,6 +215,7 @@ impl Series {
         let (at, from) = self.known();
         let incoming = std::mem::take(&mut self.incoming);
         self.matching = None;
+        self.matched.clear();
         if from == incoming.len() {
             return;
         }
