@@ -500,7 +500,7 @@ async fn a_request_that_never_ends_is_given_up() -> Tested {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_points_than_may_be_remembered_fail_the_poll_and_nothing_is_taken() -> Tested {
+async fn more_points_than_may_be_remembered_fail_the_poll_and_none_is_lost() -> Tested {
     let world = World::new();
     for second in 0..10 {
         world.put(point(second - 10, second));
@@ -511,8 +511,8 @@ async fn more_points_than_may_be_remembered_fail_the_poll_and_nothing_is_taken()
     for second in 0..6 {
         world.put(point(second, second));
     }
-    world.until(NOON + 10_500).await;
-    assert_eq!(come(&mut stream).await, []);
+    // What there is room for is taken, by asking for less at once.
+    let some = until(&world, &mut stream, NOON + 10_500).await.len();
     let state = control.state();
     assert!(state.is_down());
     let error = state.last_error().unwrap().to_string();
@@ -520,12 +520,60 @@ async fn more_points_than_may_be_remembered_fail_the_poll_and_nothing_is_taken()
         error.contains("16 points would be remembered, and 15 may be"),
         "{error}"
     );
-    assert_eq!(control.stats().remembered, 10);
+    assert_eq!(control.stats().remembered, 10 + some);
+    assert!(some < 6);
     // One fewer, and it goes on: nothing was lost.
     world.remove(NOON + 5 * SECOND);
     world.until(NOON + 80_500).await;
-    assert_eq!(come(&mut stream).await.len(), 5);
+    assert_eq!(some + come(&mut stream).await.len(), 5);
     assert!(control.state().is_healthy());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_acknowledged_makes_room_again() -> Tested {
+    let world = World::new();
+    for second in 0..1000 {
+        world.put_at(NOON + second * SECOND, point(second, second));
+    }
+    let polling = polling(&world).max_points(300).retry_slowly(secs(20));
+    let mut stream = polling.start()?.acked();
+    let control = stream.control();
+    let (_, first) = stream.next().await.unwrap();
+    let mut came = 1;
+    for (_, ack) in until(&world, &mut stream, NOON + 500 * SECOND).await {
+        ack.acknowledge();
+        came += 1;
+    }
+    // What is newer than the first one is remembered until that is acknowledged.
+    assert!(control.state().is_down());
+    assert!(matches!(
+        control.state().last_error(),
+        Some(PollError::TooManyPoints { max: 300, .. })
+    ));
+    first.acknowledge();
+    for step in 51..=110 {
+        for (_, ack) in until(&world, &mut stream, NOON + step * 10 * SECOND).await {
+            ack.acknowledge();
+            came += 1;
+        }
+    }
+    assert!(control.state().is_healthy());
+    assert_eq!(came, 1000);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn lengths_without_end_are_no_trouble() -> Tested {
+    let world = World::new();
+    world.put(point(0, 1));
+    let polling = polling(&world)
+        .buffer(Duration::MAX)
+        .margin(Duration::MAX)
+        .timeout(Duration::MAX)
+        .every(Duration::MAX);
+    let mut stream = polling.start()?;
+    assert_eq!(come(&mut stream).await, [(0, false)]);
     Ok(())
 }
 

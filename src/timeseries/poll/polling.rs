@@ -281,7 +281,7 @@ impl<S: Store> Polling<S> {
         let lengths = Lengths {
             buffer: millis(self.buffer),
             margin: millis(margin),
-            chunk: millis(self.chunk.unwrap_or(hour.max(both * 2))),
+            chunk: millis(self.chunk.unwrap_or(hour.max(both.saturating_mul(2)))),
         };
         let begun = |cursor: &Cursor| Some((cursor.horizon?, cursor.known_from));
         let memory = Memory {

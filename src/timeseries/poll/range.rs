@@ -37,6 +37,8 @@ pub(super) struct Reach {
     known_from: i64,
     /// The end of the last stretch that was answered.
     answered: Option<i64>,
+    /// A shorter chunk than usual, as an answer had too many points.
+    narrowed: Option<i64>,
     /// Where the next chunk of the quiet stretch begins.
     swept: i64,
     /// The latest time that was seen.
@@ -92,6 +94,7 @@ impl Reach {
             horizon: resumed.map(|(horizon, _)| horizon),
             known_from: resumed.map_or(i64::MIN, |(_, known_from)| known_from),
             answered: None,
+            narrowed: None,
             swept: i64::MIN,
             newest: None,
             evidence: [None; 2],
@@ -139,22 +142,45 @@ impl Reach {
             self.began_at(to);
         }
         let from = self.asks_from();
-        let chunk = self.lengths.chunk;
+        let chunk = self.chunk();
         let live = self.answered.map_or(from, |answered| {
             from.max(answered.min(to).saturating_sub(self.lengths.buffer))
         });
         let quiet = live > from && to.saturating_sub(from) >= chunk;
         let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
-        let next = match quiet && to.saturating_sub(live) < usual {
+        let short = self.narrowed.is_none() && to.saturating_sub(live) < usual;
+        let next = match quiet && short {
             true => Step::Sweep(live),
             false => Step::Through(from),
         };
         Course { to, next }
     }
 
+    fn chunk(&self) -> i64 {
+        let usual = self.lengths.chunk;
+        self.narrowed.map_or(usual, |narrowed| narrowed.min(usual))
+    }
+
+    /// There were too many points in the answer: asks for less at once until a poll succeeds. What
+    /// an outage has left behind then goes through, part by part. `false` if that can't help, as what is
+    /// too much is not much longer than what has to be remembered anyway.
+    pub(super) fn narrow(&mut self, ask: &Ask) -> bool {
+        let half = i64::try_from(ask.range.len() / 2).unwrap_or(i64::MAX);
+        let helps = half > self.lengths.buffer / 8;
+        if helps {
+            self.narrowed = Some(half);
+        }
+        helps
+    }
+
+    /// A poll has succeeded.
+    pub(super) fn widen(&mut self) {
+        self.narrowed = None;
+    }
+
     /// What to ask for next in this poll.
     pub(super) fn next(&mut self, course: &mut Course) -> Option<Ask> {
-        let chunk = self.lengths.chunk;
+        let chunk = self.chunk();
         let cut = |from: i64, to: i64| from.saturating_add(chunk - 1).min(to);
         let (range, kind, complete) = loop {
             match course.next {
@@ -203,7 +229,8 @@ impl Reach {
 
     /// Whether something came that the horizon is to follow.
     fn lags(&self) -> bool {
-        self.newest.map(|newest| newest - self.lengths.buffer) > self.horizon
+        let follows = |newest: i64| newest.saturating_sub(self.lengths.buffer);
+        self.newest.map(follows) > self.horizon
     }
 
     /// An answer was taken in; its latest point is this. What is new may move the horizon.

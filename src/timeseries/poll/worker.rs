@@ -92,6 +92,8 @@ impl<S: Store> Worker<S> {
 
     /// Asks for all that there may be, chunk by chunk.
     async fn ask_all(&mut self) -> Result<(), Broken> {
+        // Points may have been acknowledged, and make room.
+        self.forget();
         let begin = |worker: &Self| {
             let reach = &mut worker.shared.memory().reach;
             reach.begin(worker.clock.now(), Instant::now())
@@ -113,10 +115,19 @@ impl<S: Store> Worker<S> {
                     continue;
                 }
             }
-            let batch = self.take(&ask, answer).map_err(Broken::Failed)?;
+            let batch = match self.take(&ask, answer) {
+                Ok(batch) => batch,
+                Err(_) if self.shared.memory().reach.narrow(&ask) => {
+                    self.shared.count(|stats| stats.failures += 1);
+                    course = begin(self);
+                    continue;
+                }
+                Err(error) => return Err(Broken::Failed(error)),
+            };
             self.failing.succeeded(&self.shared, &self.name);
             self.hand_over(batch).await?;
         }
+        self.shared.memory().reach.widen();
         let settled = self.settle(i64::MAX);
         self.hand_over(settled).await
     }
@@ -188,14 +199,10 @@ impl<S: Store> Worker<S> {
         }
         // Stable: the series' order is one of time, too.
         batch.sort_by_key(|(_, polled)| polled.point().millis());
-        let oldest = pending.oldest().unwrap_or(i64::MAX);
         drop(pending);
-
         memory.reach.answered(ask, taken.newest, Instant::now());
-        let before = memory.reach.forgets_before().min(oldest);
-        memory.seen.forget(before);
-        memory.reach.forgot(before);
         drop(memory);
+        self.forget();
 
         let (held, ahead) = (self.held.as_ref().map_or(0, Held::len), self.clock.ahead());
         self.shared.count(|stats| {
@@ -213,6 +220,16 @@ impl<S: Store> Worker<S> {
             batch.append(&mut self.settle(complete));
         }
         Ok(batch)
+    }
+
+    /// Forgets what cannot come again, as nobody asks for it any more.
+    fn forget(&self) {
+        let mut memory = self.shared.memory();
+        let oldest = self.shared.pending().oldest();
+        let before = memory.reach.forgets_before();
+        let before = oldest.map_or(before, |oldest| oldest.min(before));
+        memory.seen.forget(before);
+        memory.reach.forgot(before);
     }
 
     /// What has settled, where everything up to a time was asked for.
