@@ -93,10 +93,6 @@ impl Point {
         &self.metric
     }
 
-    pub(super) fn into_value(self) -> PointValue {
-        self.value
-    }
-
     /// The number, if the value is one.
     #[must_use]
     pub fn number(&self) -> Option<Value> {

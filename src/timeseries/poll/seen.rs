@@ -58,18 +58,18 @@ impl Seen {
         let mut touched = Vec::new();
         let may_grow_by = answer.points.len();
         let mut last = NOWHERE;
-        for point in answer.points {
+        for point in &answer.points {
             if point.millis() < range.from || point.millis() > range.to {
                 taken.unasked += 1;
                 continue;
             }
             taken.newest = taken.newest.max(Some(point.millis()));
-            last = self.place_after(last, &point);
+            last = self.place_after(last, point);
             if let Some(series) = &mut self.series[last] {
                 if !series.is_touched() {
                     touched.push(last);
                 }
-                series.offer(point.millis(), point.into_value());
+                series.offer(point.millis(), point.value());
             }
         }
         for &place in &touched {

@@ -77,7 +77,7 @@ impl Series {
 
     /// Takes a point of an answer.
     #[inline]
-    pub(super) fn offer(&mut self, millis: i64, value: PointValue) {
+    pub(super) fn offer(&mut self, millis: i64, value: &PointValue) {
         let mut matching = match self.matching {
             Some(matching) => matching,
             None => self.begin(millis),
@@ -100,7 +100,7 @@ impl Series {
                 matching.from = matching.at;
             }
             let entry = entries.get(matching.at);
-            if entry.is_some_and(|entry| entry.millis == millis && entry.value.is(&value))
+            if entry.is_some_and(|entry| entry.millis == millis && entry.value.is(value))
                 && self.incoming.last().is_none_or(|last| last.0 != millis)
             {
                 matching.at += 1;
@@ -109,7 +109,7 @@ impl Series {
             }
         }
         self.matching = Some(matching);
-        self.keep(millis, value);
+        self.keep(millis, value.clone());
     }
 
     #[cold]
