@@ -8,6 +8,7 @@ pub(crate) mod metric_send;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod per_key;
+pub(crate) mod polling;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
 pub(crate) mod sharded;
@@ -43,6 +44,7 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::metric_send::add(metric_send::workload(1), 1),
         headwater::metric_send::add(metric_send::workload(2), 2),
         headwater::metric_send::add(metric_send::workload(4), 4),
+        headwater::polling::add(polling::workload()),
     ];
     all.extend(headwater::sharded::add(sharded::workloads()));
     all.extend(operators::workloads());

@@ -38,6 +38,12 @@ pub mod replay {}
 #[doc = include_str!("timeseries.md")]
 pub mod timeseries {}
 
+#[doc = include_str!("polling.md")]
+#[doc = "\n```no_run"]
+#[doc = include_str!("prometheus_store.rs")]
+#[doc = "```"]
+pub mod polling {}
+
 #[doc = include_str!("structs.md")]
 pub mod structs {}
 

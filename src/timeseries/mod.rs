@@ -3,7 +3,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | (here) | [`Point`], and [`Store`]: what can be polled |
+//! | (here) | [`Point`], and [`Store`]: what can be polled; [`Polling`], which makes a [`MetricsStream`] of it |
 #![cfg_attr(
     feature = "kairosdb",
     doc = "| [`kairosdb`] | a client of KairosDB, and a sink (feature `kairosdb`) |"
@@ -12,7 +12,13 @@
 #[cfg(feature = "kairosdb")]
 pub mod kairosdb;
 mod point;
+mod poll;
 mod store;
 
 pub use point::{Point, PointValue};
+pub use poll::{
+    Ack, AckedMetricsStream, Cursor, CursorError, CursorFile, MetricsStream, Order, Outlet,
+    PollClock, PollControl, PollError, PollState, PollStats, Polled, Polling, PollingError,
+    Revised,
+};
 pub use store::{Fetched, Range, Store, StoreError};

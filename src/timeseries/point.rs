@@ -89,6 +89,10 @@ impl Point {
         &self.value
     }
 
+    pub(super) fn metric_arc(&self) -> &Arc<str> {
+        &self.metric
+    }
+
     /// The number, if the value is one.
     #[must_use]
     pub fn number(&self) -> Option<Value> {

@@ -31,6 +31,13 @@ impl Range {
     }
 }
 
+/// The first and the last millisecond: `1700000000000..=1700000059999`.
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..={}", self.from, self.to)
+    }
+}
+
 /// A store of time series that can be polled: a REST client, for example.
 ///
 /// One method is all that is asked for: the points of a stretch of time, in any order. That polls

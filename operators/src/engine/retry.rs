@@ -131,8 +131,20 @@ impl Retry {
         self
     }
 
-    /// How long to wait after attempt number `attempt` failed; `None` where it was the last.
-    fn after(
+    /// How long to wait after attempt number `attempt`, counted from 1, failed; `None` where it was
+    /// the last one. For who repeats attempts outside of a graph by the same policy.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::Retry;
+    /// use std::time::Duration;
+    ///
+    /// let mut policy = Retry::attempts(2).fixed(Duration::from_secs(1));
+    /// let error = std::io::Error::other("unplugged");
+    /// assert_eq!(policy.delay_after(1, &error), Some(Duration::from_secs(1)));
+    /// assert_eq!(policy.delay_after(2, &error), None);
+    /// ```
+    pub fn delay_after(
         &mut self,
         attempt: u32,
         error: &(dyn Error + Send + Sync + 'static),
@@ -145,7 +157,7 @@ impl Retry {
             Delay::None => return Some(Duration::ZERO),
             Delay::Fixed(delay) => delay,
             Delay::Exponential(first) => {
-                let doublings = (attempt - 1).min(31);
+                let doublings = attempt.saturating_sub(1).min(31);
                 first.saturating_mul(1 << doublings)
             }
         };
@@ -215,6 +227,6 @@ impl<T> Again<T> {
         attempt: u32,
         error: &(dyn Error + Send + Sync + 'static),
     ) -> Option<Duration> {
-        self.policy.after(attempt, error)
+        self.policy.delay_after(attempt, error)
     }
 }

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use hashbrown::HashMap;
 
-use super::pump::{self, Pump};
-use crate::engine::{BATCH, Cx, Graph, Node, NodeId, Outcome, Plan, Push, Signal, Site, Token};
+use super::pump::{self, Lead, Pump};
+use crate::engine::{
+    BATCH, Cx, Graph, Node, NodeId, Outcome, Plan, Push, Signal, Site, Time, Token,
+};
 use crate::flow::{InGraph, Run};
 
 /// A flow of a stream's elements, each of which is acknowledged once all that was made of it has
@@ -44,10 +46,11 @@ use crate::flow::{InGraph, Run};
 /// # Ok::<(), GraphError>(())
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
-pub struct FromAckedStream<S, D> {
+pub struct FromAckedStream<S: Stream, D> {
     graph: Graph,
     stream: S,
     on_done: D,
+    lead: Option<Lead<S::Item>>,
     site: Site,
 }
 
@@ -71,8 +74,22 @@ impl Graph {
             graph: self.clone(),
             stream,
             on_done,
+            lead: None,
             site: Site::new("from_acked_stream"),
         }
+    }
+}
+
+impl<S, T, H, D> FromAckedStream<S, D>
+where
+    S: Stream<Item = (T, H)>,
+    T: 'static,
+    H: 'static,
+{
+    /// The graph's clock follows the elements: see [`Source::lead_clock`](crate::Source::lead_clock).
+    pub fn lead_clock(mut self, timestamp: impl Fn(&T) -> Time + Send + 'static) -> Self {
+        self.lead = Some(Box::new(move |(item, _)| timestamp(item)));
+        self
     }
 }
 
@@ -91,10 +108,14 @@ where
 
     fn build<N: Push<T>>(self, next: N, plan: &mut Plan) {
         let what = (Box::pin(self.stream), None, self.site);
+        if self.lead.is_some() {
+            plan.led();
+        }
         let node = |pump: Pump<_, _, _>| AckedPump {
             id: pump.id(),
             pump: Some(pump),
             on_done: self.on_done,
+            lead: self.lead,
             handles: HashMap::new(),
             done: Arc::default(),
         };
@@ -107,6 +128,7 @@ struct AckedPump<S, D, T, H, N> {
     /// `None` once it was let go.
     pump: Option<Pump<Pin<Box<S>>, T, N>>,
     on_done: D,
+    lead: Option<Lead<(T, H)>>,
     /// Of the elements under way, by their number.
     handles: HashMap<u64, H>,
     /// Where tokens leave what became of their elements: they may be dropped anywhere.
@@ -134,8 +156,12 @@ where
     }
 
     /// Each element gets a token of its own, so they are not batched.
-    fn push(&mut self, (item, handle): (T, H), waker: &Waker, cx: &mut Cx) {
+    fn push(&mut self, item: (T, H), waker: &Waker, cx: &mut Cx) {
         let Some(pump) = &mut self.pump else { return };
+        if let Some(lead) = &self.lead {
+            pump.lead_to(lead(&item), cx);
+        }
+        let (item, handle) = item;
         let number = pump.passed;
         pump.passed += 1;
         self.handles.insert(number, handle);
@@ -207,7 +233,7 @@ where
     }
 }
 
-impl<S, D> std::fmt::Debug for FromAckedStream<S, D> {
+impl<S: Stream, D> std::fmt::Debug for FromAckedStream<S, D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("FromAckedStream(..)")
     }

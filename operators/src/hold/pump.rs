@@ -57,14 +57,19 @@ where
         self.input.is_none() || cx.gated(self.id()) || cx.is_stopped()
     }
 
+    /// The clock goes on to the time of the element that is pushed next.
+    pub(super) fn lead_to(&mut self, time: Time, cx: &mut Cx) {
+        if time > cx.now() {
+            cx.advance_led(time);
+            cx.begin(self.label.id());
+        }
+    }
+
     /// Pushes an element, whose time comes before it where it leads the clock.
     pub(super) fn push_led(&mut self, item: T, cx: &mut Cx) {
         if let Some(lead) = &self.lead {
             let time = lead(&item);
-            if time > cx.now() {
-                cx.advance_led(time);
-                cx.begin(self.label.id());
-            }
+            self.lead_to(time, cx);
         }
         self.next.push(item, cx);
     }

@@ -1,0 +1,118 @@
+//! Whose clock tells until when a poll asks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// Whose clock tells what time it is when a poll asks for "the last ten minutes".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PollClock {
+    /// The store's, where its answers tell the time ([`Fetched::server_time`]), and ours where they
+    /// don't. How far it is from this computer's steady clock is measured with each answer and
+    /// smoothed, so that this computer's time of day may be wrong, and may be changed.
+    ///
+    /// [`Fetched::server_time`]: crate::timeseries::Fetched::server_time
+    #[default]
+    Store,
+    /// This computer's time of day.
+    Local,
+}
+
+/// Tells the time of day.
+pub(super) type Wall = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+pub(super) struct Clock {
+    whose: PollClock,
+    wall: Wall,
+    origin: Instant,
+    /// What the store's clock shows at the origin, in milliseconds since the Unix epoch.
+    store: Option<f64>,
+}
+
+/// An estimate that is further off than this is wrong, and not a matter of chance.
+const JUMP_MS: f64 = 2000.0;
+/// The share of a new measurement in the estimate.
+const SHARE: f64 = 0.125;
+/// How far this computer may be off when it begins, before it begins again.
+const OFF: u64 = 1000;
+
+impl Clock {
+    pub(super) fn new(whose: PollClock, wall: Wall) -> Clock {
+        Clock {
+            whose,
+            wall,
+            origin: Instant::now(),
+            store: None,
+        }
+    }
+
+    fn since_origin(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.origin).as_secs_f64() * 1000.0
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub(super) fn now(&self) -> i64 {
+        match self.store {
+            Some(store) => (store + self.since_origin(Instant::now())) as i64,
+            None => unix_millis(self.wall()),
+        }
+    }
+
+    /// This computer's time of day.
+    pub(super) fn wall(&self) -> SystemTime {
+        (self.wall)()
+    }
+
+    /// How far the store's clock is ahead of this computer's.
+    pub(super) fn ahead(&self) -> Option<i64> {
+        self.store?;
+        Some(self.now() - unix_millis(self.wall()))
+    }
+
+    /// The store told the time in an answer to what was sent then. If the clock was far off before, as
+    /// nothing was known of the store's, this says at what time it began.
+    pub(super) fn heard(&mut self, told: SystemTime, sent: Instant) -> Option<i64> {
+        if self.whose == PollClock::Local {
+            return None;
+        }
+        let before = self.now();
+        let first = self.store.is_none();
+        let mut millis = unix_millis(told) as f64;
+        // A date of HTTP has whole seconds, cut off.
+        if told
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |t| t.subsec_nanos())
+            == 0
+        {
+            millis += 500.0;
+        }
+        let took = sent.elapsed();
+        let measured = millis - self.since_origin(sent + took / 2);
+        self.store = Some(match self.store {
+            Some(known) if (measured - known).abs() < JUMP_MS => known + SHARE * (measured - known),
+            _ => measured,
+        });
+        let off = first && self.now().abs_diff(before) > OFF;
+        self.store.filter(|_| off).map(|origin| origin as i64)
+    }
+}
+
+/// Milliseconds since the Unix epoch, before it too.
+pub(super) fn unix_millis(time: SystemTime) -> i64 {
+    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => millis(since),
+        Err(before) => -millis(before.duration()),
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock")
+            .field("whose", &self.whose)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}

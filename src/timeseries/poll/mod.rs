@@ -1,0 +1,33 @@
+//! Polling: the points of a store, each one once, although polls overlap, points come late, and the
+//! store or this process is away for a while.
+
+mod clock;
+mod control;
+mod cursor;
+mod cursor_file;
+mod entry;
+mod failing;
+mod order;
+mod outlet;
+mod pending;
+mod polling;
+mod range;
+mod seen;
+mod series;
+mod shared;
+mod state;
+mod stats;
+mod stream;
+mod ticks;
+mod worker;
+
+pub use clock::PollClock;
+pub use control::PollControl;
+pub use cursor::{Cursor, CursorError};
+pub use cursor_file::CursorFile;
+pub use order::Order;
+pub use outlet::{Outlet, Revised};
+pub use polling::{Polling, PollingError};
+pub use state::{PollError, PollState};
+pub use stats::PollStats;
+pub use stream::{Ack, AckedMetricsStream, MetricsStream, Polled};

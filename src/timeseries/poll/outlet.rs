@@ -1,0 +1,70 @@
+//! Where points go that the stream does not emit.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use tokio::sync::mpsc;
+
+use crate::timeseries::{Point, PointValue};
+
+/// A stream of the points that a [`MetricsStream`](super::MetricsStream) does not emit.
+///
+/// It holds as many as it was made for; what comes while it is full is counted
+/// ([`PollStats::overflowed`](super::PollStats::overflowed)) and gone. It ends with the polling.
+#[derive(Debug)]
+pub struct Outlet<T> {
+    receiver: mpsc::Receiver<T>,
+}
+
+impl<T> Outlet<T> {
+    /// The next one that is there already.
+    pub fn try_next(&mut self) -> Option<T> {
+        self.receiver.try_recv().ok()
+    }
+}
+
+impl<T> Stream for Outlet<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<T>> {
+        self.receiver.poll_recv(task)
+    }
+}
+
+/// A point with a value other than the one that was emitted for its series and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revised {
+    /// The point as it is now.
+    pub point: Point,
+    /// The value that it had; the least one where the store had several.
+    pub before: PointValue,
+}
+
+/// The polling side of an outlet, if somebody made one.
+#[derive(Debug)]
+pub(super) struct Mouth<T>(Option<mpsc::Sender<T>>);
+
+impl<T> Mouth<T> {
+    pub(super) fn closed() -> Mouth<T> {
+        Mouth(None)
+    }
+
+    pub(super) fn open(&mut self, capacity: usize) -> Outlet<T> {
+        let (sender, receiver) = mpsc::channel(capacity);
+        self.0 = Some(sender);
+        Outlet { receiver }
+    }
+
+    /// Returns how many were lost: one where the outlet is full.
+    pub(super) fn give(&self, item: T) -> u64 {
+        match &self.0 {
+            Some(sender) => match sender.try_send(item) {
+                Err(mpsc::error::TrySendError::Full(_)) => 1,
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => 0,
+            },
+            None => 0,
+        }
+    }
+}

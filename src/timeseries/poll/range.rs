@@ -1,0 +1,284 @@
+//! Which stretches of time a poll asks for, and from when on points are too late.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::timeseries::Range;
+
+/// How far a poll reaches, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lengths {
+    /// Behind the newest point.
+    pub(super) buffer: i64,
+    /// Behind that, where points are too late, but noticed.
+    pub(super) margin: i64,
+    /// Of one request.
+    pub(super) chunk: i64,
+}
+
+/// How far the store was asked, and what that means for the next poll.
+///
+/// The horizon follows the newest point that was seen, not the clock: a clock that jumps forward, or
+/// runs ahead, loses nothing, and a store that fell silent can fill its gap later. It moves only when
+/// all from the horizon on was asked for in the same poll.
+///
+/// What was asked before, and lies further back than the buffer, is quiet: nothing came there for long. As
+/// long as that lasts a poll asks for one chunk of it, in turn, beside the last `buffer`. As
+/// soon as anything new has come, all of it is asked for, before the horizon moves on.
+#[derive(Debug)]
+pub(super) struct Reach {
+    lengths: Lengths,
+    /// Whether it goes on from a cursor.
+    resumed: bool,
+    /// Below it, points are too late.
+    horizon: Option<i64>,
+    /// From when on all that was seen is remembered.
+    known_from: i64,
+    /// The end of the last stretch that was answered.
+    answered: Option<i64>,
+    /// A shorter chunk than usual, as an answer had too many points.
+    narrowed: Option<i64>,
+    /// Where the next chunk of the quiet stretch begins.
+    swept: i64,
+    /// The latest time that was seen.
+    newest: Option<i64>,
+    /// What the points tell of the time. The last two stretches of ten minutes in which something new came
+    /// have a word: clocks that drift apart are not compared for ever.
+    evidence: [Option<(i64, Instant)>; 2],
+}
+
+/// For how long the same evidence is the best one.
+const EVIDENCE: Duration = Duration::from_secs(600);
+
+/// What a poll asks for next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) range: Range,
+    kind: Kind,
+    /// Up to when everything was asked for once this is answered.
+    pub(super) complete: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Live,
+    Quiet,
+}
+
+/// The course of one poll.
+#[derive(Debug)]
+pub(super) struct Course {
+    to: i64,
+    next: Step,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// From here on, chunk by chunk, nothing is left out.
+    Through(i64),
+    /// One chunk of the quiet stretch, which ends before this.
+    Sweep(i64),
+    /// What comes after the quiet stretch, from here on; and where that began.
+    Live(i64, i64),
+    /// The quiet stretch from here on, if it must be, up to this.
+    Quiet(i64, i64),
+    Done,
+}
+
+impl Reach {
+    pub(super) fn new(lengths: Lengths, resumed: Option<(i64, i64)>) -> Reach {
+        Reach {
+            lengths,
+            resumed: resumed.is_some(),
+            horizon: resumed.map(|(horizon, _)| horizon),
+            known_from: resumed.map_or(i64::MIN, |(_, known_from)| known_from),
+            answered: None,
+            narrowed: None,
+            swept: i64::MIN,
+            newest: None,
+            evidence: [None; 2],
+        }
+    }
+
+    pub(super) fn horizon(&self) -> Option<i64> {
+        self.horizon
+    }
+
+    pub(super) fn known_from(&self) -> i64 {
+        self.known_from
+    }
+
+    /// Whether nothing was ever seen, and there is nothing to go on from.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.resumed && self.newest.is_none() && self.answered.is_none()
+    }
+
+    /// The clock was wrong when it began: that was at this time.
+    pub(super) fn began_at(&mut self, time: i64) {
+        let horizon = time.saturating_sub(self.lengths.buffer);
+        (self.horizon, self.known_from) = (Some(horizon), horizon);
+    }
+
+    /// What time it is at least: that of the newest point, and what has passed since it was seen.
+    pub(super) fn at_least(&self, now: Instant) -> Option<i64> {
+        let since = |(newest, seen): &(i64, Instant)| {
+            newest.saturating_add(millis(now.saturating_duration_since(*seen)))
+        };
+        self.evidence.iter().flatten().map(since).max()
+    }
+
+    fn asks_from(&self) -> i64 {
+        let horizon = self.horizon.unwrap_or(i64::MIN);
+        self.known_from
+            .max(horizon.saturating_sub(self.lengths.margin))
+    }
+
+    /// Begins a poll at a time of the clock.
+    pub(super) fn begin(&mut self, clock: i64, now: Instant) -> Course {
+        // A clock that was put back does not stop the polls.
+        let to = self.at_least(now).map_or(clock, |least| least.max(clock));
+        if self.horizon.is_none() {
+            self.began_at(to);
+        }
+        let from = self.asks_from();
+        let chunk = self.chunk();
+        let live = self.answered.map_or(from, |answered| {
+            from.max(answered.min(to).saturating_sub(self.lengths.buffer))
+        });
+        let quiet = live > from && to.saturating_sub(from) >= chunk;
+        let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
+        let short = self.narrowed.is_none() && to.saturating_sub(live) < usual;
+        let next = match quiet && short {
+            true => Step::Sweep(live),
+            false => Step::Through(from),
+        };
+        Course { to, next }
+    }
+
+    fn chunk(&self) -> i64 {
+        let usual = self.lengths.chunk;
+        self.narrowed.map_or(usual, |narrowed| narrowed.min(usual))
+    }
+
+    /// There were too many points in the answer: asks for less at once until a poll succeeds. What
+    /// an outage has left behind then goes through, part by part. `false` if that can't help, as what is
+    /// too much is not much longer than what has to be remembered anyway.
+    pub(super) fn narrow(&mut self, ask: &Ask) -> bool {
+        let half = i64::try_from(ask.range.len() / 2).unwrap_or(i64::MAX);
+        let helps = half > self.lengths.buffer / 8;
+        if helps {
+            self.narrowed = Some(half);
+        }
+        helps
+    }
+
+    /// A poll has succeeded.
+    pub(super) fn widen(&mut self) {
+        self.narrowed = None;
+    }
+
+    /// What to ask for next in this poll.
+    pub(super) fn next(&mut self, course: &mut Course) -> Option<Ask> {
+        let chunk = self.chunk();
+        let cut = |from: i64, to: i64| from.saturating_add(chunk - 1).min(to);
+        let (range, kind, complete) = loop {
+            match course.next {
+                Step::Through(from) if from > course.to => course.next = Step::Done,
+                Step::Through(from) => {
+                    let to = cut(from, course.to);
+                    course.next = Step::Through(to + 1);
+                    break (Range { from, to }, Kind::Live, Some(to));
+                }
+                Step::Sweep(live) => {
+                    let from = self.asks_from().max(self.swept);
+                    let to = cut(from, live - 1);
+                    let range = Range { from, to };
+                    // The end moves on with every poll: where it is reached, the next turn begins.
+                    self.swept = if to == live - 1 { i64::MIN } else { to + 1 };
+                    course.next = Step::Live(live, live);
+                    break (range, Kind::Quiet, None);
+                }
+                Step::Live(from, live) if from > course.to => {
+                    course.next = Step::Quiet(self.asks_from(), live - 1);
+                }
+                Step::Live(from, live) => {
+                    let to = cut(from, course.to);
+                    course.next = Step::Live(to + 1, live);
+                    break (Range { from, to }, Kind::Live, None);
+                }
+                Step::Quiet(from, to) if from <= to && self.lags() => {
+                    let range = Range {
+                        from,
+                        to: cut(from, to),
+                    };
+                    course.next = Step::Quiet(range.to + 1, to);
+                    let complete = (range.to == to).then_some(course.to);
+                    break (range, Kind::Quiet, complete);
+                }
+                Step::Quiet(..) => course.next = Step::Done,
+                Step::Done => return None,
+            }
+        };
+        Some(Ask {
+            range,
+            kind,
+            complete,
+        })
+    }
+
+    /// Whether something came that the horizon is to follow.
+    fn lags(&self) -> bool {
+        let follows = |newest: i64| newest.saturating_sub(self.lengths.buffer);
+        self.newest.map(follows) > self.horizon
+    }
+
+    /// An answer was taken in; its latest point is this. What is new may move the horizon.
+    pub(super) fn answered(&mut self, ask: &Ask, newest: Option<i64>, now: Instant) {
+        if ask.kind == Kind::Live {
+            self.answered = Some(ask.range.to);
+        }
+        // What is answered again tells nothing of the time.
+        if let Some(newest) = newest
+            && self.newest < Some(newest)
+        {
+            self.newest = Some(newest);
+            self.learn(newest, now);
+        }
+        if let (Some(to), Some(newest)) = (ask.complete, self.newest) {
+            let follows = newest.min(to).saturating_sub(self.lengths.buffer);
+            self.horizon = self.horizon.max(Some(follows));
+        }
+    }
+
+    /// A point of this time was seen now: it is at least so late.
+    fn learn(&mut self, newest: i64, now: Instant) {
+        let [latest, before] = &mut self.evidence;
+        match latest {
+            Some((known, seen)) if now.saturating_duration_since(*seen) < EVIDENCE => {
+                let least = *known + millis(now.saturating_duration_since(*seen));
+                if newest > least {
+                    *known += newest - least;
+                }
+            }
+            _ => {
+                *before = latest.take();
+                *latest = Some((newest, now));
+            }
+        }
+    }
+
+    /// Before when nothing has to be remembered.
+    pub(super) fn forgets_before(&self) -> i64 {
+        self.asks_from()
+    }
+
+    /// What was seen before this time is forgotten.
+    pub(super) fn forgot(&mut self, before: i64) {
+        self.known_from = self.known_from.max(before);
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,45 @@
+//! What a polling stream counts.
+
+/// What a polling stream has counted since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PollStats {
+    /// Polls that were begun.
+    pub polls: u64,
+    /// Times for a poll at which there was none, as the one before still ran, failed, or waited for the consumer.
+    pub skipped: u64,
+    /// Requests to the store: several a poll where a stretch is cut.
+    pub requests: u64,
+    /// Requests that failed, or whose answer was not taken.
+    pub failures: u64,
+    /// Points in the answers that were taken.
+    pub received: u64,
+    /// Points that were handed to the consumer, or wait for it.
+    pub emitted: u64,
+    /// Of these, those that were late.
+    pub late: u64,
+    /// Points that had been seen before.
+    pub repeated: u64,
+    /// Other values for points that had been seen.
+    pub revised: u64,
+    /// Points below the horizon.
+    pub too_late: u64,
+    /// Points that came after later ones had settled.
+    pub overdue: u64,
+    /// Points of answers that were not asked for, and were passed over.
+    pub unasked: u64,
+    /// Points for which there was no room in an outlet.
+    pub overflowed: u64,
+    /// Points that were lost on their way, and [given up](super::Ack::give_up).
+    pub given_up: u64,
+    /// Points that are remembered now.
+    pub remembered: usize,
+    /// Points that wait now until they have settled.
+    pub held: usize,
+    /// Points that are not acknowledged now.
+    pub unacknowledged: usize,
+    /// Points before this time are too late, in milliseconds since the Unix epoch; unknown before the first poll.
+    pub horizon: Option<i64>,
+    /// By how many milliseconds the store's clock is ahead of this computer's, where it tells the time.
+    pub clock_ahead: Option<i64>,
+}

@@ -1,0 +1,307 @@
+//! The task that polls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::clock::Clock;
+use super::failing::Failing;
+use super::order::Held;
+use super::outlet::{Mouth, Revised};
+use super::range::Ask;
+use super::series::Found;
+use super::shared::{Settings, Shared};
+use super::state::{PollError, PollState};
+use super::stream::{Batch, Polled};
+use super::ticks::{self, Ticks};
+use crate::timeseries::{Fetched, Point, Range, Store};
+
+pub(super) struct Worker<S> {
+    pub(super) name: String,
+    pub(super) store: S,
+    pub(super) clock: Clock,
+    /// `None` if points don't wait.
+    pub(super) held: Option<Held>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) settings: watch::Receiver<Settings>,
+    pub(super) batches: mpsc::Sender<Batch>,
+    pub(super) failing: Failing,
+    pub(super) ticks: Ticks,
+    pub(super) timeout: Duration,
+    pub(super) max_points: usize,
+    pub(super) revised: Mouth<Revised>,
+    pub(super) too_late: Mouth<Point>,
+    pub(super) overdue: Mouth<Point>,
+}
+
+/// Why there are no polls any more.
+enum Ended {
+    /// Nobody wants the points, or somebody ended it.
+    Wished,
+    Fatal(PollError),
+}
+
+/// Why a poll was broken off.
+enum Broken {
+    Failed(PollError),
+    Ended(Ended),
+}
+
+impl<S: Store> Worker<S> {
+    pub(super) async fn run(mut self) {
+        let _ended = EndsState(self.shared.clone());
+        let ended = loop {
+            if let Err(ended) = self.poll().await {
+                break ended;
+            }
+            if let Err(ended) = self.next_tick().await {
+                break ended;
+            }
+        };
+        if let Some(held) = &mut self.held {
+            let rest = held.all();
+            let _ = self.hand_over(rest).await;
+        }
+        if let Ended::Fatal(error) = ended {
+            tracing::error!(store = self.name, %error, "polling ends");
+            let error = Some(error);
+            self.shared.state.send_replace(PollState::Ended { error });
+        }
+    }
+
+    /// One poll, which is repeated until it succeeds.
+    async fn poll(&mut self) -> Result<(), Ended> {
+        self.shared.count(|stats| stats.polls += 1);
+        loop {
+            match self.ask_all().await {
+                Ok(()) => return Ok(()),
+                Err(Broken::Ended(ended)) => return Err(ended),
+                Err(Broken::Failed(error)) => {
+                    self.shared.count(|stats| stats.failures += 1);
+                    let Some(delay) = self.failing.failed(&error, &self.clock, &self.shared) else {
+                        return Err(Ended::Fatal(error));
+                    };
+                    let until = ticks::later(Instant::now(), delay);
+                    self.wait(|_| until).await?;
+                }
+            }
+        }
+    }
+
+    /// Asks for all that there may be, chunk by chunk.
+    async fn ask_all(&mut self) -> Result<(), Broken> {
+        // Points may have been acknowledged, and make room.
+        self.forget();
+        let begin = |worker: &Self| {
+            let reach = &mut worker.shared.memory().reach;
+            reach.begin(worker.clock.now(), Instant::now())
+        };
+        let mut course = begin(self);
+        loop {
+            let ask = self.shared.memory().reach.next(&mut course);
+            let Some(ask) = ask else { break };
+            let sent = Instant::now();
+            let answer = self.fetch(ask.range).await.map_err(Broken::Failed)?;
+            if let Some(told) = answer.server_time
+                && let Some(began_at) = self.clock.heard(told, sent)
+            {
+                let reach = &mut self.shared.memory().reach;
+                if reach.is_fresh() {
+                    // What was asked for was not the last minutes.
+                    reach.began_at(began_at);
+                    course = reach.begin(self.clock.now(), Instant::now());
+                    continue;
+                }
+            }
+            let batch = match self.take(&ask, answer) {
+                Ok(batch) => batch,
+                Err(_) if self.shared.memory().reach.narrow(&ask) => {
+                    self.shared.count(|stats| stats.failures += 1);
+                    course = begin(self);
+                    continue;
+                }
+                Err(error) => return Err(Broken::Failed(error)),
+            };
+            self.failing.succeeded(&self.shared, &self.name);
+            self.hand_over(batch).await?;
+        }
+        self.shared.memory().reach.widen();
+        let settled = self.settle(i64::MAX);
+        self.hand_over(settled).await
+    }
+
+    async fn fetch(&self, range: Range) -> Result<Fetched, PollError> {
+        self.shared.count(|stats| stats.requests += 1);
+        let store = || self.name.clone();
+        match tokio::time::timeout(self.timeout, self.store.fetch(range)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(PollError::Store {
+                store: store(),
+                range,
+                error,
+            }),
+            Err(_) => Err(PollError::TimedOut {
+                store: store(),
+                range,
+                after: self.timeout,
+            }),
+        }
+    }
+
+    /// Takes an answer in; returns what is to be handed over.
+    fn take(&mut self, ask: &Ask, answer: Fetched) -> Result<Batch, PollError> {
+        let received = answer.points.len() as u64;
+        let mut found = Vec::new();
+        let mut memory = self.shared.memory();
+        let horizon = memory.reach.horizon().unwrap_or(i64::MIN);
+        let keep = |place, new| found.push((place, new));
+        let taken = memory
+            .seen
+            .take(answer, ask.range, horizon, self.max_points, keep);
+        let taken = taken.map_err(|many| PollError::TooManyPoints {
+            store: self.name.clone(),
+            range: ask.range,
+            points: many.points,
+            max: self.max_points,
+        })?;
+
+        let mut pending = self.shared.pending();
+        let mut batch = Batch::new();
+        let known = received - taken.unasked - found.len() as u64;
+        let (mut revised, mut too_late, mut overdue, mut overflowed) = (0, 0, 0, 0);
+        for (place, new) in found {
+            match new {
+                Found::Revised { point, before } => {
+                    revised += 1;
+                    overflowed += self.revised.give(Revised { point, before });
+                }
+                Found::TooLate { point } => {
+                    too_late += 1;
+                    overflowed += self.too_late.give(point);
+                }
+                Found::New { point, late } => match &mut self.held {
+                    Some(held) if held.is_overdue(point.millis()) => {
+                        overdue += 1;
+                        overflowed += self.overdue.give(point);
+                    }
+                    Some(held) => {
+                        let id = pending.open(place, point.millis());
+                        held.put(id, Polled::new(point, false));
+                    }
+                    None => {
+                        let id = pending.open(place, point.millis());
+                        batch.push((id, Polled::new(point, late)));
+                    }
+                },
+            }
+        }
+        // Stable: the series' order is one of time, too.
+        batch.sort_by_key(|(_, polled)| polled.point().millis());
+        drop(pending);
+        memory.reach.answered(ask, taken.newest, Instant::now());
+        drop(memory);
+        self.forget();
+
+        let (held, ahead) = (self.held.as_ref().map_or(0, Held::len), self.clock.ahead());
+        self.shared.count(|stats| {
+            stats.received += received;
+            stats.repeated += known;
+            stats.unasked += taken.unasked;
+            stats.revised += revised;
+            stats.too_late += too_late;
+            stats.overdue += overdue;
+            stats.overflowed += overflowed;
+            stats.held = held;
+            stats.clock_ahead = ahead;
+        });
+        if let Some(complete) = ask.complete {
+            batch.append(&mut self.settle(complete));
+        }
+        Ok(batch)
+    }
+
+    /// Forgets what cannot come again, as nobody asks for it any more.
+    fn forget(&self) {
+        let mut memory = self.shared.memory();
+        let oldest = self.shared.pending().oldest();
+        let before = memory.reach.forgets_before();
+        let before = oldest.map_or(before, |oldest| oldest.min(before));
+        memory.seen.forget(before);
+        memory.reach.forgot(before);
+    }
+
+    /// What has settled, where everything up to a time was asked for.
+    fn settle(&mut self, complete: i64) -> Batch {
+        let Some(held) = &mut self.held else {
+            return Batch::new();
+        };
+        let now = self.shared.memory().reach.at_least(Instant::now());
+        let settled = held.settle(complete, now.unwrap_or(i64::MIN));
+        let left = held.len();
+        self.shared.count(|stats| stats.held = left);
+        settled
+    }
+
+    /// Waits until the consumer takes it.
+    async fn hand_over(&mut self, batch: Batch) -> Result<(), Broken> {
+        let late = batch.iter().filter(|(_, polled)| polled.is_late()).count();
+        self.shared.count(|stats| {
+            stats.emitted += batch.len() as u64;
+            stats.late += late as u64;
+        });
+        if !batch.is_empty() && self.batches.send(batch).await.is_err() {
+            return Err(Broken::Ended(Ended::Wished));
+        }
+        match self.settings.borrow().stopped {
+            true => Err(Broken::Ended(Ended::Wished)),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for the next poll to be due.
+    async fn next_tick(&mut self) -> Result<(), Ended> {
+        let interval = self.settings.borrow_and_update().interval;
+        let skipped = self.ticks.skip(interval);
+        self.shared.count(|stats| stats.skipped += skipped);
+        let ticks = self.ticks;
+        self.wait(move |settings| ticks.next(settings.interval))
+            .await?;
+        let interval = self.settings.borrow().interval;
+        self.ticks.tick(interval);
+        Ok(())
+    }
+
+    /// Waits until a time that depends on the settings, or until it is ended.
+    async fn wait(&mut self, until: impl Fn(&Settings) -> Instant) -> Result<(), Ended> {
+        loop {
+            let settings = *self.settings.borrow_and_update();
+            if settings.stopped {
+                return Err(Ended::Wished);
+            }
+            let changed = self.settings.changed();
+            match tokio::time::timeout_at(until(&settings), changed).await {
+                Err(_) => return Ok(()),
+                Ok(Ok(())) => {}
+                // Never, as we have a handle of the sender.
+                Ok(Err(_)) => return Err(Ended::Wished),
+            }
+        }
+    }
+}
+
+/// Whoever sees the end of the task sees it in the state too, however it ends.
+struct EndsState(Arc<Shared>);
+
+impl Drop for EndsState {
+    fn drop(&mut self) {
+        self.0.state.send_if_modified(|state| {
+            let ends = !state.is_ended();
+            if ends {
+                *state = PollState::Ended { error: None };
+            }
+            ends
+        });
+    }
+}
