@@ -46,10 +46,7 @@ pub(crate) fn run() -> ExitCode {
         steps.command(&name, &line);
     }
     steps.run("examples", examples::run);
-    steps.command(
-        "packages",
-        &format!("cargo package {PACKAGES} --allow-dirty"),
-    );
+    steps.run("packages", || suite::packages(PACKAGES));
     steps.run("default dependencies", suite::dependencies);
     steps.finish()
 }

@@ -24,3 +24,16 @@ pub(crate) fn dependencies() -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Packs what users get, and builds it from the packages.
+///
+/// From nothing: the operators that were packed at another time have the same version, and what was
+/// compiled of them would be taken for these.
+pub(crate) fn packages(which: &str) -> Result<(), String> {
+    let place = shell::target_directory()?.join("packages");
+    if place.exists() {
+        std::fs::remove_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    }
+    let mut package = shell::command(&format!("cargo package {which} --allow-dirty"));
+    shell::status(package.env("CARGO_TARGET_DIR", &place))
+}
