@@ -1,6 +1,8 @@
 //! Attacks on the metrics pipeline and the sharded source: closures that panic where a lock is held,
 //! names and numbers that are odd, series that go and come back, ends that meet.
 
+mod memory_sink;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -13,28 +15,7 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use headwater::{GraphError, OnFull, Shards, Time};
-
-/// Keeps what comes, as text.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<String>>>);
-
-impl Memory {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl MetricSink for Memory {
-    fn delivery(&self) -> Delivery {
-        Delivery::AtMostOnce
-    }
-
-    async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
-        let texts = batch.iter().map(Element::to_string);
-        self.0.lock().unwrap().extend(texts);
-        Ok(())
-    }
-}
+use memory_sink::Memory;
 
 /// Never answers.
 struct Stuck;

@@ -1,5 +1,7 @@
 //! The metrics pipeline: from senders on many threads to sinks that are slow, fail, or panic.
 
+mod memory_sink;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,28 +10,7 @@ use headwater::metrics::{
     SinkOptions, Unit,
 };
 use headwater::prelude::*;
-
-/// Keeps what comes, as text.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<String>>>);
-
-impl Memory {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl MetricSink for Memory {
-    fn delivery(&self) -> Delivery {
-        Delivery::AtMostOnce
-    }
-
-    async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
-        let texts = batch.iter().map(Element::to_string);
-        self.0.lock().unwrap().extend(texts);
-        Ok(())
-    }
-}
+use memory_sink::Memory;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -35,7 +35,7 @@ pub(crate) fn run() -> ExitCode {
     steps.tests(
         "memory",
         "cargo test --release -p headwater --test memory --test memory_of_endings \
-         --test memory_of_keys --test memory_of_metrics --test memory_of_polling \
+         --test memory_of_keys --test memory_of_metrics --test memory_of_polling --test bytes_of_polling \
          --test memory_of_surgery --test memory_of_zips",
     );
     steps.tests(

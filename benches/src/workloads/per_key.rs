@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::hint::black_box;
-use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
@@ -13,8 +12,6 @@ use crate::workload::{Role, Variant, Workload};
 pub(crate) const DEVICES: u32 = 10_000;
 /// Readings of a device that its rolling mean is of.
 pub(crate) const WIDTH: usize = 100;
-/// Readings drawn beforehand; a power of two.
-const DRAWN: usize = 1 << 20;
 
 /// A device, and what it read.
 pub(crate) type Reading = (u32, f64);
@@ -45,22 +42,15 @@ pub(crate) fn rolling() -> Workload {
     ))
 }
 
-/// `n` readings, the same for every variant.
+/// `n` readings, the same for every variant: made from their numbers in a few steps, and not drawn from an
+/// array, which would have to be large, and whose memory would be what is measured.
 pub(crate) fn readings(n: u64) -> impl Iterator<Item = Reading> + Send + Sync + 'static {
-    static READINGS: OnceLock<Vec<Reading>> = OnceLock::new();
-    let readings = READINGS.get_or_init(drawn);
-    (0..n).map(|at| readings[at as usize & (DRAWN - 1)])
-}
-
-fn drawn() -> Vec<Reading> {
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut draw = || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        ((seed >> 32) as u32 % DEVICES, (seed & 0xffff) as f64)
-    };
-    (0..DRAWN).map(|_| draw()).collect()
+    (0..n).map(|at| {
+        let mixed = (at ^ (at >> 15)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let device = ((mixed >> 32) * u64::from(DEVICES)) >> 32;
+        (device as u32, (mixed & 0xffff) as f64)
+    })
 }
 
 /// The mean of what a device has read so far.
