@@ -604,6 +604,47 @@ async fn the_clock_of_the_store_is_followed_where_it_tells_the_time() -> Tested 
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_answer_that_tells_a_wrong_time_changes_nothing() -> Tested {
+    for wrong in [20 * HOUR, 90_000 * HOUR, -20 * HOUR] {
+        let world = World::new();
+        world.script().tells_time = true;
+        // Somebody's clock is wrong, too: a point of tomorrow.
+        world.put(point(10 * 3600, 0));
+        world.put(point(0, 0));
+        let mut stream = polling(&world).start()?;
+        assert_eq!(come(&mut stream).await, [(0, false)]);
+        world.script().tells_ahead = wrong;
+        world.until(NOON + 10_500).await;
+        world.script().tells_ahead = 0;
+        for second in 20..200 {
+            world.put_at(NOON + second * SECOND, point(second, second));
+        }
+        let seen = until(&world, &mut stream, NOON + 230_500).await;
+        let seen = seen.iter().map(|p| (p.point().millis() - NOON) / SECOND);
+        assert!(seen.eq(20..200), "told {wrong} ms too much");
+        let stats = stream.control().stats();
+        assert!(stats.requests <= stats.polls + 1, "{stats:?}");
+        assert_eq!((stats.too_late, stats.clock_ahead.unwrap() / 1500), (0, 0));
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_took_long_tells_no_wrong_time() -> Tested {
+    let world = World::new();
+    world.script().tells_time = true;
+    let mut stream = polling(&world).start()?;
+    assert_eq!(come(&mut stream).await, []);
+    // The time is told at the end of half a minute.
+    world.script().latency = secs(30);
+    world.until(NOON + 100_500).await;
+    assert_eq!(come(&mut stream).await, []);
+    let ahead = stream.control().stats().clock_ahead.unwrap();
+    assert!(ahead.abs() <= 1000, "{ahead}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_loses_nothing_and_repeats_nothing() -> Tested {
     for jump in [-24 * HOUR, -HOUR, -MINUTE, MINUTE, HOUR, 24 * HOUR] {
         let world = World::new();

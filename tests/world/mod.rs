@@ -41,6 +41,8 @@ pub struct Script {
     pub unruly: bool,
     /// Whether the answers tell the time.
     pub tells_time: bool,
+    /// By how much the time that they tell is ahead.
+    pub tells_ahead: i64,
     /// When there were requests, and for what.
     pub requests: Vec<(i64, Range)>,
 }
@@ -150,7 +152,10 @@ impl Store for World {
             points.extend(points.clone());
         }
         let mut fetched = Fetched::new(points);
-        fetched.server_time = script.tells_time.then(|| unix(now / SECOND * SECOND));
+        fetched.server_time = script.tells_time.then(|| {
+            let told = now + script.tells_ahead;
+            unix(told / SECOND * SECOND)
+        });
         Ok(fetched)
     }
 }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 pub enum PollClock {
     /// The store's, where its answers tell the time ([`Fetched::server_time`]), and ours where they
     /// don't. How far it is from this computer's steady clock is measured with each answer and
-    /// smoothed, so that this computer's time of day may be wrong, and may be changed.
+    /// smoothed, so that this computer's time of day may be wrong, and may be changed. That the store's
+    /// clock has jumped by two seconds or more is believed when two answers in a row agree on it.
     ///
     /// [`Fetched::server_time`]: crate::timeseries::Fetched::server_time
     #[default]
@@ -29,10 +30,15 @@ pub(super) struct Clock {
     origin: Instant,
     /// What the store's clock shows at the origin, in milliseconds since the Unix epoch.
     store: Option<f64>,
+    /// A measurement that was too far off to be believed without another one.
+    doubtful: Option<f64>,
 }
 
-/// An estimate that is further off than this is wrong, and not a matter of chance.
+/// A measurement that is further off than this is no matter of chance: the clock has jumped, or the answer
+/// was wrong. Two in a row tell which.
 const JUMP_MS: f64 = 2000.0;
+/// What took longer than this tells little of when, in between, the time was told.
+const SLOW: Duration = Duration::from_secs(2);
 /// The share of a new measurement in the estimate.
 const SHARE: f64 = 0.125;
 /// How far this computer may be off when it begins, before it begins again.
@@ -45,6 +51,7 @@ impl Clock {
             wall,
             origin: Instant::now(),
             store: None,
+            doubtful: None,
         }
     }
 
@@ -88,14 +95,32 @@ impl Clock {
         {
             millis += 500.0;
         }
-        let took = sent.elapsed();
-        let measured = millis - self.since_origin(sent + took / 2);
-        self.store = Some(match self.store {
-            Some(known) if (measured - known).abs() < JUMP_MS => known + SHARE * (measured - known),
-            _ => measured,
-        });
+        // It was told some time between then and now.
+        let (earliest, latest) = (
+            millis - self.since_origin(Instant::now()),
+            millis - self.since_origin(sent),
+        );
+        let measured = match self.store {
+            Some(known) if sent.elapsed() > SLOW => known.clamp(earliest, latest),
+            _ => (earliest + latest) / 2.0,
+        };
+        self.learn(measured);
         let off = first && self.now().abs_diff(before) > OFF;
         self.store.filter(|_| off).map(|origin| origin as i64)
+    }
+}
+
+impl Clock {
+    /// Takes a measurement into the estimate.
+    fn learn(&mut self, measured: f64) {
+        let near = |other: &f64| (measured - other).abs() < JUMP_MS;
+        let doubtful = self.doubtful.take();
+        match self.store {
+            Some(known) if near(&known) => self.store = Some(known + SHARE * (measured - known)),
+            // One answer of a mistaken server between others changes nothing.
+            Some(_) if !doubtful.as_ref().is_some_and(near) => self.doubtful = Some(measured),
+            _ => self.store = Some(measured),
+        }
     }
 }
 

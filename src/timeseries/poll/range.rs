@@ -156,6 +156,13 @@ impl Reach {
         Course { to, next }
     }
 
+    /// While a poll is under way the clock may turn out to have been wrong: nothing is asked of a future
+    /// that is years away after all.
+    pub(super) fn correct(&self, course: &mut Course, clock: i64, now: Instant) {
+        let least = self.at_least(now).map_or(clock, |least| least.max(clock));
+        course.to = course.to.min(least);
+    }
+
     fn chunk(&self) -> i64 {
         let usual = self.lengths.chunk;
         self.narrowed.map_or(usual, |narrowed| narrowed.min(usual))

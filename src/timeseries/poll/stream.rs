@@ -158,6 +158,11 @@ impl MetricsStream {
     /// it has arrived. What was lost on the way is [not acknowledged](Ack::settle), and comes again
     /// after a restart from the cursor.
     ///
+    /// Until then all that is newer than what was lost is remembered; when that reaches
+    /// [`max_points`](super::Polling::max_points), polls fail and [the state](super::PollState) says
+    /// so. Where single points may be lost for good, use
+    /// `graph.from_acked_stream(stream.acked(), ..)` and [give them up](Ack::give_up), which is counted.
+    ///
     /// The clock of the graph follows the points' times with
     /// [`lead_clock`](FromAckedStream::lead_clock).
     #[track_caller]

@@ -95,8 +95,9 @@ impl<S: Store> Worker<S> {
         // Points may have been acknowledged, and make room.
         self.forget();
         let begin = |worker: &Self| {
+            let clock = worker.clock.now();
             let reach = &mut worker.shared.memory().reach;
-            reach.begin(worker.clock.now(), Instant::now())
+            reach.begin(clock, Instant::now())
         };
         let mut course = begin(self);
         loop {
@@ -104,15 +105,18 @@ impl<S: Store> Worker<S> {
             let Some(ask) = ask else { break };
             let sent = Instant::now();
             let answer = self.fetch(ask.range).await.map_err(Broken::Failed)?;
-            if let Some(told) = answer.server_time
-                && let Some(began_at) = self.clock.heard(told, sent)
-            {
+            if let Some(told) = answer.server_time {
+                let began_at = self.clock.heard(told, sent);
+                let (clock, now) = (self.clock.now(), Instant::now());
                 let reach = &mut self.shared.memory().reach;
-                if reach.is_fresh() {
-                    // What was asked for was not the last minutes.
-                    reach.began_at(began_at);
-                    course = reach.begin(self.clock.now(), Instant::now());
-                    continue;
+                match began_at {
+                    Some(began_at) if reach.is_fresh() => {
+                        // What was asked for was not the last minutes.
+                        reach.began_at(began_at);
+                        course = reach.begin(clock, now);
+                        continue;
+                    }
+                    _ => reach.correct(&mut course, clock, now),
                 }
             }
             let batch = match self.take(&ask, answer) {
