@@ -65,6 +65,10 @@ pub mod from_streamz {}
 #[doc = include_str!("from_metrix.md")]
 pub mod from_metrix {}
 
+#[cfg(feature = "proficloud")]
+#[doc = include_str!("from_proficloud.md")]
+pub mod from_proficloud {}
+
 #[doc = include_str!("from_iterator.md")]
 pub mod from_iterator {}
 
