@@ -24,7 +24,7 @@ use crate::timeseries::rest::{Ask, Exchange, Reason, Response, Rest, Told, asked
 ///
 /// ```
 /// use headwater::timeseries::Point;
-/// use headwater::timeseries::proficloud::{IoQuery, ProficloudIo};
+/// use headwater::timeseries::proficloud::{IoQuery, Millis, ProficloudIo};
 /// # mod stand_in { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeseries/proficloud/io/in_memory.rs")); }
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -37,7 +37,7 @@ use crate::timeseries::rest::{Ask, Exchange, Reason, Response, Rest, Told, asked
 /// client.authenticate("somebody@example.com", "secret").await?;
 /// let query = IoQuery::new("7d0e")
 ///     .metric("temperature")
-///     .between("2023-11-14 22:00:00".parse()?, "2023-11-14 23:00:00".parse()?);
+///     .between("2023-11-14 22:00:00".parse::<Millis>()?, Millis::now());
 /// let answer = client.query(&query).await?;
 /// let point = Point::new("temperature", 1_700_000_000_123, 21.5).tagged([("uuid", "7d0e")]);
 /// assert_eq!(answer.points().collect::<Vec<_>>(), [point]);
