@@ -92,6 +92,8 @@ pub enum CsvProblem {
     Fields(usize),
     /// The field of this name is empty.
     EmptyField(&'static str),
+    /// A quote begins here that never ends.
+    Unclosed,
     /// It is no text in UTF-8.
     NotText,
     /// It can't be read or written.
@@ -160,36 +162,26 @@ impl MetricsCsv {
     /// # Errors
     /// What is wrong, and in which line.
     pub fn read(text: impl Read) -> Result<MetricsCsv, CsvError> {
+        // What comes last is known, and is not if a quote before it never ends.
+        let text = BufReader::new(text.chain(&b"\nend;of it\n"[..]));
         let mut reader = ReaderBuilder::new()
             .delimiter(b';')
             .has_headers(false)
             .flexible(true)
-            .from_reader(BufReader::new(text));
+            .from_reader(text);
+        let mut list = None;
+        let mut next = StringRecord::new();
         let mut record = StringRecord::new();
-        let mut metrics = Vec::new();
-        let mut headed = false;
-        while reader.read_record(&mut record).map_err(of_csv)? {
-            let line = record.position().map_or(1, csv::Position::line);
-            let wrong = |problem| Err(CsvError::new(Some(line), problem));
-            if !headed {
-                if record.iter().ne(HEADER) {
-                    let fields: Vec<&str> = record.iter().collect();
-                    return wrong(CsvProblem::Header(fields.join(";")));
-                }
-                headed = true;
-                continue;
+        while reader.read_record(&mut next).map_err(of_csv)? {
+            if !record.is_empty() {
+                take(&mut list, &record)?;
             }
-            let fields: Vec<&str> = record.iter().collect();
-            let &[selector, alias] = &fields[..] else {
-                return wrong(CsvProblem::Fields(fields.len()));
-            };
-            filled(line, [selector, alias])?;
-            metrics.push((selector, alias).into());
+            std::mem::swap(&mut record, &mut next);
         }
-        match headed {
-            true => Ok(MetricsCsv { metrics }),
-            false => Err(CsvError::new(None, CsvProblem::Empty)),
+        if record.iter().ne(["end", "of it"]) {
+            return Err(CsvError::new(Some(line(&record)), CsvProblem::Unclosed));
         }
+        list.ok_or(CsvError::new(None, CsvProblem::Empty))
     }
 
     /// Reads a list from a file.
@@ -199,6 +191,30 @@ impl MetricsCsv {
     pub fn read_file(path: impl AsRef<Path>) -> Result<MetricsCsv, CsvError> {
         MetricsCsv::read(File::open(path).map_err(of_io)?)
     }
+}
+
+fn line(record: &StringRecord) -> u64 {
+    record.position().map_or(1, csv::Position::line)
+}
+
+/// One line more; the first is the header.
+fn take(list: &mut Option<MetricsCsv>, record: &StringRecord) -> Result<(), CsvError> {
+    let line = line(record);
+    let wrong = |problem| Err(CsvError::new(Some(line), problem));
+    let fields: Vec<&str> = record.iter().collect();
+    let Some(list) = list else {
+        if fields != HEADER {
+            return wrong(CsvProblem::Header(fields.join(";")));
+        }
+        *list = Some(MetricsCsv::default());
+        return Ok(());
+    };
+    let &[selector, alias] = &fields[..] else {
+        return wrong(CsvProblem::Fields(fields.len()));
+    };
+    filled(line, [selector, alias])?;
+    list.metrics.push((selector, alias).into());
+    Ok(())
 }
 
 fn filled(line: u64, fields: [&str; 2]) -> Result<(), CsvError> {
@@ -240,6 +256,7 @@ impl fmt::Display for CsvError {
                 write!(f, "{count} fields instead of 2, `selector;metricalias`")
             }
             CsvProblem::EmptyField(field) => write!(f, "the {field} is empty"),
+            CsvProblem::Unclosed => f.write_str("a quote begins here that never ends"),
             CsvProblem::NotText => f.write_str("it is no text in UTF-8"),
             CsvProblem::Io(error) => write!(f, "{error}"),
         }

@@ -24,8 +24,8 @@ use crate::timeseries::kairosdb::When;
 /// | `2023-11-14 22:13:20.5`, `2023-11-14T23:13:20.5+01:00`, `2023-11-14` | `text.parse()` |
 /// | text of another form | [`Millis::parse`] |
 ///
-/// Text without an offset is in UTC, wherever the program runs. What is finer than a millisecond is cut off,
-/// towards the past.
+/// Text without an offset is in UTC, wherever the program runs. Of text and `SystemTime` what is finer than a
+/// millisecond is cut off, towards the past.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::Query;
@@ -66,15 +66,14 @@ impl Millis {
         SystemTime::now().into()
     }
 
-    /// Of seconds since the Unix epoch.
+    /// Of seconds since the Unix epoch, rounded to the nearest millisecond: hardly one is a double exactly.
     ///
     /// # Errors
     /// If that is no number, or beyond what 64 bits hold.
     pub fn from_secs(secs: f64) -> Result<Millis, TimeError> {
         /// 2⁶³, the first that is too large.
         const BOUND: f64 = 9_223_372_036_854_775_808.0;
-        // Of 1700000000.123 the nearest double is a little less; a microsecond is no matter of chance.
-        let millis = ((secs * 1e6).round() / 1e3).floor();
+        let millis = (secs * 1e3).round();
         match (-BOUND..BOUND).contains(&millis) {
             true => Ok(Millis(millis as i64)),
             false => Err(TimeError::new(secs, "it is no time in milliseconds")),
@@ -114,7 +113,8 @@ impl Millis {
         }
     }
 
-    /// As RFC 3339 writes it, in UTC; `None` for years beyond 0 to 9999, which that can't write.
+    /// As RFC 3339 writes it, in UTC; `None` for years beyond 0 to 9999, which that can't write (the last
+    /// day of these is not written either, as no offset must lead beyond it).
     pub(super) fn to_text(self) -> Option<String> {
         let time = Timestamp::from_millisecond(self.0).ok()?;
         let year = Offset::UTC.to_datetime(time).year();

@@ -171,15 +171,12 @@ impl Attempt {
         }
         // What can be read of a complaint will do.
         let body = ended.unwrap_or_else(|(body, _)| body);
-        let (status, messages) = (status.as_u16(), complaint(&headers, &body));
+        let (status, messages) = (status.as_u16(), complaint(&headers, &body, &secrets));
         let messages = match messages {
             Complaint::Understood(messages) => messages,
             Complaint::Other(_) if request.confidential => Vec::new(),
             Complaint::Other(text) => vec![text],
         };
-        let messages = messages.into_iter();
-        let messages = messages.map(|text| secrets.hide(text.into()).into_owned());
-        let messages = messages.collect();
         Err(match request.over_quota == Some(status) {
             true => Reason::OverQuota { status, messages },
             false => Reason::Refused {
@@ -231,11 +228,12 @@ enum Complaint {
 }
 
 /// All that a body complains of.
-fn complaint(headers: &HeaderMap, body: &[u8]) -> Complaint {
+fn complaint(headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Complaint {
+    let hidden = |text: String| secrets.hide(text.into()).into_owned();
     if let Some(to) = headers.get(LOCATION) {
         let to = String::from_utf8_lossy(to.as_bytes()).into_owned();
         let told = format!("it is redirected to {to}, which is not followed");
-        return Complaint::Understood(vec![told]);
+        return Complaint::Understood(vec![hidden(told)]);
     }
     /// As KairosDB, as servers of OAuth, as many others say it.
     #[derive(serde::Deserialize)]
@@ -253,7 +251,7 @@ fn complaint(headers: &HeaderMap, body: &[u8]) -> Complaint {
             message: String,
         },
     }
-    Complaint::Understood(match serde_json::from_slice(body) {
+    let said = match serde_json::from_slice(body) {
         Ok(Said::Errors { errors }) => errors,
         Ok(Said::Error {
             error,
@@ -262,12 +260,14 @@ fn complaint(headers: &HeaderMap, body: &[u8]) -> Complaint {
         Ok(Said::Error { error, .. }) => vec![error],
         Ok(Said::Message { message }) => vec![message],
         Err(_) if body.is_empty() => Vec::new(),
-        Err(_) => return Complaint::Other(shown(body)),
-    })
+        Err(_) => return Complaint::Other(shown(body, secrets)),
+    };
+    Complaint::Understood(said.into_iter().map(hidden).collect())
 }
 
-/// The beginning of a body, as text.
-pub(in crate::timeseries) fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]);
+/// The beginning of a body, as text. What is secret is left out first: nothing of it is left at the end either.
+pub(super) fn shown(body: &[u8], secrets: &Secrets) -> String {
+    let looked_at = body.len().min(4 * SHOWN + secrets.longest());
+    let text = secrets.hide(String::from_utf8_lossy(&body[..looked_at]));
     text.chars().take(SHOWN).collect()
 }

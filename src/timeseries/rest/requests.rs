@@ -145,10 +145,10 @@ pub(in crate::timeseries) fn read<T: DeserializeOwned>(
 ) -> Result<T, Told> {
     let body = &response.body;
     serde_json::from_slice(body).map_err(|error| {
-        let hide = |text: String| response.secrets.hide(text.into()).into_owned();
+        let secrets = &response.secrets;
         let reason = Reason::Undecodable {
-            why: hide(error.to_string()),
-            body: hide(shown(body)),
+            why: secrets.hide(error.to_string().into()).into_owned(),
+            body: shown(body, secrets),
         };
         Told::new(asked, response.attempts, reason)
     })

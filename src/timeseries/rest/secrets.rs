@@ -12,9 +12,17 @@ const HIDDEN: &str = "…";
 pub(in crate::timeseries) struct Secrets(Arc<[String]>);
 
 impl Secrets {
+    /// They are hidden as JSON writes them, too.
     pub(in crate::timeseries) fn new(secrets: impl IntoIterator<Item = String>) -> Secrets {
         let secrets = secrets.into_iter();
         let mut secrets: Vec<_> = secrets.filter(|text| text.len() >= SHORTEST).collect();
+        let in_json = |secret: &String| {
+            let json = serde_json::Value::from(&**secret).to_string();
+            let within = json.strip_prefix('"')?.strip_suffix('"')?;
+            (within != secret).then(|| within.to_owned())
+        };
+        let in_json: Vec<_> = secrets.iter().filter_map(in_json).collect();
+        secrets.extend(in_json);
         // Of two that contain each other, the longer one is to be found.
         secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
         Secrets(secrets.into())

@@ -139,7 +139,7 @@ impl Login {
         }
     }
 
-    /// As they are, and as forms and JSON write them.
+    /// As they are, and as forms write them.
     fn secrets(&self, grant: &Grant<'_>) -> Secrets {
         let shown = match grant {
             Grant::Password(user) => &user.password,
@@ -152,8 +152,7 @@ impl Login {
         let all = std::iter::once(shown).chain(own);
         Secrets::new(all.flat_map(|secret| {
             let form = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            let json = serde_json::Value::from(secret).to_string();
-            [secret.to_owned(), form, json.trim_matches('"').to_owned()]
+            [secret.to_owned(), form]
         }))
     }
 }
