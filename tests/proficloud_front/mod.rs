@@ -78,7 +78,7 @@ impl Cloud {
     }
 
     /// What a request for a token is answered.
-    fn grant(&mut self, form: &BTreeMap<String, String>) -> Reply {
+    pub fn grant(&mut self, form: &BTreeMap<String, String>) -> Reply {
         let said = |name: &str| form.get(name).map_or("", String::as_str);
         let by_password = said("grant_type") == "password";
         self.log
