@@ -90,9 +90,10 @@ impl Told {
         &self,
         error: impl Error + Send + Sync + 'static,
     ) -> StoreError {
-        let error = match self.reason.can_retry() {
-            true => StoreError::retry(error),
-            false => StoreError::fatal(error),
+        let error = match &self.reason {
+            Reason::OverQuota { .. } | Reason::TooLarge(_) => StoreError::too_much(error),
+            reason if reason.can_retry() => StoreError::retry(error),
+            _ => StoreError::fatal(error),
         };
         match self.reason.retry_after() {
             Some(after) => error.after(after),
