@@ -165,3 +165,29 @@ fn the_client_of_kairosdb_is_send_sync_and_unpin() {
     );
     assert_send!(KairosDbSink);
 }
+
+#[cfg(feature = "proficloud")]
+#[test]
+fn the_clients_of_proficloud_are_send_sync_and_unpin() {
+    use headwater::timeseries::proficloud::*;
+    assert_all!(
+        CsvError,
+        CsvProblem,
+        Ewima,
+        IoAnswer,
+        IoQuery,
+        IoSeries,
+        IoStore,
+        MetricsCsv,
+        Millis,
+        NamedMetric,
+        ProficloudError,
+        ProficloudIo,
+        ProficloudIoBuilder,
+        Step,
+        TimeError,
+        Token,
+        TokenError,
+        Tsd,
+    );
+}

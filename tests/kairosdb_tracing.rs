@@ -16,9 +16,7 @@ struct Events(Arc<Mutex<Vec<String>>>);
 
 impl tracing::Subscriber for Events {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata
-            .target()
-            .starts_with("headwater::timeseries::kairosdb")
+        metadata.target().starts_with("headwater::timeseries")
     }
 
     fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {

@@ -530,6 +530,61 @@ async fn more_points_than_may_be_remembered_fail_the_poll_and_none_is_lost() -> 
     Ok(())
 }
 
+/// Answers for so many milliseconds at once.
+struct Quota(World, u64);
+
+impl Store for Quota {
+    async fn fetch(&self, range: Range) -> Result<Fetched, StoreError> {
+        match range.len() > self.1 {
+            true => Err(StoreError::too_much("beyond the quota")),
+            false => self.0.fetch(range).await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_asked_for_too_much_is_asked_for_less() -> Tested {
+    let world = World::new();
+    world.put(point(0, 0));
+    let quota = |millis| {
+        let polling = Polling::new(Quota(world.clone(), millis)).wall_clock(world.wall());
+        polling.buffer(secs(60)).margin(secs(30))
+    };
+    let mut stream = quota(600_000).start()?;
+    assert_eq!(come(&mut stream).await, [(0, false)]);
+    let cursor = stream.control().cursor();
+    drop(stream);
+    // Three hours later.
+    for minute in 1..=180 {
+        world.put(point(minute * 60, minute));
+    }
+    world.until(NOON + 3 * HOUR).await;
+    let mut stream = quota(600_000).resume(cursor.clone()).start()?;
+    let control = stream.control();
+    let came = until(&world, &mut stream, NOON + 3 * HOUR + SECOND).await;
+    assert_eq!(came.len(), 180);
+    assert!(control.state().is_healthy());
+    assert_eq!(
+        control.stats().failures,
+        3,
+        "an hour was too much, and its half, and that of it"
+    );
+
+    // Where it does not answer for as much as has to be asked, that is said.
+    let mut stream = quota(5_000).resume(cursor).start()?;
+    let control = stream.control();
+    assert_eq!(
+        until(&world, &mut stream, NOON + 3 * HOUR + 30 * SECOND)
+            .await
+            .len(),
+        0
+    );
+    assert!(control.state().is_down());
+    let error = control.state().last_error().unwrap().to_string();
+    assert!(error.contains("beyond the quota"), "{error}");
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_acknowledged_makes_room_again() -> Tested {
     let world = World::new();

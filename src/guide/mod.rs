@@ -3,6 +3,10 @@
 //! New here? Read [a first pipeline](first_pipeline), then [choosing an operator](choosing). Who comes
 //! from another library finds each of its names in [from streamz](from_streamz),
 //! [from metrix](from_metrix), [from `Iterator` and futures](from_iterator) or [from Rx](from_rx).
+#![cfg_attr(
+    feature = "proficloud",
+    doc = "Clients of Proficloud's services come [from proficloud](from_proficloud)."
+)]
 
 #[doc = include_str!("first_pipeline.md")]
 pub mod first_pipeline {}
@@ -64,6 +68,10 @@ pub mod from_streamz {}
 
 #[doc = include_str!("from_metrix.md")]
 pub mod from_metrix {}
+
+#[cfg(feature = "proficloud")]
+#[doc = include_str!("from_proficloud.md")]
+pub mod from_proficloud {}
 
 #[doc = include_str!("from_iterator.md")]
 pub mod from_iterator {}

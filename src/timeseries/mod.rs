@@ -8,11 +8,19 @@
     feature = "kairosdb",
     doc = "| [`kairosdb`] | a client of KairosDB, and a sink (feature `kairosdb`) |"
 )]
+#![cfg_attr(
+    feature = "proficloud",
+    doc = "| [`proficloud`] | clients of Proficloud's services, lists of metrics in CSV, times (feature `proficloud`) |"
+)]
 
 #[cfg(feature = "kairosdb")]
 pub mod kairosdb;
 mod point;
 mod poll;
+#[cfg(feature = "proficloud")]
+pub mod proficloud;
+#[cfg(feature = "kairosdb")]
+mod rest;
 mod store;
 
 pub use point::{Point, PointValue};

@@ -98,6 +98,7 @@ impl Fetched {
 pub struct StoreError {
     error: Arc<dyn Error + Send + Sync>,
     can_retry: bool,
+    too_much: bool,
     retry_after: Option<Duration>,
 }
 
@@ -107,6 +108,7 @@ impl StoreError {
         StoreError {
             error: error.into().into(),
             can_retry: true,
+            too_much: false,
             retry_after: None,
         }
     }
@@ -116,6 +118,15 @@ impl StoreError {
         StoreError {
             can_retry: false,
             ..StoreError::retry(error)
+        }
+    }
+
+    /// It does not answer for so long a stretch of time at once, as it would be too much. Who polls asks for a
+    /// shorter one then.
+    pub fn too_much(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+        StoreError {
+            too_much: true,
+            ..StoreError::fatal(error)
         }
     }
 
@@ -132,6 +143,12 @@ impl StoreError {
     #[must_use]
     pub fn can_retry(&self) -> bool {
         self.can_retry
+    }
+
+    /// Whether it was asked for too much at once.
+    #[must_use]
+    pub fn is_too_much(&self) -> bool {
+        self.too_much
     }
 
     /// For how long the store asked to be left alone.

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::attempt::Credentials;
-use super::build::shown;
 use super::encode::Format;
-use super::policy::Policy;
+use super::gateway::Gateway;
 use crate::metrics::{AsTag, IntoTags, Tags};
+use crate::timeseries::rest::{Credentials, Transport, shown_url, transport_options};
 
 /// How bodies of points are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,28 +42,11 @@ pub struct KairosDbBuilder {
     pub(super) query_path: String,
     pub(super) write_path: String,
     pub(super) credentials: Credentials,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) proxy: Route,
-    pub(super) authorities: Vec<Vec<u8>>,
-    pub(super) trust_all: bool,
-    pub(super) connect_timeout: Duration,
-    pub(super) timeout: Duration,
-    pub(super) policy: Policy,
+    pub(super) transport: Transport,
+    pub(super) gateway: Option<Gateway>,
     pub(super) repeat_writes: bool,
-    pub(super) concurrency: usize,
     pub(super) gzip: Gzip,
-    pub(super) unpack: bool,
-    pub(super) max_answer: usize,
-    pub(super) keep: usize,
     pub(super) format: Format,
-}
-
-/// Which way requests take.
-#[derive(Clone)]
-pub(super) enum Route {
-    Direct,
-    Environment,
-    Proxy(String),
 }
 
 impl KairosDbBuilder {
@@ -74,25 +56,10 @@ impl KairosDbBuilder {
             query_path: "datapoints/query".to_owned(),
             write_path: "datapoints".to_owned(),
             credentials: Credentials::None,
-            headers: Vec::new(),
-            proxy: Route::Direct,
-            authorities: Vec::new(),
-            trust_all: false,
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(60),
-            policy: Policy {
-                attempts: 3,
-                first: Duration::from_millis(100),
-                longest: Duration::from_secs(5),
-                patience: Duration::from_secs(30),
-                backoff: None,
-            },
+            transport: Transport::default(),
+            gateway: None,
             repeat_writes: true,
-            concurrency: 16,
             gzip: Gzip::Off,
-            unpack: true,
-            max_answer: 256 << 20,
-            keep: 64 << 10,
             format: Format {
                 tags: Tags::new(),
                 ttl: None,
@@ -104,7 +71,7 @@ impl KairosDbBuilder {
 
     /// Basic authentication, with each request.
     pub fn basic_auth(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.credentials = Credentials::Basic(user.into(), Some(password.into()));
+        self.credentials = Credentials::Basic(user.into(), password.into());
         self
     }
 
@@ -114,103 +81,23 @@ impl KairosDbBuilder {
         self
     }
 
-    /// A header of each request. What it says is kept out of logs.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
+    /// Behind a gateway, that signs in by these credentials.
+    #[cfg(feature = "proficloud")]
+    pub(in crate::timeseries) fn behind(
+        self,
+        gateway: Gateway,
+        credentials: Credentials,
+    ) -> KairosDbBuilder {
+        KairosDbBuilder {
+            gateway: Some(gateway),
+            credentials,
+            query_path: gateway.query_path.to_owned(),
+            write_path: gateway.write_path.to_owned(),
+            ..self
+        }
     }
 
-    /// Sends all requests by way of this proxy: `http://proxy:3128`, with user and password if it wants them.
-    pub fn proxy(mut self, url: impl Into<String>) -> Self {
-        self.proxy = Route::Proxy(url.into());
-        self
-    }
-
-    /// Takes the proxies that the environment names: `HTTP_PROXY` (in lower case too), `HTTPS_PROXY`,
-    /// `ALL_PROXY`, and the exceptions in `NO_PROXY`. By default requests go straight to the store, whatever
-    /// the environment says: no other program's settings send points elsewhere.
-    pub fn proxy_from_environment(mut self) -> Self {
-        self.proxy = Route::Environment;
-        self
-    }
-
-    /// Trusts these authorities, besides those that the system trusts: certificates in PEM, one or several.
-    pub fn authority(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.authorities.push(pem.into());
-        self
-    }
-
-    /// Takes **any** certificate for the store's: expired, of another name, of nobody's authority. Whoever
-    /// is on the way can then read and change everything, credentials included.
-    pub fn danger_accept_invalid_certificates(mut self) -> Self {
-        self.trust_all = true;
-        self
-    }
-
-    /// How long a connection may take to come about; 5 seconds by default.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        assert!(
-            !timeout.is_zero(),
-            "a `connect_timeout` of zero lets nothing connect: give it a longer time"
-        );
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long an attempt may take, from its beginning to the end of its answer; 60 seconds by default.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        assert!(
-            !timeout.is_zero(),
-            "a `timeout` of zero lets nothing be answered: give it a longer time"
-        );
-        self.timeout = timeout;
-        self
-    }
-
-    /// How often a request is sent, at most, where sending it again can help and does no harm; 3 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
-    pub fn attempts(mut self, attempts: u32) -> Self {
-        assert!(
-            attempts > 0,
-            "0 attempts would never ask at all: let there be at least 1"
-        );
-        self.policy.attempts = attempts;
-        self
-    }
-
-    /// How long to wait before the second attempt, and at most before any; doubled from each to the next, and
-    /// made up to half as long again by chance. 100 ms and 5 s by default.
-    ///
-    /// # Panics
-    /// If the first is zero.
-    #[track_caller]
-    pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        assert!(
-            !first.is_zero(),
-            "a delay that begins at zero never grows: begin with a longer one"
-        );
-        (self.policy.first, self.policy.longest) = (first, longest);
-        self
-    }
-
-    /// A store may say how long it wants to be left alone (`Retry-After`). Up to this it is obeyed; where it
-    /// asks for more, the request fails at once, and [the error](super::KairosError::retry_after) tells. 30
-    /// seconds by default.
-    pub fn max_retry_after(mut self, patience: Duration) -> Self {
-        self.policy.patience = patience;
-        self
-    }
+    transport_options!();
 
     /// Whether writes are sent again too; they are by default. A point that arrives twice replaces itself: the
     /// store keeps one for each metric, tags, time and type. Only somebody else's change of the same point in
@@ -220,43 +107,10 @@ impl KairosDbBuilder {
         self
     }
 
-    /// How many requests may be under way at a time; others wait. 16 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
-    pub fn concurrency(mut self, requests: usize) -> Self {
-        assert!(
-            requests > 0,
-            "a concurrency of 0 lets no request go: let it be 1 at least"
-        );
-        self.concurrency = requests;
-        self
-    }
-
     /// How points are compressed on their way; not at all by default. Queries are not: the store can't read
     /// them then.
     pub fn gzip(mut self, gzip: Gzip) -> Self {
         self.gzip = gzip;
-        self
-    }
-
-    /// Whether answers may come compressed; they may by default.
-    pub fn gzip_answers(mut self, unpack: bool) -> Self {
-        self.unpack = unpack;
-        self
-    }
-
-    /// How many bytes an answer may have, unpacked; 256 MiB by default.
-    pub fn max_answer(mut self, bytes: usize) -> Self {
-        self.max_answer = bytes;
-        self
-    }
-
-    /// How much of payload and answer [`last_exchange`](super::KairosDb::last_exchange) keeps of each; 64 KiB by
-    /// default.
-    pub fn keep_exchange(mut self, bytes: usize) -> Self {
-        self.keep = bytes;
         self
     }
 
@@ -323,8 +177,8 @@ impl KairosDbBuilder {
 impl fmt::Debug for KairosDbBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KairosDbBuilder")
-            .field("url", &shown(&self.url))
-            .field("timeout", &self.timeout)
+            .field("url", &shown_url(&self.url))
+            .field("timeout", &self.transport.timeout)
             .finish_non_exhaustive()
     }
 }

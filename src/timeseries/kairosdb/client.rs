@@ -1,18 +1,17 @@
 //! The client: one method for each call of the store's REST API.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::attempt::Credentials;
-use super::build::Asking;
 use super::builder::{Gzip, KairosDbBuilder};
 use super::encode::Format;
 use super::error::KairosError;
-use super::exchange::Exchange;
-use super::{BuildError, Health};
+use super::gateway::Gateway;
+use super::health::Health;
+use crate::timeseries::rest::{Ask, BuildError, Credentials, Exchange, Rest};
 
 /// A client of KairosDB's REST API, version 1: writes points, queries and deletes them.
 ///
@@ -54,10 +53,8 @@ pub struct KairosDb(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) base: Url,
-    pub(super) asking: Asking,
-    credentials: Arc<Mutex<Credentials>>,
+    pub(super) rest: Rest,
     pub(super) settings: Settings,
-    pub(super) last: Mutex<Option<Exchange>>,
 }
 
 /// What the client itself has to know.
@@ -66,8 +63,9 @@ pub(super) struct Settings {
     pub(super) write_path: String,
     pub(super) repeat_writes: bool,
     pub(super) gzip: Gzip,
-    pub(super) keep: usize,
     pub(super) format: Format,
+    /// What stands in front of the store, if that does not pass everything on.
+    pub(super) gateway: Option<Gateway>,
 }
 
 #[derive(Deserialize)]
@@ -90,18 +88,11 @@ impl KairosDb {
         KairosDbBuilder::new(url.into())
     }
 
-    pub(super) fn with(
-        base: Url,
-        asking: Asking,
-        credentials: Arc<Mutex<Credentials>>,
-        settings: Settings,
-    ) -> KairosDb {
+    pub(super) fn with(base: Url, rest: Rest, settings: Settings) -> KairosDb {
         KairosDb(Arc::new(Inner {
             base,
-            asking,
-            credentials,
+            rest,
             settings,
-            last: Mutex::default(),
         }))
     }
 
@@ -113,8 +104,7 @@ impl KairosDb {
 
     /// Another bearer token, for all handles of this client and all attempts from now on.
     pub fn set_bearer(&self, token: impl Into<String>) {
-        let credentials = self.0.credentials.lock();
-        *credentials.unwrap_or_else(PoisonError::into_inner) = Credentials::Bearer(token.into());
+        self.0.rest.sign_with(Credentials::Bearer(token.into()));
     }
 
     /// Deletes a metric, with all its points. One that does not exist is none any more, either.
@@ -123,8 +113,7 @@ impl KairosDb {
     /// See [`KairosError`].
     pub async fn delete_metric(&self, name: &str) -> Result<(), KairosError> {
         let path = self.below(["metric", name]);
-        self.ask(Method::DELETE, path, Vec::new(), None, true)
-            .await?;
+        self.ask(Ask::new(Method::DELETE, path)).await?;
         Ok(())
     }
 
@@ -154,7 +143,11 @@ impl KairosDb {
     /// See [`KairosError`].
     pub async fn health_check(&self) -> Result<(), KairosError> {
         let path = self.path("health/check");
-        self.ask(Method::GET, path, Vec::new(), None, false).await?;
+        let ask = Ask {
+            repeat: false,
+            ..Ask::new(Method::GET, path)
+        };
+        self.ask(ask).await?;
         Ok(())
     }
 
@@ -201,8 +194,7 @@ impl KairosDb {
     /// All of them are events of [`tracing`] too, at level `debug`, in a span `kairosdb`.
     #[must_use]
     pub fn last_exchange(&self) -> Option<Exchange> {
-        let last = self.0.last.lock();
-        last.unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.rest.last_exchange()
     }
 }
 

@@ -11,18 +11,16 @@
 mod aggregator;
 mod answer;
 mod asking;
-mod attempt;
 mod build;
 mod builder;
 mod client;
 mod encode;
 mod error;
-mod exchange;
+mod gateway;
 mod group;
 mod group_by;
 mod health;
 mod point_sink;
-mod policy;
 mod query;
 mod query_metric;
 mod querying;
@@ -38,11 +36,9 @@ mod writing;
 
 pub use aggregator::{Aggregator, Comparison, Threshold, Trim};
 pub use answer::{Answer, Answered, Series};
-pub use build::BuildError;
 pub use builder::{Gzip, KairosDbBuilder};
 pub use client::KairosDb;
-pub use error::{KairosError, Reason};
-pub use exchange::{Excerpt, Exchange};
+pub use error::KairosError;
 pub use group::Group;
 pub use group_by::GroupBy;
 pub use health::Health;
@@ -56,3 +52,9 @@ pub use sift::{Rejected, Sifted};
 pub use sink::KairosDbSink;
 pub use store::KairosStore;
 pub use unfit::Unfit;
+
+pub use super::rest::{BuildError, Excerpt, Exchange, Reason};
+#[cfg(feature = "proficloud")]
+pub(in crate::timeseries) use gateway::Gateway;
+#[cfg(feature = "proficloud")]
+pub(in crate::timeseries) use values::AnyValue;

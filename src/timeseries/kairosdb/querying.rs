@@ -1,22 +1,17 @@
 //! The client's calls that take a query.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::{Method, Url};
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::asking::{asked, read};
-use super::attempt::Response;
 use super::client::KairosDb;
-use super::error::{KairosError, Reason};
+use super::error::KairosError;
 use super::query::Query;
 use super::store::KairosStore;
-
-/// What takes a few milliseconds to read.
-const READ_AT_ONCE: usize = 1 << 20;
+use crate::timeseries::rest::{Reason, Response, asked, read_aside};
 
 impl KairosDb {
     /// Asks for points.
@@ -119,24 +114,11 @@ impl KairosDb {
     }
 }
 
-/// Large answers are read on a thread for what blocks: others want to run on this one.
 async fn read_answer(asked: String, response: Response) -> Result<Answer, KairosError> {
-    let (told, attempts) = (asked.clone(), response.attempts);
-    let small = response.body.len() <= READ_AT_ONCE;
-    let read = move || {
-        let mut answer: Answer = read(&asked, &response)?;
-        answer.server_time = response.server_time;
-        Ok(answer)
-    };
-    if small {
-        return read();
-    }
-    let ended = tokio::task::spawn_blocking(read).await;
-    ended.unwrap_or_else(|error| {
-        // The runtime is shutting down.
-        let reason = Reason::Transport(Arc::new(error));
-        Err(KairosError::new(told, attempts, reason))
-    })
+    let server_time = response.server_time;
+    let mut answer: Answer = read_aside(asked, response).await?;
+    answer.server_time = server_time;
+    Ok(answer)
 }
 
 /// Where there is a null in a query: a float that JSON has no number for.

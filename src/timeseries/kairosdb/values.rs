@@ -69,6 +69,17 @@ impl<'de> DeserializeSeed<'de> for One {
     }
 }
 
+/// One value, alone.
+#[cfg(feature = "proficloud")]
+pub(in crate::timeseries) struct AnyValue(pub(in crate::timeseries) PointValue);
+
+#[cfg(feature = "proficloud")]
+impl<'de> serde::Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyValue, D::Error> {
+        One.deserialize(deserializer).map(AnyValue)
+    }
+}
+
 fn number(number: impl Into<Value>) -> PointValue {
     PointValue::Number(number.into())
 }

@@ -7,15 +7,14 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
-use super::asking::asked;
 use super::builder::Gzip;
 use super::client::KairosDb;
 use super::encode::{Encoder, Format, check, zipped};
-use super::error::{KairosError, Reason};
-use super::exchange::Excerpt;
+use super::error::KairosError;
 use super::queued::{Queued, WriteError};
 use super::unfit::Unfit;
 use crate::timeseries::Point;
+use crate::timeseries::rest::{Ask, Reason, asked};
 
 impl KairosDb {
     /// Writes points, in as many requests as the limits ask for, one after the other. All are looked at
@@ -129,11 +128,15 @@ impl KairosDb {
                 };
                 Ok(())
             }
-            Err(error) => Err(WriteError {
-                queued: *queued,
-                uncertain: queued.points..queued.points + points,
-                error,
-            }),
+            Err(error) => {
+                // Where nothing was sent, nothing is uncertain.
+                let sent = if error.attempts() > 0 { points } else { 0 };
+                Err(WriteError {
+                    queued: *queued,
+                    uncertain: queued.points..queued.points + sent,
+                    error,
+                })
+            }
         }
     }
 
@@ -161,11 +164,15 @@ impl KairosDb {
         if packed.is_some() && settings.gzip == Gzip::ContentEncoding {
             headers.push((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
         }
-        let payload = Excerpt::of(&body, settings.keep);
+        let payload = self.0.rest.excerpt(&body);
         let body = packed.map_or(body, Bytes::from);
-        let repeat = settings.repeat_writes;
-        self.ask(Method::POST, path, headers, Some((payload, body)), repeat)
-            .await?;
+        self.ask(Ask {
+            headers,
+            body: Some((payload, body)),
+            repeat: settings.repeat_writes,
+            ..Ask::new(Method::POST, path)
+        })
+        .await?;
         Ok(())
     }
 }

@@ -132,6 +132,11 @@ impl PollError {
         }
     }
 
+    /// Whether the store was asked for too much at once, and said so.
+    pub(super) fn is_too_much(&self) -> bool {
+        matches!(self, PollError::Store { error, .. } if error.is_too_much())
+    }
+
     /// For how long the store asked to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -104,7 +104,14 @@ impl<S: Store> Worker<S> {
             let ask = self.shared.memory().reach.next(&mut course);
             let Some(ask) = ask else { break };
             let sent = Instant::now();
-            let answer = self.fetch(ask.range).await.map_err(Broken::Failed)?;
+            let answer = match self.fetch(ask.range).await {
+                Ok(answer) => answer,
+                Err(error) if error.is_too_much() && self.narrow(&ask) => {
+                    course = begin(self);
+                    continue;
+                }
+                Err(error) => return Err(Broken::Failed(error)),
+            };
             if let Some(told) = answer.server_time {
                 let began_at = self.clock.heard(told, sent);
                 let (clock, now) = (self.clock.now(), Instant::now());
@@ -121,8 +128,7 @@ impl<S: Store> Worker<S> {
             }
             let batch = match self.take(&ask, answer) {
                 Ok(batch) => batch,
-                Err(_) if self.shared.memory().reach.narrow(&ask) => {
-                    self.shared.count(|stats| stats.failures += 1);
+                Err(_) if self.narrow(&ask) => {
                     course = begin(self);
                     continue;
                 }
@@ -134,6 +140,15 @@ impl<S: Store> Worker<S> {
         self.shared.memory().reach.widen();
         let settled = self.settle(i64::MAX);
         self.hand_over(settled).await
+    }
+
+    /// Asks for shorter stretches from now on, if that can help.
+    fn narrow(&self, ask: &Ask) -> bool {
+        let helps = self.shared.memory().reach.narrow(ask);
+        if helps {
+            self.shared.count(|stats| stats.failures += 1);
+        }
+        helps
     }
 
     async fn fetch(&self, range: Range) -> Result<Fetched, PollError> {

@@ -11,6 +11,10 @@ pub(crate) fn lines() -> Vec<(String, String)> {
             "the client of KairosDB alone",
             "--features headwater/kairosdb",
         ),
+        (
+            "the clients of Proficloud alone",
+            "--features headwater/proficloud",
+        ),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;

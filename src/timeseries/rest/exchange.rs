@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::secrets::Secrets;
+
 /// A request and its answer, for people who want to know what goes over the wire.
 ///
 /// Credentials are not in it. Of long payloads and answers the beginning is kept.
@@ -42,12 +44,21 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    pub(super) fn of(bytes: &[u8], limit: usize) -> Excerpt {
+    pub(in crate::timeseries) fn of(bytes: &[u8], limit: usize) -> Excerpt {
         let kept = &bytes[..bytes.len().min(limit)];
         Excerpt {
             // A copy: a part of the whole would keep all of it in memory.
             bytes: Bytes::copy_from_slice(kept),
             len: bytes.len(),
+        }
+    }
+
+    /// The beginning without what is secret: nothing of it is left at the end either.
+    pub(super) fn without(secrets: &Secrets, bytes: &[u8], limit: usize) -> Excerpt {
+        let looked_at = bytes.len().min(limit.saturating_add(secrets.longest()));
+        Excerpt {
+            len: bytes.len(),
+            ..Excerpt::of(&secrets.hide_bytes(&bytes[..looked_at]), limit)
         }
     }
 

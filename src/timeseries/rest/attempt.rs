@@ -6,14 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
 use tower::Service;
 
-use super::error::Reason;
 use super::exchange::{Excerpt, Record};
+use super::reason::Reason;
+use super::secrets::Secrets;
 
 /// What the store says was wrong is read so far.
 const LONGEST_COMPLAINT: usize = 1 << 20;
@@ -21,7 +25,7 @@ const LONGEST_COMPLAINT: usize = 1 << 20;
 const SHOWN: usize = 1_000;
 
 /// What is asked; each attempt sends it anew.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -29,25 +33,67 @@ pub(super) struct Request {
     pub(super) body: Option<Bytes>,
     /// Whether it does no harm to send it twice.
     pub(super) repeat: bool,
+    /// The status, if there is one, by which the server says that it was asked for too much.
+    pub(super) over_quota: Option<u16>,
+    /// Whether bodies are secret too.
+    pub(super) confidential: bool,
+    /// Besides the credentials.
+    pub(super) secrets: Secrets,
     pub(super) record: Record,
 }
 
 /// An answer with a status of 2xx.
-#[derive(Debug, Clone)]
-pub(super) struct Response {
-    pub(super) body: Bytes,
-    pub(super) server_time: Option<SystemTime>,
+#[derive(Clone)]
+pub(in crate::timeseries) struct Response {
+    pub(in crate::timeseries) body: Bytes,
+    pub(in crate::timeseries) server_time: Option<SystemTime>,
     /// Which attempt it was.
-    pub(super) attempts: u32,
+    pub(in crate::timeseries) attempts: u32,
+    /// What is not to be shown of it.
+    pub(super) secrets: Secrets,
 }
 
 /// Who is asking.
 #[derive(Clone, Default)]
-pub(super) enum Credentials {
+pub(in crate::timeseries) enum Credentials {
     #[default]
     None,
-    Basic(String, Option<String>),
+    Basic(String, String),
     Bearer(String),
+    /// What basic authentication makes of name and password, as it was given.
+    #[cfg_attr(not(feature = "proficloud"), allow(dead_code))]
+    Encoded {
+        token: String,
+        password: String,
+    },
+}
+
+impl Credentials {
+    /// What must not be shown of them.
+    fn secrets(&self) -> Secrets {
+        match self {
+            Credentials::None => Secrets::default(),
+            Credentials::Basic(user, password) => {
+                let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+                Secrets::new([password.clone(), encoded])
+            }
+            Credentials::Bearer(token) => Secrets::new([token.clone()]),
+            Credentials::Encoded { token, password } => {
+                Secrets::new([token.clone(), password.clone()])
+            }
+        }
+    }
+
+    fn sign(self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match self {
+            Credentials::None => request,
+            Credentials::Basic(user, password) => request.basic_auth(user, Some(password)),
+            Credentials::Bearer(token) => request.bearer_auth(token),
+            Credentials::Encoded { token, .. } => {
+                request.header(AUTHORIZATION, format!("Basic {token}"))
+            }
+        }
+    }
 }
 
 /// The innermost service: HTTP.
@@ -97,12 +143,8 @@ impl Attempt {
         }
         let credentials = self.credentials.lock();
         let credentials = credentials.unwrap_or_else(PoisonError::into_inner).clone();
-        let builder = match credentials {
-            Credentials::None => builder,
-            Credentials::Basic(user, password) => builder.basic_auth(user, password),
-            Credentials::Bearer(token) => builder.bearer_auth(token),
-        };
-        let answer = builder.send().await.map_err(transport)?;
+        let secrets = request.secrets.with(credentials.secrets());
+        let answer = credentials.sign(builder).send().await.map_err(transport)?;
         let status = answer.status();
         let headers = answer.headers().clone();
         record.note(|exchange| {
@@ -114,7 +156,8 @@ impl Attempt {
             false => self.read(answer, LONGEST_COMPLAINT).await,
         };
         let (Ok(body) | Err((body, _))) = &ended;
-        record.note(|exchange| exchange.answer = Excerpt::of(body, self.kept));
+        let kept = if request.confidential { 0 } else { self.kept };
+        record.note(|exchange| exchange.answer = Excerpt::without(&secrets, body, kept));
         if status.is_success() {
             let body = ended.map_err(|(_, reason)| reason)?;
             let server_time = date(&headers, DATE);
@@ -123,14 +166,24 @@ impl Attempt {
                 body,
                 server_time,
                 attempts,
+                secrets,
             });
         }
         // What can be read of a complaint will do.
         let body = ended.unwrap_or_else(|(body, _)| body);
-        Err(Reason::Refused {
-            status: status.as_u16(),
-            messages: complaint(&headers, &body),
-            retry_after: retry_after(&headers),
+        let (status, messages) = (status.as_u16(), complaint(&headers, &body, &secrets));
+        let messages = match messages {
+            Complaint::Understood(messages) => messages,
+            Complaint::Other(_) if request.confidential => Vec::new(),
+            Complaint::Other(text) => vec![text],
+        };
+        Err(match request.over_quota == Some(status) {
+            true => Reason::OverQuota { status, messages },
+            false => Reason::Refused {
+                status,
+                messages,
+                retry_after: retry_after(&headers),
+            },
         })
     }
 
@@ -168,25 +221,53 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(then.duration_since(now).unwrap_or_default())
 }
 
-/// All that a body complains of.
-fn complaint(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
-    if let Some(to) = headers.get(LOCATION) {
-        let to = String::from_utf8_lossy(to.as_bytes()).into_owned();
-        return vec![format!("it is redirected to {to}, which is not followed")];
-    }
-    #[derive(serde::Deserialize)]
-    struct Errors {
-        errors: Vec<String>,
-    }
-    match serde_json::from_slice::<Errors>(body) {
-        Ok(Errors { errors }) => errors,
-        Err(_) if body.is_empty() => Vec::new(),
-        Err(_) => vec![shown(body)],
-    }
+enum Complaint {
+    Understood(Vec<String>),
+    /// The beginning of a body in no form that is known.
+    Other(String),
 }
 
-/// The beginning of a body, as text.
-pub(super) fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]);
+/// All that a body complains of.
+fn complaint(headers: &HeaderMap, body: &[u8], secrets: &Secrets) -> Complaint {
+    let hidden = |text: String| secrets.hide(text.into()).into_owned();
+    if let Some(to) = headers.get(LOCATION) {
+        let to = String::from_utf8_lossy(to.as_bytes()).into_owned();
+        let told = format!("it is redirected to {to}, which is not followed");
+        return Complaint::Understood(vec![hidden(told)]);
+    }
+    /// As KairosDB, as servers of OAuth, as many others say it.
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Errors {
+            errors: Vec<String>,
+        },
+        Error {
+            error: String,
+            #[serde(alias = "message")]
+            error_description: Option<String>,
+        },
+        Message {
+            message: String,
+        },
+    }
+    let said = match serde_json::from_slice(body) {
+        Ok(Said::Errors { errors }) => errors,
+        Ok(Said::Error {
+            error,
+            error_description: Some(why),
+        }) => vec![format!("{error}: {why}")],
+        Ok(Said::Error { error, .. }) => vec![error],
+        Ok(Said::Message { message }) => vec![message],
+        Err(_) if body.is_empty() => Vec::new(),
+        Err(_) => return Complaint::Other(shown(body, secrets)),
+    };
+    Complaint::Understood(said.into_iter().map(hidden).collect())
+}
+
+/// The beginning of a body, as text. What is secret is left out first: nothing of it is left at the end either.
+pub(super) fn shown(body: &[u8], secrets: &Secrets) -> String {
+    let looked_at = body.len().min(4 * SHOWN + secrets.longest());
+    let text = secrets.hide(String::from_utf8_lossy(&body[..looked_at]));
     text.chars().take(SHOWN).collect()
 }

@@ -8,19 +8,19 @@ use tower::retry::backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker
 use tower::util::rng::HasherRng;
 
 use super::attempt::{Request, Response};
-use super::error::Reason;
+use super::reason::Reason;
 
 /// How much of a delay is left to chance, so that many who failed together don't come back together.
 const JITTER: f64 = 0.5;
 
 /// How often a request is sent, and after which delays.
 #[derive(Debug, Clone)]
-pub(super) struct Policy {
-    pub(super) attempts: u32,
-    pub(super) first: Duration,
-    pub(super) longest: Duration,
+pub(in crate::timeseries) struct Policy {
+    pub(in crate::timeseries) attempts: u32,
+    pub(in crate::timeseries) first: Duration,
+    pub(in crate::timeseries) longest: Duration,
     /// A store that asks for more patience than that is not asked again.
-    pub(super) patience: Duration,
+    pub(in crate::timeseries) patience: Duration,
     pub(super) backoff: Option<ExponentialBackoff>,
 }
 

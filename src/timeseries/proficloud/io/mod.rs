@@ -1,0 +1,18 @@
+//! The client of proficloud.io.
+
+mod answer;
+mod builder;
+mod client;
+mod error;
+mod login;
+mod query;
+mod session;
+mod store;
+mod tokens;
+
+pub use answer::{IoAnswer, IoSeries};
+pub use builder::ProficloudIoBuilder;
+pub use client::ProficloudIo;
+pub use error::{ProficloudError, Step};
+pub use query::IoQuery;
+pub use store::IoStore;

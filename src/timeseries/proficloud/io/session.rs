@@ -1,0 +1,230 @@
+//! Who is logged in: the token, and one request for another one at a time.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::{ProficloudError, Step};
+use super::login::{Grant, Login};
+use super::tokens::{Access, Refresh, Tokens, User};
+use crate::timeseries::rest::Rest;
+
+/// An early refresh that failed is tried again after this, while the token is still good.
+const EARLY_AGAIN: Duration = Duration::from_secs(5);
+
+pub(super) struct Session {
+    login: Login,
+    leeway: Duration,
+    state: Mutex<State>,
+    /// Held while tokens are asked for.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    user: Option<User>,
+    tokens: Option<Tokens>,
+    /// That of the token.
+    number: u64,
+    /// How often tokens were asked for.
+    ended: u64,
+    /// Why that failed the last time, if it did.
+    failed: Option<ProficloudError>,
+}
+
+enum Look {
+    Good(Access),
+    /// It is time for another one, but it will do.
+    Early(Access),
+    None,
+}
+
+impl Session {
+    pub(super) fn new(login: Login, leeway: Duration, user: Option<User>) -> Session {
+        Session {
+            login,
+            leeway,
+            state: Mutex::new(State {
+                user,
+                ..State::default()
+            }),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs in as this user, from now on.
+    pub(super) async fn authenticate(
+        &self,
+        rest: &Rest,
+        user: User,
+    ) -> Result<(), ProficloudError> {
+        let _asking = self.asking.lock().await;
+        let tokens = self
+            .login
+            .ask(rest, Grant::Password(&user), self.leeway)
+            .await?;
+        let mut state = self.state();
+        state.user = Some(user);
+        state.have(tokens);
+        Ok(())
+    }
+
+    /// A token that came from elsewhere.
+    pub(super) fn give(&self, access: String) {
+        let mut state = self.state();
+        state.user = None;
+        state.have(Tokens::given(access));
+    }
+
+    /// Whether there is a way to another token.
+    pub(super) fn can_renew(&self) -> bool {
+        let state = self.state();
+        state.user.is_some() || state.refresh(self.login.refreshes()).is_some()
+    }
+
+    /// A token that is good, other than the one that was refused.
+    pub(super) async fn access(
+        &self,
+        rest: &Rest,
+        refused: Option<u64>,
+    ) -> Result<Access, ProficloudError> {
+        let ended = self.state().ended;
+        match self.look(refused) {
+            Look::Good(access) => return Ok(access),
+            Look::Early(access) => {
+                // Others go on with what there is.
+                let Ok(_asking) = self.asking.try_lock() else {
+                    return Ok(access);
+                };
+                return Ok(match self.look(refused) {
+                    Look::Good(access) => access,
+                    _ => self.early(rest, access).await,
+                });
+            }
+            Look::None => {}
+        }
+        let _asking = self.asking.lock().await;
+        if let Look::Good(access) | Look::Early(access) = self.look(refused) {
+            return Ok(access);
+        }
+        let failed = {
+            let state = self.state();
+            (state.ended > ended)
+                .then(|| state.failed.clone())
+                .flatten()
+        };
+        match failed {
+            // Somebody else has just tried.
+            Some(error) => Err(error),
+            None => self.renew(rest).await,
+        }
+    }
+
+    fn look(&self, refused: Option<u64>) -> Look {
+        let state = self.state();
+        let Some(tokens) = &state.tokens else {
+            return Look::None;
+        };
+        let now = Instant::now();
+        let past = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if refused == Some(state.number) || past(tokens.ends) {
+            return Look::None;
+        }
+        let access = Access {
+            token: tokens.access.clone(),
+            number: state.number,
+        };
+        match past(tokens.early) {
+            true => Look::Early(access),
+            false => Look::Good(access),
+        }
+    }
+
+    /// Another token, or the one that will do for a while.
+    async fn early(&self, rest: &Rest, access: Access) -> Access {
+        match self.renew(rest).await {
+            Ok(access) => access,
+            Err(error) => {
+                tracing::warn!(%error, "a token that expires soon is still used");
+                let mut state = self.state();
+                if let Some(tokens) = &mut state.tokens {
+                    tokens.early = Instant::now().checked_add(EARLY_AGAIN);
+                }
+                access
+            }
+        }
+    }
+
+    /// Another token: for the refresh token, or else for the password. Whoever calls it holds `asking`.
+    async fn renew(&self, rest: &Rest) -> Result<Access, ProficloudError> {
+        let outcome = self.ask(rest).await;
+        let mut state = self.state();
+        state.ended += 1;
+        match outcome {
+            Ok(tokens) => Ok(state.have(tokens)),
+            Err(error) => {
+                state.failed = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    async fn ask(&self, rest: &Rest) -> Result<Tokens, ProficloudError> {
+        let (user, refresh) = {
+            let state = self.state();
+            (state.user.clone(), state.refresh(self.login.refreshes()))
+        };
+        if let Some(Refresh { token, .. }) = refresh {
+            let refreshed = self.login.ask(rest, Grant::Refresh(&token), self.leeway);
+            match refreshed.await {
+                // It is not worth anything any more.
+                Err(error) if is_refused(&error) => {
+                    let mut state = self.state();
+                    if let Some(tokens) = &mut state.tokens {
+                        tokens.refresh = None;
+                    }
+                    if user.is_none() {
+                        return Err(error);
+                    }
+                }
+                outcome => return outcome,
+            }
+        }
+        match user {
+            Some(user) => {
+                self.login
+                    .ask(rest, Grant::Password(&user), self.leeway)
+                    .await
+            }
+            None => Err(self.login.not_logged_in()),
+        }
+    }
+}
+
+impl State {
+    fn have(&mut self, tokens: Tokens) -> Access {
+        self.number += 1;
+        self.failed = None;
+        let access = Access {
+            token: tokens.access.clone(),
+            number: self.number,
+        };
+        self.tokens = Some(tokens);
+        access
+    }
+
+    fn refresh(&self, refreshes: bool) -> Option<Refresh> {
+        let refresh = self.tokens.as_ref()?.refresh.as_ref();
+        let good = |refresh: &&Refresh| refresh.ends.is_none_or(|ends| ends > Instant::now());
+        refresh.filter(good).filter(|_| refreshes).cloned()
+    }
+}
+
+fn is_refused(error: &ProficloudError) -> bool {
+    error.step() == Step::Refresh && matches!(error.status(), Some(400 | 401 | 403))
+}

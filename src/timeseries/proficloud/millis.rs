@@ -1,0 +1,192 @@
+//! Times: text, milliseconds and `SystemTime`.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::Offset;
+
+use crate::timeseries::kairosdb::When;
+
+/// A time in milliseconds since the Unix epoch, as points have it; made of text, of numbers and of a
+/// `SystemTime`.
+///
+/// | of | by |
+/// | --- | --- |
+/// | milliseconds | [`Millis::from`]`(1_700_000_000_000)` |
+/// | seconds with a fraction | [`Millis::from_secs`]`(1.7e9)` |
+/// | `SystemTime` | [`Millis::from`], [`Millis::now`] |
+/// | `2023-11-14 22:13:20.5`, `2023-11-14T23:13:20.5+01:00`, `2023-11-14` | `text.parse()` |
+/// | text of another form | [`Millis::parse`] |
+///
+/// Text without an offset is in UTC, wherever the program runs. Of text and `SystemTime` what is finer than a
+/// millisecond is cut off, towards the past.
+///
+/// ```
+/// use headwater::timeseries::kairosdb::Query;
+/// use headwater::timeseries::proficloud::Millis;
+///
+/// let time: Millis = "2023-11-14 22:13:20.123".parse()?;
+/// assert_eq!(i64::from(time), 1_700_000_000_123);
+/// assert_eq!(time.to_string(), "2023-11-14T22:13:20.123Z");
+/// assert_eq!(Millis::parse("14.11.2023 22:13", "%d.%m.%Y %H:%M")?, 1_699_999_980_000.into());
+/// let query = Query::between(time, Millis::now()).metric("m");
+/// # drop(query);
+/// # Ok::<(), headwater::timeseries::proficloud::TimeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "datetimeToTimestampMs", alias = "timestampMsToDatetime")]
+pub struct Millis(i64);
+
+/// A text, or a number, is no time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeError {
+    what: String,
+    why: String,
+}
+
+impl TimeError {
+    fn new(what: impl fmt::Debug, why: impl fmt::Display) -> TimeError {
+        TimeError {
+            what: format!("{what:?}"),
+            why: why.to_string(),
+        }
+    }
+}
+
+impl Millis {
+    /// What this computer's clock shows.
+    #[must_use]
+    pub fn now() -> Millis {
+        SystemTime::now().into()
+    }
+
+    /// Of seconds since the Unix epoch, rounded to the nearest millisecond: hardly one is a double exactly.
+    ///
+    /// # Errors
+    /// If that is no number, or beyond what 64 bits hold.
+    pub fn from_secs(secs: f64) -> Result<Millis, TimeError> {
+        /// 2⁶³, the first that is too large.
+        const BOUND: f64 = 9_223_372_036_854_775_808.0;
+        let millis = (secs * 1e3).round();
+        match (-BOUND..BOUND).contains(&millis) {
+            true => Ok(Millis(millis as i64)),
+            false => Err(TimeError::new(secs, "it is no time in milliseconds")),
+        }
+    }
+
+    /// Of a text in a form that is described as for `strptime`: `%Y-%m-%d %H:%M:%S%.f`, for example. In UTC, unless
+    /// there is an offset (`%z`). What the form does not have, such as the time of day, is zero.
+    ///
+    /// # Errors
+    /// If the text is not of that form, or is no time.
+    pub fn parse(text: &str, format: &str) -> Result<Millis, TimeError> {
+        let wrong = |error: &dyn fmt::Display| {
+            TimeError::new(text, format_args!("not as {format:?} says: {error}"))
+        };
+        let parsed = BrokenDownTime::parse(format, text).map_err(|error| wrong(&error))?;
+        if let Ok(time) = parsed.to_timestamp() {
+            return Ok(of(time));
+        }
+        let date = parsed.to_date().map_err(|error| wrong(&error))?;
+        let time = match parsed.hour() {
+            Some(_) => parsed.to_time().map_err(|error| wrong(&error))?,
+            None => Time::midnight(),
+        };
+        let offset = parsed.offset().unwrap_or(Offset::UTC);
+        let time = offset.to_timestamp(date.to_datetime(time));
+        time.map(of).map_err(|error| wrong(&error))
+    }
+
+    /// As `SystemTime`; `None` where this system has no such time.
+    #[must_use]
+    pub fn to_system_time(self) -> Option<SystemTime> {
+        let distance = Duration::from_millis(self.0.unsigned_abs());
+        match self.0 < 0 {
+            true => SystemTime::UNIX_EPOCH.checked_sub(distance),
+            false => SystemTime::UNIX_EPOCH.checked_add(distance),
+        }
+    }
+
+    /// As RFC 3339 writes it, in UTC; `None` for years beyond 0 to 9999, which that can't write (the last
+    /// day of these is not written either, as no offset must lead beyond it).
+    pub(super) fn to_text(self) -> Option<String> {
+        let time = Timestamp::from_millisecond(self.0).ok()?;
+        let year = Offset::UTC.to_datetime(time).year();
+        (0..=9999).contains(&year).then(|| format!("{time:.3}"))
+    }
+}
+
+fn of(time: Timestamp) -> Millis {
+    let nanos = time.as_nanosecond();
+    Millis(i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX))
+}
+
+impl From<i64> for Millis {
+    fn from(millis: i64) -> Millis {
+        Millis(millis)
+    }
+}
+
+/// What is finer is cut off.
+impl From<SystemTime> for Millis {
+    fn from(time: SystemTime) -> Millis {
+        let clamp = |millis: u128| i64::try_from(millis).unwrap_or(i64::MAX);
+        Millis(match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => clamp(after.as_millis()),
+            Err(before) => -clamp(before.duration().as_nanos().div_ceil(1_000_000)),
+        })
+    }
+}
+
+impl From<Millis> for i64 {
+    fn from(time: Millis) -> i64 {
+        time.0
+    }
+}
+
+impl From<Millis> for When {
+    fn from(time: Millis) -> When {
+        When::At(time.0)
+    }
+}
+
+impl FromStr for Millis {
+    type Err = TimeError;
+
+    fn from_str(text: &str) -> Result<Millis, TimeError> {
+        let wrong = |error: &dyn fmt::Display| TimeError::new(text, error);
+        let pieces = Pieces::parse(text).map_err(|error| wrong(&error))?;
+        if pieces.time_zone_annotation().is_some() {
+            let why = "zones can't be given by name: write the offset, such as +01:00";
+            return Err(wrong(&why));
+        }
+        let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
+        let time = pieces.time().unwrap_or(Time::midnight());
+        let time = offset.to_timestamp(pieces.date().to_datetime(time));
+        time.map(of).map_err(|error| wrong(&error))
+    }
+}
+
+/// In UTC: `2023-11-14T22:13:20.123Z`. Years beyond 0 to 9999 are shown as milliseconds.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_text() {
+            Some(text) => f.write_str(&text),
+            None => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is no time: {}", self.what, self.why)
+    }
+}
+
+impl Error for TimeError {}
