@@ -8,12 +8,18 @@
     feature = "kairosdb",
     doc = "| [`kairosdb`] | a client of KairosDB, and a sink (feature `kairosdb`) |"
 )]
+#![cfg_attr(
+    feature = "tables",
+    doc = "| (here) | [`Table`]: points as Arrow's record batches (feature `tables`); [`TableSchema`], for columns that are known before there are points |"
+)]
 
 #[cfg(feature = "kairosdb")]
 pub mod kairosdb;
 mod point;
 mod poll;
 mod store;
+#[cfg(feature = "tables")]
+mod table;
 
 pub use point::{Point, PointValue};
 pub use poll::{
@@ -21,4 +27,11 @@ pub use poll::{
     PollClock, PollControl, PollError, PollState, PollStats, Polled, Polling, PollingError,
     Revised,
 };
+#[cfg(feature = "tables")]
+pub use poll::{AckedTableStream, TableStream};
 pub use store::{Fetched, Range, Store, StoreError};
+#[cfg(feature = "tables")]
+pub use table::{
+    Column, ColumnType, Duplicates, Moment, MomentError, Table, TableBuilder, TableError,
+    TableSchema, Tabled, TimeType, Unplaced, Why,
+};
