@@ -19,9 +19,12 @@ mod schema;
 #[allow(clippy::module_inception)]
 mod table;
 
-pub(in crate::timeseries) use builder::common;
-pub(in crate::timeseries) use cells::Cells;
-pub(in crate::timeseries) use column::{Head, titled};
+#[cfg(feature = "kairosdb")]
+pub(in crate::timeseries) use {
+    builder::common,
+    cells::Cells,
+    column::{Head, titled},
+};
 
 pub use builder::{Duplicates, TableBuilder};
 pub use column::{Column, ColumnType};

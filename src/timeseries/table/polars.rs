@@ -3,8 +3,7 @@
 use arrow_array::Array;
 use polars_core::frame::DataFrame;
 use polars_core::prelude::{
-    Column as Named, DataType, IntoColumn, IntoSeries, NamedFrom, PolarsResult, Series, TimeUnit,
-    TimeZone,
+    Column as Named, DataType, IntoColumn, NamedFrom, PolarsResult, Series, TimeUnit, TimeZone,
 };
 
 use super::arrays::Column;
