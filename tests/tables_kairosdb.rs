@@ -4,8 +4,11 @@
 
 use std::time::{Duration, Instant};
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use headwater::timeseries::kairosdb::{
-    Answer, GroupBy, KairosDb, Query, QueryMetric, RangeAggregator, Reason, Relative, Unfit, When,
+    Answer, GroupBy, KairosDb, Order, Query, QueryMetric, RangeAggregator, Reason, Relative, Unfit,
+    When,
 };
 use headwater::timeseries::{Duplicates, Point, PointValue, Table, TableError, TimeType};
 use headwater_services::or_skip;
@@ -168,7 +171,11 @@ async fn a_whole_table_is_written_to_kairosdb_and_read_back_the_same() -> Tested
     let hours = client
         .query_table(&Query::since(begin).metric(hourly))
         .await?;
-    assert_eq!((hours.len(), hours.value(0, "load")?), (9, 60.into()));
-    assert_eq!(hours.descending().times()[8], begin);
+    let counts = hours.column("load")?.as_primitive::<Int64Type>();
+    assert_eq!((hours.len(), counts.values().iter().sum::<i64>()), (9, 500));
+    let latest = Query::since(begin).metric(by_host("load").order(Order::Descending).limit(5));
+    let latest = client.query_table(&latest).await?;
+    assert_eq!(latest.times().last(), Some(&(begin + 499 * 60_000)));
+    assert_eq!(latest.drop_gaps().len(), 2);
     Ok(())
 }
