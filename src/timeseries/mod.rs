@@ -12,6 +12,10 @@
     feature = "proficloud",
     doc = "| [`proficloud`] | clients of Proficloud's services, lists of metrics in CSV, times (feature `proficloud`) |"
 )]
+#![cfg_attr(
+    feature = "tables",
+    doc = "| (here) | [`Table`]: points as Arrow's record batches (feature `tables`); [`TableSchema`], for columns that are known before there are points |"
+)]
 
 #[cfg(feature = "kairosdb")]
 pub mod kairosdb;
@@ -22,6 +26,8 @@ pub mod proficloud;
 #[cfg(feature = "kairosdb")]
 mod rest;
 mod store;
+#[cfg(feature = "tables")]
+mod table;
 
 pub use point::{Point, PointValue};
 pub use poll::{
@@ -29,4 +35,11 @@ pub use poll::{
     PollClock, PollControl, PollError, PollState, PollStats, Polled, Polling, PollingError,
     Revised,
 };
+#[cfg(feature = "tables")]
+pub use poll::{AckedTableStream, TableStream};
 pub use store::{Fetched, Range, Store, StoreError};
+#[cfg(feature = "tables")]
+pub use table::{
+    Column, ColumnType, Duplicates, Moment, MomentError, Table, TableBuilder, TableError,
+    TableSchema, Tabled, TimeType, Unplaced, Why,
+};

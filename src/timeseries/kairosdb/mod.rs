@@ -30,6 +30,8 @@ mod relative;
 mod sift;
 mod sink;
 mod store;
+#[cfg(feature = "tables")]
+mod tables;
 mod unfit;
 mod values;
 mod writing;

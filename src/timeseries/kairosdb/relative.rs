@@ -132,6 +132,27 @@ pub enum When {
     Ago(Relative),
 }
 
+#[cfg(feature = "tables")]
+impl When {
+    /// At a time that is [text, a number or a datetime](crate::timeseries::Moment).
+    ///
+    /// ```
+    /// use headwater::timeseries::kairosdb::{Query, When};
+    ///
+    /// let query = Query::since(When::at("2024-03-01 12:00")?).metric("temperature");
+    /// assert_eq!(query.to_json()["start_absolute"], 1_709_294_400_000_i64);
+    /// # Ok::<(), headwater::timeseries::MomentError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If it is no time.
+    pub fn at(
+        moment: impl crate::timeseries::Moment,
+    ) -> Result<When, crate::timeseries::MomentError> {
+        moment.moment().map(When::At)
+    }
+}
+
 impl From<i64> for When {
     fn from(millis: i64) -> When {
         When::At(millis)

@@ -93,7 +93,13 @@ impl KairosDb {
         Ok(queued)
     }
 
-    fn unfit(&self, queued: Queued, place: usize, point: &Point, why: Unfit) -> WriteError {
+    pub(super) fn unfit(
+        &self,
+        queued: Queued,
+        place: usize,
+        point: &Point,
+        why: Unfit,
+    ) -> WriteError {
         WriteError {
             queued,
             uncertain: queued.points..queued.points,

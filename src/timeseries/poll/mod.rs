@@ -18,6 +18,8 @@ mod shared;
 mod state;
 mod stats;
 mod stream;
+#[cfg(feature = "tables")]
+mod tables;
 mod ticks;
 mod worker;
 
@@ -31,3 +33,5 @@ pub use polling::{Polling, PollingError};
 pub use state::{PollError, PollState};
 pub use stats::PollStats;
 pub use stream::{Ack, AckedMetricsStream, MetricsStream, Polled};
+#[cfg(feature = "tables")]
+pub use tables::{AckedTableStream, TableStream};

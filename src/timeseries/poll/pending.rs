@@ -20,9 +20,11 @@ impl Pending {
         id
     }
 
-    /// A point is done with.
-    pub(super) fn close(&mut self, id: u64) {
-        self.open.remove(&id);
+    /// Points are done with.
+    pub(super) fn close(&mut self, ids: &[u64]) {
+        for id in ids {
+            self.open.remove(id);
+        }
         // After many at once, such as those of a first poll, the room goes too.
         if self.open.capacity() > 4096 && self.open.len() < self.open.capacity() / 8 {
             self.open.shrink_to(self.open.len() * 2);

@@ -32,6 +32,8 @@ pub struct PollStats {
     pub overflowed: u64,
     /// Points that were lost on their way, and [given up](super::Ack::give_up).
     pub given_up: u64,
+    /// Points that had no place in a column, where they are emitted as tables, and came beside these.
+    pub unplaced: u64,
     /// Points that are remembered now.
     pub remembered: usize,
     /// Points that wait now until they have settled.

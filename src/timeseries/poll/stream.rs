@@ -5,12 +5,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::control::PollControl;
 use super::shared::Shared;
+#[cfg(feature = "tables")]
+use super::tables::TableStream;
 use crate::timeseries::Point;
+#[cfg(feature = "tables")]
+use crate::timeseries::TableSchema;
 use crate::{FromAckedStream, Graph, Outcome, Time};
 
 /// A point that a poll has brought.
@@ -88,18 +93,35 @@ pub struct AckedMetricsStream {
 
 /// What the task hands over.
 #[derive(Debug)]
-struct Handed {
+pub(super) struct Handed {
     task: Option<JoinHandle<()>>,
     batches: mpsc::Receiver<Batch>,
     batch: std::vec::IntoIter<(u64, Polled)>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Handed {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<(u64, Polled)>> {
+        Poll::Ready(match ready!(self.poll_batch(cx)) {
+            true => self.batch.next(),
+            false => None,
+        })
+    }
+
+    /// All that is left of the answer that was handed over last, or else the next one.
+    #[cfg(feature = "tables")]
+    pub(super) fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
+        Poll::Ready(match ready!(self.poll_batch(cx)) {
+            true => Some(self.batch.by_ref().collect()),
+            false => None,
+        })
+    }
+
+    /// Waits until there is a point in the batch; says whether there will be one.
+    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         loop {
-            if let Some(next) = self.batch.next() {
-                return Poll::Ready(Some(next));
+            if !self.batch.as_slice().is_empty() {
+                return Poll::Ready(true);
             }
             // Its room is not kept until the next one comes.
             self.batch = Vec::new().into_iter();
@@ -109,13 +131,13 @@ impl Handed {
             }
         }
         let Some(task) = &mut self.task else {
-            return Poll::Ready(None);
+            return Poll::Ready(false);
         };
         let ended = ready!(Pin::new(task).poll(cx));
         self.task = None;
         match ended {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            _ => Poll::Ready(None),
+            _ => Poll::Ready(false),
         }
     }
 }
@@ -154,6 +176,12 @@ impl MetricsStream {
         AckedMetricsStream { inner: self.inner }
     }
 
+    /// The points as tables of these columns: one for each answer that brought something.
+    #[cfg(feature = "tables")]
+    pub fn tables(self, schema: TableSchema) -> TableStream {
+        TableStream::new(self.inner, self.last, schema)
+    }
+
     /// A flow of the points into a graph, which acknowledges each one as soon as all that was made of
     /// it has arrived. What was lost on the way is [not acknowledged](Ack::settle), and comes again
     /// after a restart from the cursor.
@@ -172,7 +200,7 @@ impl MetricsStream {
 
     fn acknowledge_last(&mut self) {
         if let Some(last) = self.last.take() {
-            self.inner.shared.pending().close(last);
+            self.inner.shared.pending().close(&[last]);
         }
     }
 }
@@ -205,31 +233,36 @@ impl Stream for AckedMetricsStream {
         let next = ready!(self.inner.poll(cx));
         Poll::Ready(next.map(|(id, polled)| {
             let shared = self.inner.shared.clone();
-            (polled, Ack { id, shared })
+            (polled, Ack::new(smallvec![id], shared))
         }))
     }
 }
 
-/// What acknowledges a point, so that the [cursor](super::Cursor) can move past it.
+/// What acknowledges a point, or all points of a table, so that the [cursor](super::Cursor) can move past it.
 ///
 /// Dropped without a word, the point stays unacknowledged: it comes again after a restart from the
 /// cursor, and until then all that is newer is remembered, up to
 /// [`max_points`](super::Polling::max_points).
 #[derive(Debug)]
 pub struct Ack {
-    id: u64,
+    ids: SmallVec<[u64; 1]>,
     shared: Arc<Shared>,
 }
 
 impl Ack {
+    pub(super) fn new(ids: SmallVec<[u64; 1]>, shared: Arc<Shared>) -> Ack {
+        Ack { ids, shared }
+    }
+
     /// The point is done with.
     pub fn acknowledge(self) {
-        self.shared.pending().close(self.id);
+        self.shared.pending().close(&self.ids);
     }
 
     /// The point is lost, and is not wanted again: that is counted.
     pub fn give_up(self) {
-        self.shared.count(|stats| stats.given_up += 1);
+        let lost = self.ids.len() as u64;
+        self.shared.count(|stats| stats.given_up += lost);
         self.acknowledge();
     }
 

@@ -50,6 +50,9 @@ pub enum Reason {
         /// Its beginning, up to 1 000 characters.
         body: String,
     },
+    /// The answer can't be made into a table.
+    #[cfg(feature = "tables")]
+    NoTable(crate::timeseries::TableError),
     /// Nothing was sent: a point can't be stored.
     Unfit {
         /// Its place among those that were given.
@@ -156,6 +159,8 @@ impl Reason {
             | Reason::BadQuery(_)
             | Reason::NotLoggedIn
             | Reason::Unsupported { .. } => false,
+            #[cfg(feature = "tables")]
+            Reason::NoTable(_) => false,
         }
     }
 }
@@ -200,6 +205,8 @@ impl fmt::Display for Reason {
             Reason::Undecodable { why, body } => {
                 write!(f, "{why}, in an answer that begins {body:?}")
             }
+            #[cfg(feature = "tables")]
+            Reason::NoTable(error) => fmt::Display::fmt(error, f),
             Reason::Unfit { place, metric, why } => {
                 write!(
                     f,
@@ -222,6 +229,8 @@ impl Error for Reason {
         match self {
             Reason::Transport(error) => Some(&**error),
             Reason::Unfit { why, .. } => Some(why),
+            #[cfg(feature = "tables")]
+            Reason::NoTable(error) => Some(error),
             _ => None,
         }
     }
