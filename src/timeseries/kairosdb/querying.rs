@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::asking::{asked, read};
-use super::attempt::Response;
+use super::attempt::{Response, shown};
 use super::client::KairosDb;
 use super::error::{KairosError, Reason};
 use super::query::Query;
@@ -99,7 +99,17 @@ impl KairosDb {
     async fn answer(&self, path: Url, query: &Query) -> Result<Answer, KairosError> {
         let asked = asked(&Method::POST, &path);
         let response = self.post_query(path, query).await?;
-        read_answer(asked, response).await
+        let (attempts, begin) = (response.attempts, response.body.clone());
+        let answer = read_answer(asked.clone(), response).await?;
+        let (metrics, entries) = (query.asked_metrics().len(), answer.queries.len());
+        if metrics == entries {
+            return Ok(answer);
+        }
+        // Taken for an answer, it would say of a metric that it has no points.
+        let why = format!("{entries} entries for {metrics} metrics");
+        let body = shown(&begin);
+        let reason = Reason::Undecodable { why, body };
+        Err(KairosError::new(asked, attempts, reason))
     }
 
     async fn answer_raw(&self, path: Url, body: Bytes) -> Result<Answer, KairosError> {
