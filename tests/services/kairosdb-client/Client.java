@@ -71,7 +71,6 @@ public final class Client {
     /** Points are pairs of time and value: a text, a number with a point in it (a double), or one without (a long). */
     private static JsonElement write(HttpClient client, JsonObject asked) {
         MetricBuilder builder = MetricBuilder.getInstance();
-        builder.setCompression(asked.has("gzip"));
         String name = asked.get("metric").getAsString();
         Metric metric = asked.has("type")
             ? builder.addMetric(name, asked.get("type").getAsString())
@@ -84,7 +83,7 @@ public final class Client {
             JsonPrimitive value = pair.getAsJsonArray().get(1).getAsJsonPrimitive();
             if (value.isString()) {
                 metric.addDataPoint(time, (Object) value.getAsString());
-            } else if (value.getAsString().matches("-?[0-9]+")) {
+            } else if (isLong(value.getAsString())) {
                 metric.addDataPoint(time, value.getAsLong());
             } else {
                 metric.addDataPoint(time, value.getAsDouble());
@@ -204,16 +203,22 @@ public final class Client {
     /** As the client's own methods give it. */
     private static JsonPrimitive value(DataPoint point) {
         try {
-            if (point.isIntegerValue()) {
+            // A text that looks like a number is one to the methods below.
+            if (point.getValue() instanceof String) {
+                return new JsonPrimitive(point.stringValue());
+            }
+            // What has no point in it is an integer to them, 1E300 too.
+            if (point.isIntegerValue() && isLong(point.getValue().toString())) {
                 return new JsonPrimitive(point.longValue());
             }
-            if (point.isDoubleValue()) {
-                return new JsonPrimitive(point.doubleValue());
-            }
-            return new JsonPrimitive(point.stringValue());
+            return new JsonPrimitive(point.doubleValue());
         } catch (Exception error) {
             throw new IllegalStateException(point.toString(), error);
         }
+    }
+
+    private static boolean isLong(String number) {
+        return number.matches("-?[0-9]+");
     }
 
     private static List<JsonElement> list(JsonObject asked, String name) {
