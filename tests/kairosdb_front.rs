@@ -229,6 +229,7 @@ async fn what_is_no_answer_is_shown() -> Tested {
             "expected i64",
         ),
         (r#"{"results": []}"#, "missing field `queries`"),
+        (r#"{"queries": []}"#, "0 entries for 1 metrics"),
         (&long, "invalid type"),
         ("", "EOF"),
     ] {

@@ -53,7 +53,7 @@ impl tracing::field::Visit for Fields<'_> {
 async fn exchanges_are_events_of_tracing() -> Result<(), Box<dyn std::error::Error>> {
     let front = Front::new(|n, _| match n {
         0 => Reply::errors(503, &["down"]),
-        _ => Reply::ok(r#"{"queries": []}"#),
+        _ => Reply::ok(r#"{"queries": [{"results": []}]}"#),
     })
     .await;
     let client = KairosDb::builder(front.url()).bearer("secret").build()?;

@@ -153,7 +153,7 @@ impl Drop for Front {
 }
 
 /// A request with a body of known length; unpacked, if it came packed.
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -93,7 +93,10 @@ fn start(kinds: &[&'static Kind]) -> Result<(), String> {
     ctrlc::set_handler(handler).map_err(|error| error.to_string())?;
     let mut servers = Vec::new();
     for kind in kinds {
-        let server = (kind.start)().map_err(|error| error.to_string())?;
+        let start = kind
+            .start
+            .ok_or_else(|| format!("{} is no server: there is nothing to start", kind.name))?;
+        let server = start().map_err(|error| error.to_string())?;
         println!("{}", kind.name);
         for (label, address) in server.addresses() {
             println!("    {label:18}{address}");

@@ -94,7 +94,15 @@ impl KairosDb {
     async fn answer(&self, path: Url, query: &Query) -> Result<Answer, KairosError> {
         let asked = asked(&Method::POST, &path);
         let response = self.post_query(path, query).await?;
-        read_answer(asked, response).await
+        let kept = response.clone();
+        let answer = read_answer(asked.clone(), response).await?;
+        let (metrics, entries) = (query.asked_metrics().len(), answer.queries.len());
+        if metrics == entries {
+            return Ok(answer);
+        }
+        // Taken for an answer, it would say of a metric that it has no points.
+        let why = format!("{entries} entries for {metrics} metrics");
+        Err(kept.undecodable(&asked, &why).into())
     }
 
     async fn answer_raw(&self, path: Url, body: Bytes) -> Result<Answer, KairosError> {

@@ -143,15 +143,20 @@ pub(in crate::timeseries) fn read<T: DeserializeOwned>(
     asked: &str,
     response: &Response,
 ) -> Result<T, Told> {
-    let body = &response.body;
-    serde_json::from_slice(body).map_err(|error| {
-        let secrets = &response.secrets;
+    let told = |error: serde_json::Error| response.undecodable(asked, &error.to_string());
+    serde_json::from_slice(&response.body).map_err(told)
+}
+
+impl Response {
+    /// It is not what it should be.
+    pub(in crate::timeseries) fn undecodable(&self, asked: &str, why: &str) -> Told {
+        let secrets = &self.secrets;
         let reason = Reason::Undecodable {
-            why: secrets.hide(error.to_string().into()).into_owned(),
-            body: shown(body, secrets),
+            why: secrets.hide(why.into()).into_owned(),
+            body: shown(&self.body, secrets),
         };
-        Told::new(asked, response.attempts, reason)
-    })
+        Told::new(asked, self.attempts, reason)
+    }
 }
 
 /// The same; large answers are read on a thread for what blocks: others want to run on this one.

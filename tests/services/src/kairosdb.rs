@@ -27,7 +27,7 @@ pub(crate) static KIND: Kind = Kind {
             pom: POM,
         },
     ],
-    start: || Ok(KairosDb::start()?.process),
+    start: Some(|| Ok(KairosDb::start()?.process)),
 };
 
 /// A KairosDB server.

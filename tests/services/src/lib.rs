@@ -1,4 +1,4 @@
-//! Real servers for tests: VictoriaMetrics, KairosDB and Prometheus, on loopback.
+//! Real servers for tests: VictoriaMetrics, KairosDB and Prometheus, on loopback; and KairosDB's own client.
 //!
 //! A test asks for a server by its type and talks to it as anybody would:
 //!
@@ -31,7 +31,7 @@
 //! # How to add a server
 //!
 //! One file here, after the model of `victoria_metrics.rs`, or of `kairosdb.rs` for one that Maven
-//! fetches: a `Kind` (name, needs), a type that is a [`Process`], and `start`. Then a line in [`ALL`]. What it reads at its start is a template in a folder of its name, beside `src`.
+//! fetches (`kairosdb_client.rs` is one for a client in Java): a `Kind` (name, needs), a type that is a [`Process`], and `start`. Then a line in [`ALL`]. What it reads at its start is a template in a folder of its name, beside `src`.
 
 mod error;
 mod folder;
@@ -46,6 +46,7 @@ mod skip;
 mod system;
 
 mod kairosdb;
+mod kairosdb_client;
 mod prometheus;
 mod victoria_metrics;
 
@@ -58,8 +59,14 @@ pub use series::Series;
 pub use skip::{ci, or_skip};
 
 pub use kairosdb::KairosDb;
+pub use kairosdb_client::KairosDbClient;
 pub use prometheus::Prometheus;
 pub use victoria_metrics::VictoriaMetrics;
 
-/// Every server there is, in order of names.
-pub static ALL: [&Kind; 3] = [&kairosdb::KIND, &prometheus::KIND, &victoria_metrics::KIND];
+/// All there is, in order of names.
+pub static ALL: [&Kind; 4] = [
+    &kairosdb::KIND,
+    &kairosdb_client::KIND,
+    &prometheus::KIND,
+    &victoria_metrics::KIND,
+];

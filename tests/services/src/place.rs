@@ -9,7 +9,7 @@ use crate::folder::{self, Scratch};
 use crate::ports::Port;
 use crate::{Error, Need, Process, install};
 
-/// A server that tests can have.
+/// A server that tests can have, or a client of other people's.
 #[derive(Debug)]
 pub struct Kind {
     /// Its name on the command line, and in messages.
@@ -18,8 +18,8 @@ pub struct Kind {
     pub about: &'static str,
     /// What must be on the machine.
     pub needs: &'static [Need],
-    /// Starts one with its defaults.
-    pub start: fn() -> Result<Process, Error>,
+    /// Starts one with its defaults; a client is nothing to be started.
+    pub start: Option<fn() -> Result<Process, Error>>,
 }
 
 impl Kind {

@@ -15,7 +15,7 @@ pub(crate) static KIND: Kind = Kind {
         name: "prometheus",
         package: "prometheus",
     }],
-    start: || Ok(Prometheus::start(Prometheus::TAKES_OLD_POINTS)?.process),
+    start: Some(|| Ok(Prometheus::start(Prometheus::TAKES_OLD_POINTS)?.process)),
 };
 
 /// A Prometheus server that takes remote writes.

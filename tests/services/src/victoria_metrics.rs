@@ -16,7 +16,7 @@ pub(crate) static KIND: Kind = Kind {
         name: "victoria-metrics",
         package: "victoria-metrics",
     }],
-    start: || Ok(VictoriaMetrics::start()?.process),
+    start: Some(|| Ok(VictoriaMetrics::start()?.process)),
 };
 
 /// A VictoriaMetrics server.
