@@ -366,7 +366,11 @@ async fn what_else_the_url_asks_stays_in_it() {
         // Asked for what is answered, it is not asked twice.
         (
             "?summary&token=a%26b&details=true",
-            ["?token=a%26b&details ", "?token=a%26b&summary ", "?token=a%26b "],
+            [
+                "?token=a%26b&details ",
+                "?token=a%26b&summary ",
+                "?token=a%26b ",
+            ],
         ),
         ("?", ["?details ", "?summary ", " "]),
     ] {
