@@ -145,7 +145,8 @@ impl PrometheusSink {
     }
 
     /// When totals began, which OpenMetrics tells as `_created`: when the sink was made, if not said
-    /// otherwise.
+    /// otherwise. Those that begin later do so when they are begun: after they were forgotten, or where a
+    /// metric is described anew as something that has other names.
     #[must_use]
     #[doc(alias = "created")]
     pub fn since(self, time: SystemTime) -> PrometheusSink {
