@@ -3,7 +3,7 @@
 
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
@@ -150,9 +150,16 @@ fn who_is_woken_by_an_outlet_may_look_at_the_stream() {
         runtime.unwrap().block_on(async {
             let world = World::new();
             world.put(point(0, 1));
-            let mut polling = polling(&world);
+            // So may the clock that it is given.
+            let control = Arc::<OnceLock<PollControl>>::default();
+            let (wall, looked_at) = (world.wall(), control.clone());
+            let mut polling = polling(&world).wall_clock(move || {
+                looked_at.get().map(PollControl::stats);
+                wall()
+            });
             let mut revised = polling.revised(10);
             let mut stream = polling.start().unwrap();
+            control.set(stream.control()).unwrap();
             assert_eq!(come(&mut stream).await.len(), 1);
             let seen = Arc::default();
             let looks = Looks(stream.control(), Arc::clone(&seen));

@@ -102,8 +102,10 @@ impl<S: Store> Worker<S> {
         // Points may have been acknowledged, and make room.
         self.forget();
         let begin = |worker: &Self| {
+            // First: the clock may be the user's, who may look at the stream.
+            let now = worker.clock.now();
             let reach = &mut worker.shared.memory().reach;
-            reach.begin(worker.clock.now(), Instant::now())
+            reach.begin(now, Instant::now())
         };
         let mut course = begin(self);
         loop {
@@ -114,11 +116,12 @@ impl<S: Store> Worker<S> {
             if let Some(told) = answer.server_time
                 && let Some(began_at) = self.clock.heard(told, sent)
             {
+                let now = self.clock.now();
                 let reach = &mut self.shared.memory().reach;
                 if reach.is_fresh() {
                     // What was asked for was not the last minutes.
                     reach.began_at(began_at);
-                    course = reach.begin(self.clock.now(), Instant::now());
+                    course = reach.begin(now, Instant::now());
                     continue;
                 }
             }
