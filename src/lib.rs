@@ -1,6 +1,7 @@
 #![doc = include_str!("guide.md")]
 #![warn(unreachable_pub)]
 
+mod again;
 pub mod guide;
 pub mod metrics;
 mod runtime;

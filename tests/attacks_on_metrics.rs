@@ -424,7 +424,8 @@ fn sinks_come_and_go_while_closures_of_the_graph_ask_for_snapshots() {
                     scope.spawn(move || {
                         let _inside = runtime.enter();
                         for _ in 0..300 {
-                            let options = SinkOptions::default().name(format!("s{n}"));
+                            let options =
+                                SinkOptions::default().buffer(8_192).name(format!("s{n}"));
                             metrics.add_sink_with(Memory::default(), options).unwrap();
                             assert!(metrics.remove_sink(&format!("s{n}")));
                         }

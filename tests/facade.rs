@@ -10,13 +10,15 @@ use std::time::Duration;
 use headwater::List;
 use headwater::metrics::{
     Delivery, Described, Element, ExpositionFormat, FacadeRecorder, FacadeRecorderBuilder, Kind,
-    Metric, MetricSink, MetricsPipeline, SinkError,
+    Metric, MetricSink, MetricsPipeline, SinkError, SinkOptions, Value,
 };
 use headwater::prelude::*;
+use headwater::{OnFull, Shards};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
     with_local_recorder,
 };
+use tokio::sync::Semaphore;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -380,6 +382,78 @@ async fn absolute_values_of_many_threads_add_up_to_the_greatest() {
     assert_eq!(elements.take(), ["x.sum 3999"]);
 }
 
+/// Adds up what comes, when it is let.
+struct Gated(Arc<Semaphore>, Arc<AtomicUsize>);
+
+impl MetricSink for Gated {
+    fn delivery(&self) -> Delivery {
+        Delivery::AtMostOnce
+    }
+
+    async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
+        let _open = self.0.acquire().await.unwrap();
+        for element in batch {
+            let Value::Int(more) = element.value() else {
+                panic!("{element}");
+            };
+            self.1.fetch_add(usize::try_from(more).unwrap(), Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_increase_that_found_no_room_is_made_up_for_by_the_next_absolute_value() {
+    let (gate, sum) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let little = SinkOptions::default().buffer(10).on_full(OnFull::Wait);
+    let pipeline = MetricsPipeline::builder()
+        .sink_with(Gated(gate.clone(), sum.clone()), little)
+        .intake(Shards::default().capacity(16))
+        .spawn()
+        .unwrap();
+    let recorder = pipeline.recorder().counters(|metric| metric.batch(1));
+    let counter = with_local_recorder(&recorder.build(), || counter!("c"));
+    for total in 1..=3_000 {
+        counter.absolute(total);
+        if total % 100 == 0 {
+            tokio::time::sleep(seconds(1)).await;
+        }
+    }
+    let lost = pipeline.snapshot().overflow;
+    assert!(lost > 1_000, "{lost}");
+    gate.add_permits(1);
+    tokio::time::sleep(seconds(1)).await;
+    // No more than it was told before.
+    counter.absolute(3_000);
+    tokio::time::sleep(seconds(1)).await;
+    assert_eq!(sum.load(Relaxed), 3_000);
+    counter.absolute(3_001);
+    pipeline.shutdown().await.unwrap();
+    assert_eq!(sum.load(Relaxed), 3_001);
+    assert_eq!(pipeline.snapshot().overflow, lost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn absolute_values_with_labels_beyond_the_bound_are_refused_and_counted() {
+    let pipeline = pipeline();
+    let elements = elements(&pipeline);
+    let recorder = pipeline
+        .recorder()
+        .counters(|metric| metric.max_tag_sets(1));
+    let recorder = recorder.build();
+    with_local_recorder(&recorder, || {
+        counter!("c", "n" => "in").absolute(5);
+        for n in ["a", "b"] {
+            // Which total of the two is it that they share a series of?
+            counter!("c", "n" => n).absolute(100);
+            counter!("c", "n" => n).increment(1);
+        }
+    });
+    pipeline.shutdown().await.unwrap();
+    assert_eq!(elements.take(), ["c.sum{n=in} 5", "c.sum{overflow=true} 2"]);
+    assert_eq!(recorder.snapshot().totals, 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn new_names_are_bounded_and_what_is_beyond_is_counted() {
     let pipeline = pipeline();
@@ -589,6 +663,9 @@ async fn after_the_shutdown_values_are_dropped_and_macros_go_on() {
         counter!("c").increment(1);
     });
     assert_eq!(pipeline.snapshot().metric("c").unwrap().values, 0);
+    assert_eq!(pipeline.snapshot().refused, 2);
+    assert_eq!(recorder.snapshot().closed, 1);
+    assert_eq!(recorder.snapshot().invalid, 0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use headwater::metrics::{
-    Delivery, Element, Handle, Metric, MetricSink, MetricsPipeline, SinkError, SinkOptions,
+    Delivery, Element, Handle, Metric, MetricSink, MetricsPipeline, SinkError,
 };
 use headwater::prelude::*;
 
@@ -68,10 +68,7 @@ async fn a_day_with_ten_thousand_sets_of_tags_leaves_nothing_behind() {
                 .window(MINUTE),
         )
         .metric(Metric::new("requests").agg("sum", Sum).window(MINUTE))
-        .sink_with(
-            Counted(delivered.clone()),
-            SinkOptions::default().buffer(4 * SETS),
-        )
+        .sink(Counted(delivered.clone()))
         .spawn()
         .unwrap();
     let handle = |n| metrics.handle("latency", [("host", n)]).unwrap();

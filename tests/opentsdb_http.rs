@@ -352,6 +352,46 @@ async fn the_receiver_is_asked_for_details_a_summary_or_neither() {
 }
 
 #[tokio::test]
+async fn what_else_the_url_asks_stays_in_it() {
+    let answers = [Answers::Details, Answers::Summary, Answers::Status];
+    for (query, paths) in [
+        (
+            "?extra_label=job=web",
+            [
+                "?extra_label=job=web&details ",
+                "?extra_label=job=web&summary ",
+                "?extra_label=job=web ",
+            ],
+        ),
+        // Asked for what is answered, it is not asked twice.
+        (
+            "?summary&token=a%26b&details=true",
+            [
+                "?token=a%26b&details ",
+                "?token=a%26b&summary ",
+                "?token=a%26b ",
+            ],
+        ),
+        ("?", ["?details ", "?summary ", " "]),
+    ] {
+        for (answers, path) in answers.into_iter().zip(paths) {
+            let got = Got::default();
+            let front = front(&got, |_| status(204)).await;
+            let url = format!("http://{}/{query}", front.address);
+            // The default one is asked for at once.
+            let sink = OpenTsdbHttpSink::new(url).unwrap();
+            let mut sink = match answers {
+                Answers::Details => sink,
+                other => sink.answers(Answers::Status).answers(other),
+            };
+            deliver(&mut sink, &elements(1)).await;
+            let head = got.take()[0].head.clone();
+            assert!(head.starts_with(&format!("post /api/put{path}")), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn points_that_the_receiver_calls_wrong_are_rejected_and_named() {
     let got = Got::default();
     let batch = elements(4);
@@ -688,14 +728,19 @@ async fn a_client_of_ones_own_sends_what_it_sends_by_default() {
 
 #[tokio::test]
 async fn passwords_are_not_shown() {
-    let mut sink = OpenTsdbHttpSink::new("http://user:secret@127.0.0.1:1").unwrap();
+    let url = "http://user:secret@127.0.0.1:1?token=secret&k";
+    let mut sink = OpenTsdbHttpSink::new(url).unwrap();
+    assert!(
+        format!("{sink:?}").contains("?token=***&k&details"),
+        "{sink:?}"
+    );
     let error = failure(&mut sink, &elements(1)).await;
     assert!(
         error.can_retry() && !error.to_string().contains("secret"),
         "{error}"
     );
     assert!(!format!("{sink:?}").contains("secret"), "{sink:?}");
-    let error = OpenTsdbHttpSink::new("ftp://user:secret@host").expect_err("not HTTP");
+    let error = OpenTsdbHttpSink::new("ftp://user:secret@host?token=secret").expect_err("not HTTP");
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 

@@ -3,14 +3,14 @@
 
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use headwater::prelude::*;
 use headwater::timeseries::{
-    Cursor, CursorError, CursorFile, Fetched, MetricsStream, Order, Point, PollClock, PollError,
-    PollState, Polled, Polling, PollingError, Range, Store, StoreError,
+    Cursor, CursorError, CursorFile, Fetched, MetricsStream, Order, Point, PollClock, PollControl,
+    PollError, PollState, PollStats, Polled, Polling, PollingError, Range, Store, StoreError,
 };
 use headwater::{BoxError, Graph, Retry};
 use world::{HOUR, MINUTE, NOON, SECOND, World, ready, secs, unix, until};
@@ -128,6 +128,57 @@ async fn another_value_of_a_seen_point_goes_to_the_outlet_for_revisions() -> Tes
     assert_eq!(ready(&mut revised).await[0].point, point(0, 1));
     assert_eq!(stream.control().stats().revised, 2);
     Ok(())
+}
+
+/// Who waits for an outlet, and looks at the stream as it is woken.
+struct Looks(PollControl, Arc<Mutex<Vec<PollStats>>>);
+
+impl std::task::Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        let stats = self.0.stats();
+        let _ = self.0.cursor();
+        self.1.lock().unwrap().push(stats);
+    }
+}
+
+#[test]
+fn who_is_woken_by_an_outlet_may_look_at_the_stream() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let world = World::new();
+            world.put(point(0, 1));
+            // So may the clock that it is given.
+            let control = Arc::<OnceLock<PollControl>>::default();
+            let (wall, looked_at) = (world.wall(), control.clone());
+            let mut polling = polling(&world).wall_clock(move || {
+                looked_at.get().map(PollControl::stats);
+                wall()
+            });
+            let mut revised = polling.revised(10);
+            let mut stream = polling.start().unwrap();
+            control.set(stream.control()).unwrap();
+            assert_eq!(come(&mut stream).await.len(), 1);
+            let seen = Arc::default();
+            let looks = Looks(stream.control(), Arc::clone(&seen));
+            let waker = std::task::Waker::from(Arc::new(looks));
+            let mut context = std::task::Context::from_waker(&waker);
+            assert!(revised.poll_next_unpin(&mut context).is_pending());
+            world.remove(NOON);
+            world.put(point(0, 2));
+            world.until(NOON + 10_500).await;
+            tell.send(revised.try_next()).unwrap();
+            let seen: Vec<PollStats> = std::mem::take(&mut seen.lock().unwrap());
+            assert_eq!(seen.len(), 1);
+            assert_eq!(seen[0].polls, 2);
+        });
+    });
+    // A deadlock of real time: the virtual one stands still in it.
+    let came = told.recv_timeout(secs(30)).expect("nobody hangs");
+    assert_eq!(came.unwrap().point, point(0, 2));
+    worker.join().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -452,6 +452,35 @@ fn a_metric_that_is_described_again_goes_on_and_another_one_of_its_name_begins_a
 }
 
 #[test]
+fn a_unit_that_is_said_late_changes_no_total_unless_it_changes_the_name() {
+    let metric = |name, unit| {
+        let metric = Metric::new(name).kind(Kind::Counter).agg("sum", Sum);
+        let metric = match unit {
+            Some(unit) => metric.unit(unit),
+            None => metric,
+        };
+        metric.batch(1)
+    };
+    let mut sink = told(&[metric("bytes", None), metric("sent", None)]);
+    let elements = [element("bytes.sum", 100), element("sent.sum", 100)];
+    take(&mut sink, &elements).unwrap();
+    for name in ["bytes", "sent"] {
+        let late = metric(name, Some("bytes"));
+        sink.describe(&late.described().unwrap());
+    }
+    take(&mut sink, &elements).unwrap();
+    let text = sink.exposition().render(OpenMetrics);
+    assert!(text.contains("# UNIT bytes bytes\n"), "{text}");
+    assert!(text.contains("\nbytes_total 200\n"), "{text}");
+    assert!(text.contains("\nbytes_created 1700000000.25\n"), "{text}");
+    assert!(text.contains("\nsent_bytes_total 100\n"), "{text}");
+    // It begins when it was called so, and not with the sink.
+    assert!(text.contains("\nsent_bytes_created 1"), "{text}");
+    let old = "sent_bytes_created 1700000000.25\n";
+    assert!(!text.contains(old), "{text}");
+}
+
+#[test]
 fn what_only_grows_takes_nothing_that_would_make_it_fall() {
     let mut sink = told(&[requests(), latency()]);
     let all = [
@@ -643,6 +672,31 @@ async fn beyond_the_bound_totals_are_added_up_together_and_figures_rejected() {
         let sample = format!("http_requests_total{{id=\"{id}\"}} {total}\n");
         assert!(text.contains(&sample), "{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn totals_make_room_however_often_somebody_scrapes() {
+    let mut sink = told(&[requests()]).max_series(4);
+    let exposition = sink.exposition();
+    let hit = |id: i32| element("http.requests.sum", 1).tagged([("id", id)]);
+    sink.deliver(&[hit(0), hit(1), hit(2), hit(3)])
+        .await
+        .unwrap();
+    // Four times a second, and between two scrapes somebody asks for room.
+    for second in 0..301 {
+        for _ in 0..4 {
+            tokio::time::advance(Duration::from_millis(250)).await;
+            let _ = exposition.render(Text);
+        }
+        if second % 100 == 0 {
+            sink.deliver(&[hit(0)]).await.unwrap();
+        }
+    }
+    sink.deliver(&[hit(4)]).await.unwrap();
+    let text = exposition.render(Text);
+    assert!(text.contains("http_requests_total{id=\"4\"} 1\n"), "{text}");
+    assert!(text.contains("http_requests_total{id=\"0\"} 5\n"), "{text}");
+    assert_eq!(exposition.counts().forgotten, 1);
 }
 
 #[tokio::test]

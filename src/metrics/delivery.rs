@@ -2,8 +2,8 @@
 //! composition of operators on a branch of its own.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
@@ -36,6 +36,8 @@ pub(super) struct Fate {
 pub(super) struct Trouble {
     pub(super) failing_since: Option<SystemTime>,
     pub(super) last_error: Option<String>,
+    /// It was said that elements are rejected.
+    told_of_rejects: bool,
 }
 
 impl Fate {
@@ -52,20 +54,39 @@ impl Fate {
         }
     }
 
+    /// The receiver took something.
     fn went_well(&self) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let recovered = trouble.failing_since.take().is_some();
+        let recovered = self.trouble().failing_since.take().is_some();
         // Not under the lock: who listens to events may ask for a snapshot.
-        drop(trouble);
         if recovered {
             tracing::info!(sink = self.name, "delivers again");
         }
     }
 
+    /// The receiver took something, and would not take the rest.
+    fn took_some(&self, error: &SinkError) {
+        let text = error.to_string();
+        let mut trouble = self.trouble();
+        trouble.last_error = Some(text);
+        let told = std::mem::replace(&mut trouble.told_of_rejects, true);
+        drop(trouble);
+        match told {
+            false => tracing::warn!(
+                sink = self.name,
+                %error,
+                "elements were rejected; further ones are counted, and logged for debugging"
+            ),
+            true => tracing::debug!(sink = self.name, %error, "elements were rejected"),
+        }
+        self.went_well();
+    }
+
     fn failed(&self, error: &SinkError) {
         self.failures.fetch_add(1, Relaxed);
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.last_error = Some(error.to_string());
+        // The user's words, which may ask for a snapshot: not under the lock either.
+        let text = error.to_string();
+        let mut trouble = self.trouble();
+        trouble.last_error = Some(text);
         let is_new = trouble.failing_since.is_none();
         trouble.failing_since.get_or_insert_with(SystemTime::now);
         drop(trouble);
@@ -73,12 +94,16 @@ impl Fate {
             tracing::warn!(sink = self.name, %error, "failed to deliver");
         }
     }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A batch on its way, and how far it has come.
+/// A batch on its way, and how far it has come: one attempt at a time moves it on.
 struct Parcel {
     elements: Vec<Element>,
-    done: Mutex<usize>,
+    done: AtomicUsize,
     fate: Arc<Fate>,
 }
 
@@ -86,44 +111,48 @@ impl Parcel {
     fn new(elements: Vec<Element>, fate: &Arc<Fate>) -> Arc<Parcel> {
         Arc::new(Parcel {
             elements,
-            done: Mutex::default(),
+            done: AtomicUsize::new(0),
             fate: fate.clone(),
         })
     }
 
-    fn done(&self) -> usize {
-        *self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rest(&self) -> &[Element] {
+        &self.elements[self.done.load(Relaxed)..]
     }
 
-    /// An attempt has ended; says whether another one can help.
+    /// An attempt has ended. What it says of the rest of the batch is an error; where nothing is left,
+    /// there is nothing to try again, whatever it says.
     fn attempted(&self, outcome: Result<(), SinkError>) -> Result<(), SinkError> {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let rest = self.elements.len() - *done;
-        let error = match outcome {
-            Ok(()) => {
-                *done += rest;
-                self.fate.delivered.fetch_add(rest as u64, Relaxed);
-                self.fate.went_well();
-                return Ok(());
+        let (fate, rest) = (&self.fate, self.rest().len());
+        let (done, rejected) = match &outcome {
+            Ok(()) => (rest, 0),
+            Err(error) => {
+                let done = error.done_count().min(rest);
+                (done, error.rejected_count().min(done))
             }
-            Err(error) => error,
         };
-        let now = error.done_count().min(rest);
-        let rejected = error.rejected_count().min(now);
-        *done += now;
-        self.fate.rejected.fetch_add(rejected as u64, Relaxed);
-        self.fate
-            .delivered
-            .fetch_add((now - rejected) as u64, Relaxed);
-        self.fate.failed(&error);
-        Err(error)
+        self.done.fetch_add(done, Relaxed);
+        fate.rejected.fetch_add(rejected as u64, Relaxed);
+        let delivered = (done - rejected) as u64;
+        fate.delivered.fetch_add(delivered, Relaxed);
+        match outcome {
+            Ok(()) => fate.went_well(),
+            Err(error) if done < rest => {
+                fate.failed(&error);
+                return Err(error);
+            }
+            Err(error) if rejected < rest => fate.took_some(&error),
+            // Perhaps there is nobody who would take anything.
+            Err(error) => fate.failed(&error),
+        }
+        Ok(())
     }
 }
 
 /// What is not done with when nobody tries any more is lost, and counted.
 impl Drop for Parcel {
     fn drop(&mut self) {
-        let lost = self.elements.len() - self.done();
+        let lost = self.rest().len();
         self.fate.given_up.fetch_add(lost as u64, Relaxed);
     }
 }
@@ -132,7 +161,12 @@ impl Drop for Parcel {
 struct Told<S> {
     sink: S,
     told: usize,
+    closes: u32,
 }
+
+/// How often it is tried to close a sink. Deliveries may be tried for ever, as elements wait; nothing waits
+/// here but whoever shuts down.
+const CLOSES: u32 = 5;
 
 impl<S: MetricSink> Told<S> {
     fn describe(&mut self, descriptions: &Descriptions) {
@@ -156,7 +190,20 @@ impl<S: MetricSink> Told<S> {
         descriptions: &Descriptions,
     ) -> Result<(), SinkError> {
         self.describe(descriptions);
-        self.sink.deliver(&parcel.elements[parcel.done()..]).await
+        self.sink.deliver(parcel.rest()).await
+    }
+
+    async fn close(&mut self, fate: &Fate) -> Result<(), SinkError> {
+        self.closes += 1;
+        let Err(error) = self.sink.close().await else {
+            return Ok(());
+        };
+        fate.failed(&error);
+        if error.can_retry() && self.closes < CLOSES {
+            return Err(error);
+        }
+        tracing::error!(sink = fate.name, %error, "was not closed: what it had buffered may be lost");
+        Err(SinkError::fatal(error))
     }
 }
 
@@ -209,7 +256,11 @@ pub(super) fn prepare<S: MetricSink>(
     let (graph, descriptions) = (elements.graph().clone(), descriptions.clone());
     let fate = fate.clone();
     move || {
-        let sink = Arc::new(tokio::sync::Mutex::new(Told { sink, told: 0 }));
+        let sink = Arc::new(tokio::sync::Mutex::new(Told {
+            sink,
+            told: 0,
+            closes: 0,
+        }));
 
         let waiting = elements
             .buffer(options.buffer)
@@ -237,11 +288,7 @@ pub(super) fn prepare<S: MetricSink>(
                         let outcome = sink.deliver(&parcel, &descriptions).await;
                         parcel.attempted(outcome)
                     }
-                    Job::Close => sink
-                        .sink
-                        .close()
-                        .await
-                        .inspect_err(|error| fate.failed(error)),
+                    Job::Close => sink.close(&fate).await,
                 }
             };
             let attempt = Attempt(runtime.spawn(attempt));

@@ -52,15 +52,6 @@ pub enum Role {
 impl Eq for Role {}
 
 impl Described {
-    /// Whether another one says something else of the meaning, and nothing else that is new.
-    pub(super) fn differs_in_help_only(&self, other: &Described) -> bool {
-        let with_help = Described {
-            help: other.help.clone(),
-            ..self.clone()
-        };
-        with_help == *other
-    }
-
     /// The metric's name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -112,7 +112,9 @@ impl fmt::Display for MetricError {
                 "there is a sink {sink:?} already: give this one a name of its own by \
                  `SinkOptions::name`"
             ),
-            MetricError::Closed => f.write_str("the pipeline was shut down"),
+            MetricError::Closed => f.write_str(
+                "the pipeline was shut down, and takes no further metrics and sinks: build another one",
+            ),
         }
     }
 }

@@ -65,6 +65,13 @@ impl Handle {
             .send_or_drop(self.sample(value.into(), self.now()));
     }
 
+    /// As [`send`](Handle::send); says whether the value was taken.
+    #[cfg(feature = "facade")]
+    pub(super) fn send_or_drop(&self, value: impl Into<Value>) -> bool {
+        let sample = self.sample(value.into(), self.now());
+        self.intake.send_or_drop(sample)
+    }
+
     /// Sends a value, or says why not.
     ///
     /// # Errors

@@ -61,6 +61,8 @@ mod snapshot;
 mod spans;
 mod tags;
 mod timer;
+#[cfg(feature = "facade")]
+mod total;
 mod value;
 
 pub use described::{Described, Kind, Output, Role};

@@ -4,14 +4,17 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{OnFull, Retry};
+use crate::{OnFull, Retry, again};
 
 /// How a sink hangs from a pipeline.
 ///
-/// By default it may fall 8 192 elements behind; what is too much then costs the oldest element, which
-/// is counted. A failed delivery is tried again for as long as it takes, after a tenth of a second, and
-/// then after twice as long each time, up to 30 seconds. Elements are delivered in batches as large as
-/// the sink takes, at the latest 10 ms after they came.
+/// By default
+/// - it may fall 262 144 elements behind, which [`buffer`](SinkOptions::buffer) says the cost of; what is
+///   too much then costs the oldest element, which is counted;
+/// - a failed delivery is tried again for as long as it takes, after a tenth of a second at most, and then
+///   after twice as long each time, up to 30 seconds. Each delay is shortened by chance, down to the half,
+///   so that not all instances of a service come back to their receiver in one moment;
+/// - elements are delivered in batches as large as the sink takes, at the latest 10 ms after they came.
 ///
 /// ```
 /// use headwater::OnFull;
@@ -39,14 +42,11 @@ impl Default for SinkOptions {
     fn default() -> SinkOptions {
         SinkOptions {
             name: None,
-            buffer: 8_192,
+            buffer: 262_144,
             on_full: OnFull::DropOldest,
             rate_limit: None,
             max_age: Duration::from_millis(10),
-            retry: Retry::attempts(u32::MAX)
-                .exponential(Duration::from_millis(100))
-                .max_delay(Duration::from_secs(30))
-                .jitter(0),
+            retry: again::for_ever(),
         }
     }
 }
@@ -60,7 +60,16 @@ impl SinkOptions {
         }
     }
 
-    /// How many elements may wait for the sink.
+    /// How many elements may wait for the sink: 262 144 by default.
+    ///
+    /// It should be more than what comes at once. All windows of one length end in the same moment, and
+    /// each gives an element for each of its aggregators and sets of tags: a hundred histograms of five
+    /// aggregators with twenty sets are 10 000 elements. Beyond the largest such burst, it is for how long
+    /// the receiver may be down.
+    ///
+    /// It is a bound, and no room that is taken beforehand. An element that waits takes 48 bytes, so that
+    /// a full default buffer takes 12 MiB, which it keeps for the next time; its set of tags, of which
+    /// there is one for all elements that have it, is kept meanwhile as well.
     ///
     /// # Panics
     /// If it is 0.
@@ -112,7 +121,11 @@ impl SinkOptions {
         SinkOptions { max_age, ..self }
     }
 
-    /// How often, and after how long, a delivery that failed is tried again, where that can help.
+    /// How often, and after how long, a delivery that failed is tried again.
+    ///
+    /// Where that can't help, as the sink [says](super::SinkError::can_retry), it is not, whatever the policy.
+    /// A [`when`](Retry::when) of yours is asked before, with the [`SinkError`](super::SinkError), and can
+    /// only make attempts fewer.
     pub fn retry(self, retry: Retry) -> SinkOptions {
         SinkOptions { retry, ..self }
     }

@@ -217,7 +217,8 @@ impl MetricsPipeline {
     /// Adds a metric to a pipeline that is running.
     ///
     /// # Errors
-    /// A [`MetricError`] where it is not complete, or there is one of this name.
+    /// A [`MetricError`] where it is not complete, or there is one of this name; [`MetricError::Closed`]
+    /// after the shutdown.
     #[doc(alias = "add_mstream")]
     pub fn add_metric(&self, metric: Metric) -> Result<(), MetricError> {
         let recipe = metric.recipe()?;
@@ -229,6 +230,9 @@ impl MetricsPipeline {
             .metrics
             .write()
             .unwrap_or_else(PoisonError::into_inner);
+        if self.0.intake.is_closed() {
+            return Err(MetricError::Closed);
+        }
         if metrics.by_name.contains_key(&name) {
             return Err(MetricError::SameMetric(name));
         }
@@ -256,7 +260,7 @@ impl MetricsPipeline {
     /// aggregated from now on.
     ///
     /// # Errors
-    /// [`MetricError::SameSink`] if there is one of this name.
+    /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -268,7 +272,7 @@ impl MetricsPipeline {
     /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on.
     ///
     /// # Errors
-    /// [`MetricError::SameSink`] if there is one of this name.
+    /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -277,6 +281,9 @@ impl MetricsPipeline {
         sink: impl MetricSink,
         options: SinkOptions,
     ) -> Result<(), MetricError> {
+        if self.0.intake.is_closed() {
+            return Err(MetricError::Closed);
+        }
         let name = options
             .name
             .clone()

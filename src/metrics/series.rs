@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 use super::level::Level;
 use super::sample::Series;
 use super::tags::Tags;
+#[cfg(feature = "facade")]
+use super::total::Total;
 use crate::Time;
 
 /// How long a series is known that nobody sends to and nobody holds a handle of, beside the length of a
@@ -49,9 +51,8 @@ pub(super) struct Entry {
     last_used: AtomicU64,
     /// What is kept beside the series, where it is a quantity that is changed.
     level: OnceLock<Arc<Level>>,
-    /// The greatest total that a counter was said to be at.
     #[cfg(feature = "facade")]
-    total: AtomicU64,
+    pub(super) total: Total,
 }
 
 impl Entry {
@@ -62,7 +63,7 @@ impl Entry {
             last_used: now.as_nanos().into(),
             level: OnceLock::new(),
             #[cfg(feature = "facade")]
-            total: AtomicU64::new(0),
+            total: Total::default(),
         })
     }
 
@@ -74,18 +75,6 @@ impl Entry {
     /// What the quantity is at present, from the first call on.
     pub(super) fn level(&self) -> &Arc<Level> {
         self.level.get_or_init(Arc::default)
-    }
-
-    /// By how much a total is greater than any that was told before.
-    #[cfg(feature = "facade")]
-    pub(super) fn grown(&self, total: u64) -> u64 {
-        total.saturating_sub(self.total.fetch_max(total, Ordering::Relaxed))
-    }
-
-    /// Whether it was told a total.
-    #[cfg(feature = "facade")]
-    pub(super) fn has_total(&self) -> bool {
-        self.total.load(Ordering::Relaxed) > 0
     }
 
     /// Notes the use. Written at most once a second, as all senders read it.

@@ -65,10 +65,15 @@ pub trait MetricSink: Send + 'static {
     /// again can help.
     fn deliver(&mut self, batch: &[Element]) -> impl Future<Output = Result<(), SinkError>> + Send;
 
-    /// Called once, after the last batch: writes out what is buffered.
+    /// Called after the last batch: writes out what is buffered.
+    ///
+    /// Where it fails and [trying again can help](SinkError::retry), it is called again, with the delays that
+    /// the sink's [options](super::SinkOptions::retry) say, but five times at the most: nobody who shuts down
+    /// waits for ever for a disk that stays full. Then the failure is logged and counted, and the sink is
+    /// dropped. A sink should call elements delivered when nothing need be done for them at the end.
     ///
     /// # Errors
-    /// As [`deliver`](MetricSink::deliver).
+    /// As [`deliver`](MetricSink::deliver); how much is done with does not matter here.
     fn close(&mut self) -> impl Future<Output = Result<(), SinkError>> + Send {
         async { Ok(()) }
     }
@@ -87,7 +92,8 @@ pub enum Delivery {
 ///
 /// The first [`done`](SinkError::done) elements of the batch are done with: delivered, or
 /// [`rejected`](SinkError::rejected) for good. The rest is tried again if that can help, and counted as
-/// dropped if not.
+/// dropped if not. Where there is no rest and some were delivered, the sink works: this then tells of what
+/// was rejected, and is no failure.
 #[derive(Debug, Clone)]
 pub struct SinkError {
     error: Arc<dyn Error + Send + Sync>,

@@ -70,11 +70,11 @@ pub struct SinkSnapshot {
     pub overflow: u64,
     /// How many wait, or are under way.
     pub held: u64,
-    /// How many attempts failed.
+    /// How many attempts failed. One that delivered some elements and rejected the others did not.
     pub failures: u64,
     /// Since when no attempt has succeeded, if the last one failed.
     pub failing_since: Option<SystemTime>,
-    /// What the last failure said.
+    /// What the last failure said, or the last attempt that rejected elements.
     pub last_error: Option<String>,
 }
 

@@ -122,12 +122,33 @@ impl Retry {
     }
 
     /// Tries again only where `predicate` holds for the error. It runs under the graph's lock.
+    ///
+    /// Said several times, all of them must hold: each is asked where those before it did. So a library
+    /// that knows which failures are for good can add that to a policy of yours without losing what you
+    /// said.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::Retry;
+    /// use std::io::Error;
+    ///
+    /// let mut policy = Retry::attempts(2)
+    ///     .when(|error| error.is::<Error>())
+    ///     .when(|error| error.to_string() != "wrong password");
+    /// let (busy, wrong) = (Error::other("busy"), Error::other("wrong password"));
+    /// assert!(policy.delay_after(1, &busy).is_some());
+    /// assert!(policy.delay_after(1, &wrong).is_none());
+    /// assert!(policy.delay_after(1, &std::fmt::Error).is_none());
+    /// ```
     #[doc(alias = "retry_if")]
     pub fn when(
         mut self,
         predicate: impl Fn(&(dyn Error + Send + Sync + 'static)) -> bool + Send + Sync + 'static,
     ) -> Retry {
-        self.when = Some(Arc::new(predicate));
+        self.when = Some(match self.when.take() {
+            None => Arc::new(predicate),
+            Some(before) => Arc::new(move |error| before(error) && predicate(error)),
+        });
         self
     }
 

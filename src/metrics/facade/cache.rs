@@ -6,13 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ::metrics::Key;
 use hashbrown::HashMap;
 
+use super::names::Names;
 use crate::Time;
 use crate::metrics::handle::Handle;
 use crate::metrics::series::{IDLE, SWEEP};
 
 /// What stands behind a counter, a gauge or a histogram.
 pub(super) trait Instrument {
-    fn new(handle: Handle) -> Self;
+    fn new(handle: Handle, names: &Names) -> Self;
 
     /// Whether nothing is lost if a new one takes its place.
     fn may_go(&self) -> bool;

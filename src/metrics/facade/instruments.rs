@@ -1,36 +1,47 @@
 //! What counters, gauges and histograms of the facade do with values.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ::metrics::{CounterFn, GaugeFn, HistogramFn};
 
 use super::cache::Instrument;
+use super::names::{Names, Refusal};
 use crate::metrics::gauge::Gauge;
 use crate::metrics::handle::Handle;
 
 /// A counter.
-pub(super) struct Counted(Handle);
+pub(super) struct Counted {
+    handle: Handle,
+    /// Who counts totals that cannot be told apart from others, as their series are one.
+    beyond: Option<Arc<Refused>>,
+}
 
 impl Instrument for Counted {
-    fn new(handle: Handle) -> Counted {
-        Counted(handle)
+    fn new(handle: Handle, names: &Names) -> Counted {
+        let beyond = handle.is_overflow().then(|| names.count(Refusal::Total));
+        Counted { handle, beyond }
     }
 
     /// Which total it was told last must not be forgotten.
     fn may_go(&self) -> bool {
-        !self.0.entry().has_total()
+        !self.handle.entry().total.is_known()
     }
 }
 
 impl CounterFn for Counted {
     fn increment(&self, value: u64) {
-        self.0.send(value);
+        self.handle.send(value);
     }
 
     fn absolute(&self, value: u64) {
-        let more = self.0.entry().grown(value);
-        if more > 0 {
-            self.0.send(more);
+        if let Some(beyond) = &self.beyond {
+            return beyond.absolute(value);
+        }
+        let total = &self.handle.entry().total;
+        let more = total.grown(value);
+        if more > 0 && !self.handle.send_or_drop(more) {
+            total.owe(more);
         }
     }
 }
@@ -39,7 +50,7 @@ impl CounterFn for Counted {
 pub(super) struct Levelled(Gauge);
 
 impl Instrument for Levelled {
-    fn new(handle: Handle) -> Levelled {
+    fn new(handle: Handle, _: &Names) -> Levelled {
         Levelled(Gauge::new(handle))
     }
 
@@ -67,7 +78,7 @@ impl GaugeFn for Levelled {
 pub(super) struct Observed(Handle);
 
 impl Instrument for Observed {
-    fn new(handle: Handle) -> Observed {
+    fn new(handle: Handle, _: &Names) -> Observed {
         Observed(handle)
     }
 

@@ -32,7 +32,9 @@ pub use self::names::FacadeSnapshot;
 ///
 /// - **Counters**: `increment` sends a value of a metric of [`Kind::Counter`]; `absolute` sends by how much
 ///   the total is greater than any that was told before, and nothing if it is not. What `increment`
-///   counts comes on top of that.
+///   counts comes on top of that. Where an increase finds no room, the next call of `absolute` for these
+///   labels sends it too. With labels beyond the [bound](super::Metric::max_tag_sets), which share one
+///   series, totals cannot be told apart: they are refused, while increments are taken.
 /// - **Gauges** are a [`Gauge`](super::Gauge): an aggregator `Last` comes to what it is when the window is
 ///   over, whichever threads changed it.
 /// - **Histograms** send each value that is recorded.
@@ -54,7 +56,8 @@ pub use self::names::FacadeSnapshot;
 /// It refuses a name that was used for another kind before (a metric that the pipeline has as a counter or
 /// as a histogram is of this kind; one that it has as a gauge, which may be just what nobody has said, is of
 /// the kind that it is first used as), and new names beyond
-/// [`max_metrics`](FacadeRecorderBuilder::max_metrics). It is logged once, too.
+/// [`max_metrics`](FacadeRecorderBuilder::max_metrics), which are logged once, too; totals with labels beyond
+/// the bound; and names that are new after the shutdown.
 ///
 /// ```
 /// use headwater::metrics::MetricsPipeline;
@@ -150,8 +153,8 @@ impl FacadeRecorder {
         let handle = handle.map_err(|_| names.count(Refusal::Invalid))?;
         match handle.is_overflow() {
             // Not kept: these may be without number.
-            true => Ok(Arc::new(I::new(handle))),
-            false => Ok(cache.insert(key, I::new(handle), now)),
+            true => Ok(Arc::new(I::new(handle, names))),
+            false => Ok(cache.insert(key, I::new(handle, names), now)),
         }
     }
 

@@ -21,6 +21,10 @@ pub(super) enum Refusal {
     Overflow,
     /// The template made something else of it than a complete metric of this name.
     Invalid,
+    /// The pipeline takes no further metrics.
+    Closed,
+    /// It is the total of labels that share their series with others.
+    Total,
 }
 
 /// What a [`FacadeRecorder`](super::FacadeRecorder) has added to its pipeline, and what it refused.
@@ -35,6 +39,12 @@ pub struct FacadeSnapshot {
     pub overflow: u64,
     /// Values for names of which a template made no complete metric.
     pub invalid: u64,
+    /// Values for names that were new after the shutdown. What comes for others is in the pipeline's
+    /// [`refused`](crate::metrics::MetricsSnapshot::refused).
+    pub closed: u64,
+    /// Absolute values of counters whose labels were beyond the [bound](crate::metrics::Metric::max_tag_sets):
+    /// these share one series, where the increase of one total can't be told from that of another.
+    pub totals: u64,
 }
 
 /// Of which kind a metric is that the pipeline has. A gauge may be just what nobody has said.
@@ -53,6 +63,8 @@ pub(super) struct Names {
     clashed: Arc<Refused>,
     overflow: Arc<Refused>,
     invalid: Arc<Refused>,
+    closed: Arc<Refused>,
+    totals: Arc<Refused>,
     overflow_was_logged: AtomicBool,
 }
 
@@ -97,6 +109,8 @@ impl Names {
             clashed: Arc::default(),
             overflow: Arc::default(),
             invalid: Arc::default(),
+            closed: Arc::default(),
+            totals: Arc::default(),
             overflow_was_logged: AtomicBool::new(false),
         }
     }
@@ -152,6 +166,7 @@ impl Names {
                 Err(Incomplete::Metric(MetricError::SameMetric(_))) => {
                     pipeline.kind(name).map(|first| first_use(first, kind))
                 }
+                Err(Incomplete::Metric(MetricError::Closed)) => return Err(Refusal::Closed),
                 Err(incomplete) => {
                     known.invalid += 1;
                     error = Some(incomplete);
@@ -191,6 +206,8 @@ impl Names {
             Refusal::Clash => self.clashed.clone(),
             Refusal::Overflow => self.overflow.clone(),
             Refusal::Invalid => self.invalid.clone(),
+            Refusal::Closed => self.closed.clone(),
+            Refusal::Total => self.totals.clone(),
         }
     }
 
@@ -201,6 +218,8 @@ impl Names {
             clashed: self.clashed.values(),
             overflow: self.overflow.values(),
             invalid: self.invalid.values(),
+            closed: self.closed.values(),
+            totals: self.totals.values(),
         }
     }
 }

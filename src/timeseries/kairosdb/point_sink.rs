@@ -12,7 +12,7 @@ use super::sift::Rejected;
 use super::sink::can_retry;
 use crate::prelude::*;
 use crate::timeseries::Point;
-use crate::{BoxError, Retry};
+use crate::{BoxError, Retry, again};
 
 /// Writes a flow of points, in batches by count and age; made by [`KairosDb::point_sink`].
 ///
@@ -59,10 +59,7 @@ impl KairosDb {
             client: self.clone(),
             max_batch: 1_000,
             max_age: Duration::from_secs(1),
-            retry: Retry::attempts(u32::MAX)
-                .exponential(Duration::from_millis(100))
-                .max_delay(Duration::from_secs(30))
-                .jitter(0),
+            retry: again::for_ever(),
         }
     }
 }
@@ -91,8 +88,9 @@ impl PointSink {
     }
 
     /// How often a batch is tried, beyond the [attempts](super::KairosDbBuilder::attempts) of the client, where
-    /// that can help. By default for as long as it takes, after a tenth of a second, and then after twice as
-    /// long each time, up to 30 seconds.
+    /// that can help. By default for as long as it takes, after a tenth of a second at most, and then after
+    /// twice as long each time, up to 30 seconds; each delay is shortened by chance, down to the half. A
+    /// [`when`](Retry::when) of yours is asked first, and can only make attempts fewer.
     pub fn retry(self, retry: Retry) -> PointSink {
         PointSink { retry, ..self }
     }

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +16,8 @@ use super::shared::{Memory, Shared};
 use super::stream::MetricsStream;
 use super::ticks::Ticks;
 use super::worker::Worker;
-use crate::Retry;
 use crate::timeseries::{Point, Store};
+use crate::{Retry, again};
 
 /// What is polled, how often, and how: makes a [`MetricsStream`].
 ///
@@ -113,11 +112,10 @@ pub enum PollingError {
 impl<S: Store> Polling<S> {
     /// Polls a store.
     pub fn new(store: S) -> Polling<S> {
-        let seed = RandomState::new().hash_one(std::process::id());
         let retry = Retry::attempts(6)
             .exponential(Duration::from_secs(1))
             .max_delay(Duration::from_secs(30))
-            .jitter(seed);
+            .jitter(again::seed());
         Polling {
             store,
             interval: Duration::from_secs(10),

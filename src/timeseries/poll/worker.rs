@@ -43,6 +43,13 @@ enum Ended {
     Fatal(PollError),
 }
 
+/// What goes to an outlet, and not into the stream.
+enum Aside {
+    Revised(Revised),
+    TooLate(Point),
+    Overdue(Point),
+}
+
 /// Why a poll was broken off.
 enum Broken {
     Failed(PollError),
@@ -95,6 +102,7 @@ impl<S: Store> Worker<S> {
         // Points may have been acknowledged, and make room.
         self.forget();
         let begin = |worker: &Self| {
+            // First: the clock may be the user's, who may look at the stream.
             let clock = worker.clock.now();
             let reach = &mut worker.shared.memory().reach;
             reach.begin(clock, Instant::now())
@@ -189,21 +197,16 @@ impl<S: Store> Worker<S> {
         let mut pending = self.shared.pending();
         let mut batch = Batch::new();
         let known = received - taken.unasked - found.len() as u64;
-        let (mut revised, mut too_late, mut overdue, mut overflowed) = (0, 0, 0, 0);
+        let mut aside = Vec::new();
         for (place, new) in found {
             match new {
                 Found::Revised { point, before } => {
-                    revised += 1;
-                    overflowed += self.revised.give(Revised { point, before });
+                    aside.push(Aside::Revised(Revised { point, before }));
                 }
-                Found::TooLate { point } => {
-                    too_late += 1;
-                    overflowed += self.too_late.give(point);
-                }
+                Found::TooLate { point } => aside.push(Aside::TooLate(point)),
                 Found::New { point, late } => match &mut self.held {
                     Some(held) if held.is_overdue(point.millis()) => {
-                        overdue += 1;
-                        overflowed += self.overdue.give(point);
+                        aside.push(Aside::Overdue(point));
                     }
                     Some(held) => {
                         let id = pending.open(place, point.millis());
@@ -222,6 +225,24 @@ impl<S: Store> Worker<S> {
         memory.reach.answered(ask, taken.newest, Instant::now());
         drop(memory);
         self.forget();
+        let (mut revised, mut too_late, mut overdue, mut overflowed) = (0, 0, 0, 0);
+        // Under no lock: it wakes who waits for the outlets, which is the user's code.
+        for item in aside {
+            overflowed += match item {
+                Aside::Revised(item) => {
+                    revised += 1;
+                    self.revised.give(item)
+                }
+                Aside::TooLate(point) => {
+                    too_late += 1;
+                    self.too_late.give(point)
+                }
+                Aside::Overdue(point) => {
+                    overdue += 1;
+                    self.overdue.give(point)
+                }
+            };
+        }
 
         let (held, ahead) = (self.held.as_ref().map_or(0, Held::len), self.clock.ahead());
         self.shared.count(|stats| {

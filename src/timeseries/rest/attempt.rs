@@ -44,7 +44,6 @@ pub(super) struct Request {
 
 /// An answer with a status of 2xx.
 #[derive(Clone)]
-#[derive(Clone)]
 pub(in crate::timeseries) struct Response {
     pub(in crate::timeseries) body: Bytes,
     pub(in crate::timeseries) server_time: Option<SystemTime>,

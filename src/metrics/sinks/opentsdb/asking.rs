@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use reqwest::Url;
+
 /// What the receiver is asked to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answers {
@@ -14,7 +16,20 @@ pub enum Answers {
 }
 
 impl Answers {
-    pub(super) fn query(self) -> Option<&'static str> {
+    /// Has the URL ask for this, and for nothing else of the kind. What else is in its query stays as it is:
+    /// labels for all points, say, or a token.
+    pub(super) fn ask(self, url: &mut Url) {
+        let mine = [Answers::Details, Answers::Summary].map(Answers::question);
+        let kept = url.query().unwrap_or_default().split('&').filter(|pair| {
+            let name = pair.split('=').next();
+            !pair.is_empty() && !mine.contains(&name)
+        });
+        let all: Vec<_> = kept.chain(self.question()).collect();
+        let query = Some(all.join("&")).filter(|query| !query.is_empty());
+        url.set_query(query.as_deref());
+    }
+
+    fn question(self) -> Option<&'static str> {
         match self {
             Answers::Details => Some("details"),
             Answers::Summary => Some("summary"),

@@ -104,7 +104,9 @@ pub struct OpenTsdbHttpSink {
 
 impl OpenTsdbHttpSink {
     /// A sink for the receiver at this URL, such as `http://127.0.0.1:4242`. `/api/put` is added unless
-    /// the URL ends with it.
+    /// the path ends with it. What the URL's query says is sent with each request: `?extra_label=job=web`
+    /// labels all points for VictoriaMetrics, for example. Its values, and a password, are not shown and not
+    /// logged.
     ///
     /// # Errors
     /// If it is no URL of HTTP.
@@ -122,7 +124,7 @@ impl OpenTsdbHttpSink {
         if !path.ends_with("/api/put") {
             parsed.set_path(&format!("{path}/api/put"));
         }
-        parsed.set_query(Answers::Details.query());
+        Answers::Details.ask(&mut parsed);
         // A POST that is redirected becomes a GET, and the points are gone.
         let client = Client::builder()
             .redirect(redirect::Policy::none())
@@ -211,7 +213,7 @@ impl OpenTsdbHttpSink {
     /// What the receiver is asked to answer; [`Answers::Details`] by default. Receivers that don't know
     /// the question answer as if they had not been asked.
     pub fn answers(mut self, answers: Answers) -> OpenTsdbHttpSink {
-        self.post.url.set_query(answers.query());
+        answers.ask(&mut self.post.url);
         self
     }
 

@@ -25,7 +25,8 @@ pub(super) struct Post {
 impl Post {
     /// Sends a body. Without an answer, nobody knows whether it arrived: it is sent again.
     pub(super) async fn send(&self, body: Vec<u8>) -> Verdict {
-        match self.answer(body).await {
+        // The URL is told where the error is, and not as reqwest tells it: with all of its query.
+        match self.answer(body).await.map_err(reqwest::Error::without_url) {
             Ok(verdict) => verdict,
             // It can't be sent at all: a URL that this client has no way to.
             Err(error) if error.is_builder() => Verdict::Never(chain(&error)),
@@ -72,10 +73,18 @@ impl fmt::Debug for Post {
     }
 }
 
-/// A URL as it is shown and logged: without its password.
+/// A URL as it is shown and logged: without its password, and what may be a token in its query.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     let _ = url.set_password(None);
+    let hidden = url.query().map(|query| {
+        let hide = |pair: &str| match pair.split_once('=') {
+            Some((name, _)) => format!("{name}=***"),
+            None => pair.to_owned(),
+        };
+        query.split('&').map(hide).collect::<Vec<_>>().join("&")
+    });
+    url.set_query(hidden.as_deref());
     url.to_string()
 }
 

@@ -71,11 +71,12 @@ impl Families {
         Ok(())
     }
 
-    /// Says what a family of this owner means, which goes on as it is.
+    /// Says what a family of this owner means, and in which unit it is. It goes on as it is.
     pub(super) fn explain(&mut self, owner: &Owner, target: &Target) {
         let family = self.all.get_mut(&target.family);
         if let Some(family) = family.filter(|family| family.owner == *owner) {
             family.help.clone_from(&target.help);
+            family.unit.clone_from(&target.unit);
         }
     }
 

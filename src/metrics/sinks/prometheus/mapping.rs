@@ -100,6 +100,21 @@ pub(super) fn targets(metric: &Described) -> Vec<Target> {
         .collect()
 }
 
+/// Whether the elements of a metric go where they went, whatever else is said of it now: what it means, or
+/// its unit, if that is not put at the end of a name.
+pub(super) fn same_places(before: &Described, after: &Described) -> bool {
+    let places = |metric: &Described| {
+        let names = metric
+            .outputs()
+            .iter()
+            .map(|output| output.name().to_owned());
+        let targets = targets(metric).into_iter();
+        let places = targets.map(|target| (target.family, target.sort, target.part));
+        names.zip(places).collect::<Vec<_>>()
+    };
+    places(before) == places(after)
+}
+
 /// What the elements of a name become that nobody has described.
 pub(super) fn undescribed(name: &str) -> Target {
     Target {

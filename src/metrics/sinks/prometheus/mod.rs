@@ -21,8 +21,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use self::state::{Options, State};
+use crate::OnFull;
 use crate::metrics::{
-    Delivery, Described, Element, MetricError, MetricSink, MetricsPipeline, SinkError,
+    Delivery, Described, Element, MetricError, MetricSink, MetricsPipeline, SinkError, SinkOptions,
 };
 
 pub use self::exposition::Exposition;
@@ -144,7 +145,8 @@ impl PrometheusSink {
     }
 
     /// When totals began, which OpenMetrics tells as `_created`: when the sink was made, if not said
-    /// otherwise.
+    /// otherwise. Those that begin later do so when they are begun: after they were forgotten, or where a
+    /// metric is described anew as something that has other names.
     #[must_use]
     #[doc(alias = "created")]
     pub fn since(self, time: SystemTime) -> PrometheusSink {
@@ -218,13 +220,34 @@ impl MetricsPipeline {
     /// # }
     /// ```
     ///
+    /// The sink is fed under [`OnFull::Wait`], as it is never in want of time: not even a window with more
+    /// series than its [buffer](SinkOptions::buffer) has room for costs an element, and totals are what was
+    /// counted.
+    ///
     /// # Errors
-    /// If it has been called before, as two sinks of one name cannot be told apart, or the pipeline was
-    /// shut down.
+    /// [`MetricError::SameSink`] if it has been called before, as two sinks of one name cannot be told
+    /// apart; [`MetricError::Closed`] after the shutdown.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn prometheus(&self) -> Result<Exposition, MetricError> {
+        self.prometheus_with(SinkOptions::default().on_full(OnFull::Wait))
+    }
+
+    /// As [`prometheus`](MetricsPipeline::prometheus), with a sink that hangs from the pipeline as these
+    /// options say: by another name, there may be a second one. Who wants to say something of the sink
+    /// itself, such as [how many series](PrometheusSink::max_series) it has room for, makes it and
+    /// [adds](MetricsPipeline::add_sink_with) it.
+    ///
+    /// # Errors
+    /// As [`prometheus`](MetricsPipeline::prometheus), and if an option makes no sense.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn prometheus_with(&self, options: SinkOptions) -> Result<Exposition, MetricError> {
         let sink = PrometheusSink::new();
         let exposition = sink.exposition();
-        self.add_sink(sink)?;
+        self.add_sink_with(sink, options)?;
         Ok(exposition)
     }
 }

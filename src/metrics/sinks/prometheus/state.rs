@@ -53,6 +53,8 @@ pub(super) struct State {
     routes: HashMap<Arc<str>, Result<Arc<Target>, String>>,
     /// When somebody last looked for what is stale.
     looked: Option<Instant>,
+    /// When somebody last looked for room. Not the same, as a scrape looks for the former only.
+    sought_room: Option<Instant>,
 }
 
 /// How many sentences are kept.
@@ -60,6 +62,10 @@ const PROBLEMS: usize = 100;
 
 /// As long as there is no room, somebody looks so often whether there is some now.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+fn is_time(last: Option<Instant>, now: Instant, every: Duration) -> bool {
+    last.is_none_or(|last| now.duration_since(last) >= every)
+}
 
 impl State {
     pub(super) fn new(options: Options) -> State {
@@ -72,6 +78,7 @@ impl State {
             described: HashMap::new(),
             routes: HashMap::new(),
             looked: None,
+            sought_room: None,
         }
     }
 
@@ -89,24 +96,25 @@ impl State {
             return;
         }
         let owner = Owner::Metric(name.clone());
+        let targets = mapping::targets(metric);
+        let mut since = self.options.since;
         if let Some(before) = self.described.insert(name, metric.clone()) {
-            if before.differs_in_help_only(metric) {
-                let targets = mapping::targets(metric);
-                targets
-                    .iter()
-                    .for_each(|t| self.families.explain(&owner, t));
+            if mapping::same_places(&before, metric) {
+                for target in &targets {
+                    self.families.explain(&owner, target);
+                }
                 return;
             }
-            // The same name for something else: it begins anew.
+            // The same name for something else: it begins anew, and now.
+            since = SystemTime::now();
             for output in before.outputs() {
                 self.routes.remove(output.name());
             }
             self.families.remove(&owner);
         }
-        for (output, target) in metric.outputs().iter().zip(mapping::targets(metric)) {
+        for (output, target) in metric.outputs().iter().zip(targets) {
             // Who says what it is goes before who does not.
             self.families.displace(&target);
-            let since = self.options.since;
             let claimed = self.families.claim(&owner, &target, since);
             if let Err(problem) = &claimed {
                 self.note(problem);
@@ -172,7 +180,8 @@ impl State {
 
     fn has_room(&mut self, now: Instant) -> bool {
         let max = self.options.max_series;
-        if self.families.len() >= max && self.is_time(now, LOOK_EVERY) {
+        if self.families.len() >= max && is_time(self.sought_room, now, LOOK_EVERY) {
+            self.sought_room = Some(now);
             self.sweep(now);
             if self.families.len() >= max {
                 // Some more than one, so that it pays to look.
@@ -184,14 +193,9 @@ impl State {
         self.families.len() < max
     }
 
-    fn is_time(&self, now: Instant, every: Duration) -> bool {
-        let since = self.looked.map(|looked| now.duration_since(looked));
-        since.is_none_or(|since| since >= every)
-    }
-
     /// Lets go what is stale, if somebody looks again at last.
     pub(super) fn sweep_sometimes(&mut self, now: Instant) {
-        if self.is_time(now, self.options.stale_after) {
+        if is_time(self.looked, now, self.options.stale_after) {
             self.sweep(now);
         }
     }
