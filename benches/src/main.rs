@@ -9,6 +9,7 @@ mod steps;
 
 mod harness;
 mod headwater;
+mod kairosdb_server;
 mod operators;
 mod options;
 mod outbox;

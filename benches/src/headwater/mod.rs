@@ -4,6 +4,7 @@ pub(crate) mod diamond;
 pub(crate) mod frequencies;
 pub(crate) mod group_by_tags;
 pub(crate) mod idle_windows;
+pub(crate) mod kairosdb;
 pub(crate) mod metric_send;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;

@@ -170,7 +170,8 @@ impl<S: Store> Worker<S> {
         let mut pending = self.shared.pending();
         let mut batch = Batch::new();
         let known = received - taken.unasked - found.len() as u64;
-        let (mut revised, mut too_late, mut overdue, mut overflowed) = (0, 0, 0, 0);
+        let (mut late_held, mut revised, mut too_late, mut overdue, mut overflowed) =
+            (0, 0, 0, 0, 0);
         for (place, new) in found {
             match new {
                 Found::Revised { point, before } => {
@@ -187,6 +188,7 @@ impl<S: Store> Worker<S> {
                         overflowed += self.overdue.give(point);
                     }
                     Some(held) => {
+                        late_held += u64::from(late);
                         let id = pending.open(place, point.millis());
                         held.put(id, Polled::new(point, false));
                     }
@@ -208,6 +210,7 @@ impl<S: Store> Worker<S> {
         self.shared.count(|stats| {
             stats.received += received;
             stats.repeated += known;
+            stats.late += late_held;
             stats.unasked += taken.unasked;
             stats.revised += revised;
             stats.too_late += too_late;
