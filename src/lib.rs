@@ -3,6 +3,8 @@
 
 pub mod guide;
 pub mod metrics;
+#[cfg(any(feature = "kairosdb", feature = "opentsdb"))]
+mod remote;
 mod runtime;
 pub mod timeseries;
 

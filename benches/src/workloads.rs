@@ -53,5 +53,6 @@ pub(crate) fn all() -> Vec<Workload> {
     ];
     all.extend(headwater::sharded::add(sharded::workloads()));
     all.extend(operators::workloads());
+    all.extend(headwater::real_kairosdb::workloads());
     all
 }

@@ -41,8 +41,9 @@ struct Entry {
     came: u32,
     /// Whether it came by an outlet instead: too late for the stream, or for its order.
     aside: bool,
-    /// Its values, one after the other.
-    values: Vec<PointValue>,
+    value: Option<PointValue>,
+    /// The last value that came later: it may be known before the point itself has settled.
+    revised: Option<PointValue>,
 }
 
 impl Ledger {
@@ -55,7 +56,7 @@ impl Ledger {
         let mut entries = self.lock();
         let entry = entries.points.entry(key(&point)).or_default();
         entry.came += 1;
-        entry.values.push(point.value().clone());
+        entry.value = Some(point.value().clone());
         if entry.came > 1 {
             entries.twice.push(point);
         }
@@ -75,21 +76,22 @@ impl Ledger {
         {
             let entry = entries.points.entry(key(&point)).or_default();
             entry.aside = true;
-            entry.values.push(point.value().clone());
+            entry.value = Some(point.value().clone());
         }
         while let Some(Revised { point, .. }) = revised.try_next() {
             let entry = entries.points.entry(key(&point)).or_default();
-            entry.values.push(point.value().clone());
+            entry.revised = Some(point.value().clone());
         }
     }
 
-    /// How many points the stream brought of what is remembered.
-    pub fn len(&self) -> usize {
-        self.lock()
+    /// How many points came from before a time.
+    pub fn before(&self, millis: i64) -> usize {
+        let entries = self.lock();
+        let before = entries
             .points
-            .values()
-            .filter(|entry| entry.came > 0)
-            .count()
+            .iter()
+            .take_while(|((at, ..), _)| *at < millis);
+        before.filter(|(_, entry)| entry.came > 0).count()
     }
 
     /// Compares with all points that there are from a time on.
@@ -110,7 +112,8 @@ impl Ledger {
                 _ => comparison.missing.push(point.clone()),
             }
             let entry = entries.points.get(&key(point));
-            if entry.is_some_and(|entry| entry.values.last() != Some(point.value())) {
+            let value = entry.and_then(|entry| entry.revised.as_ref().or(entry.value.as_ref()));
+            if value.is_some_and(|value| value != point.value()) {
                 comparison.stale.push(point.clone());
             }
         }

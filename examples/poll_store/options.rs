@@ -93,10 +93,10 @@ impl Pace {
         Pace {
             every: millis(250.0),
             buffer: millis(6_000.0),
-            hold: millis(2_500.0),
+            hold: millis(2_000.0),
             window: millis(500.0),
             sample: millis(100.0),
-            outages: [10_000.0, 4_000.0, 1_500.0].map(millis),
+            outages: [10_000.0, 4_000.0, 1_200.0].map(millis),
         }
     }
 

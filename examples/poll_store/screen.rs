@@ -1,36 +1,34 @@
 //! How it is shown: a live picture on a terminal, plain lines elsewhere.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant, SystemTime};
 
-use crossterm::{cursor, queue, terminal, terminal::ClearType};
+use crossterm::{queue, terminal, terminal::ClearType};
 use headwater::timeseries::{PollState, PollStats};
 
-use crate::ledger::thousands;
 use crate::options::Pace;
 use crate::pipeline::Window;
 
 /// So many windows are kept to be shown.
-const KEPT: usize = 60;
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+pub const KEPT: usize = 60;
 
 /// Shows how the polling fares.
 pub struct Screen {
     live: bool,
-    title: String,
-    pace: Pace,
-    length: Duration,
-    begun: (Instant, SystemTime),
+    pub(crate) title: String,
+    pub(crate) pace: Pace,
+    pub(crate) length: Duration,
+    pub(crate) begun: (Instant, SystemTime),
     state: PollState,
     /// Since when the store has answered.
     healthy_since: Option<SystemTime>,
     /// From when to when it did not, in milliseconds since the Unix epoch.
-    gaps: Vec<(i64, i64)>,
+    pub(crate) gaps: Vec<(i64, i64)>,
     /// What was counted when, to say how many points a second come.
     counted: VecDeque<(Instant, u64)>,
-    windows: VecDeque<Window>,
-    misplaced: u64,
+    pub(crate) windows: VecDeque<Window>,
+    pub(crate) misplaced: u64,
     shown: u64,
 }
 
@@ -55,6 +53,14 @@ impl Screen {
             false => writeln!(out, "{}\n\n{HEADING}", screen.title),
         });
         screen
+    }
+
+    /// How often it is drawn.
+    pub fn every(&self) -> Duration {
+        match self.live {
+            true => Duration::from_millis(100),
+            false => self.pace.every * 2,
+        }
     }
 
     /// How many points were in a window of another time.
@@ -125,7 +131,7 @@ impl Screen {
         });
     }
 
-    fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         match (self.counted.front(), self.counted.back()) {
             (Some((from, before)), Some((to, after))) if to > from => {
                 (after - before) as f64 / (*to - *from).as_secs_f64()
@@ -141,7 +147,7 @@ impl Screen {
     }
 
     /// In words: how the store fares, and since when.
-    fn fares(&self) -> String {
+    pub(crate) fn fares(&self) -> String {
         let since = |what: &str| match (self.state.failing(), self.state.last_error()) {
             (Some((since, failures)), Some(error)) => {
                 let times = if failures == 1 {
@@ -166,119 +172,8 @@ impl Screen {
         }
     }
 
-    fn draw(&self, stats: &PollStats, out: &mut Vec<u8>) -> std::io::Result<()> {
-        let (columns, lines) = terminal::size().unwrap_or((80, 24));
-        let width = usize::from(columns).min(140);
-        let run = format!(
-            "{:.1} of {:.0} s",
-            self.begun.0.elapsed().as_secs_f64(),
-            self.length.as_secs_f64()
-        );
-        let mut text = vec![
-            format!("{}   {run}", self.title),
-            String::new(),
-            format!("state    {}", self.fares()),
-            format!(
-                "points   {} came, {:.0} a second; {} wait to be brought in order",
-                thousands(stats.emitted),
-                self.per_second(),
-                thousands(stats.held as u64),
-            ),
-            format!(
-                "         {} late, {} repeated, {} revised, {} overdue, {} too late",
-                thousands(stats.late),
-                thousands(stats.repeated),
-                thousands(stats.revised),
-                thousands(stats.overdue),
-                thousands(stats.too_late),
-            ),
-            format!(
-                "asked    {} times, {} times in vain; {} points remembered",
-                thousands(stats.requests),
-                thousands(stats.failures),
-                thousands(stats.remembered as u64),
-            ),
-            String::new(),
-        ];
-        text.extend(self.table(width));
-        let room = usize::from(lines).saturating_sub(1);
-        text.truncate(room);
-        queue!(out, cursor::MoveTo(0, 0))?;
-        for line in text {
-            let line: String = line.chars().take(width).collect();
-            write!(out, "{line}")?;
-            queue!(out, terminal::Clear(ClearType::UntilNewLine))?;
-            write!(out, "\r\n")?;
-        }
-        queue!(out, terminal::Clear(ClearType::FromCursorDown))
-    }
-
-    /// A line a metric: the means of the last windows as bars, and the figures of the newest one.
-    fn table(&self, width: usize) -> Vec<String> {
-        let Some(newest) = self.windows.back() else {
-            return vec!["no window is over yet".to_owned()];
-        };
-        let metrics: BTreeMap<&str, ()> = self
-            .windows
-            .iter()
-            .flat_map(|w| &w.rows)
-            .map(|row| (&*row.metric, ()))
-            .collect();
-        let name = metrics
-            .keys()
-            .map(|m| m.chars().count())
-            .max()
-            .unwrap_or(0)
-            .clamp(12, 30);
-        let bars = width.saturating_sub(name + 38).clamp(8, KEPT);
-        let skipped = self.windows.len().saturating_sub(bars);
-        let windows: Vec<&Window> = self.windows.iter().skip(skipped).collect();
-        let each = format!("windows of {:?}", self.pace.window);
-        let mut text = vec![format!(
-            "{:name$}  {each:bars$}  {:>9} {:>9} {:>9}",
-            "METRIC", "MEAN", "MIN", "MAX"
-        )];
-        for metric in metrics.into_keys() {
-            let row =
-                |window: &&Window| window.rows.iter().find(|row| row.metric == metric).cloned();
-            let means: Vec<Option<f64>> =
-                windows.iter().map(|w| row(w).map(|row| row.mean)).collect();
-            let line = sparkline(&means);
-            let figures = match row(&newest) {
-                Some(row) => format!("{:>9.2} {:>9.2} {:>9.2}", row.mean, row.least, row.most),
-                None => String::new(),
-            };
-            let short: String = metric.chars().take(name).collect();
-            text.push(format!("{short:name$}  {line:bars$}  {figures}"));
-        }
-        if !self.gaps.is_empty() {
-            let mark = |window: &&Window| {
-                if self.was_filled_in(window) {
-                    '‾'
-                } else {
-                    ' '
-                }
-            };
-            let marks: String = windows.iter().map(mark).collect();
-            text.push(format!(
-                "{:name$}  {marks:bars$}  ‾ filled in after an outage",
-                ""
-            ));
-        }
-        let counts = windows.iter().map(|w| w.points);
-        let range = counts.clone().min().zip(counts.max());
-        if let Some((least, most)) = range {
-            text.push(String::new());
-            text.push(format!(
-                "{} points in the newest window, {least} to {most} in those shown; {} in a window of another time",
-                newest.points, self.misplaced
-            ));
-        }
-        text
-    }
-
     /// Whether the store did not answer at a time of the window.
-    fn was_filled_in(&self, window: &Window) -> bool {
+    pub(crate) fn was_filled_in(&self, window: &Window) -> bool {
         let to = window.from + self.pace.window.as_millis() as i64;
         self.gaps
             .iter()
@@ -298,10 +193,11 @@ impl Screen {
         });
         writeln!(
             out,
-            "{:>8}  {:>8} {:>9.0} {:>7} {:>9} {:>8}  {}",
+            "{:>8}  {:>8} {:>9.0} {:>8} {:>6} {:>9} {:>8}  {}",
             format!("{:.1} s", self.begun.0.elapsed().as_secs_f64()),
             stats.emitted,
             self.per_second(),
+            stats.held,
             stats.late,
             stats.repeated,
             stats.revised,
@@ -339,7 +235,7 @@ impl Screen {
 }
 
 const HEADING: &str =
-    "      at    points  a second    late  repeated  revised  means of the newest window";
+    "      at    points  a second  waiting   late  repeated  revised  means of the newest window";
 
 fn same(one: &PollState, other: &PollState) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
@@ -349,23 +245,4 @@ fn millis(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis() as i64
-}
-
-/// A bar for each value, between the least and the largest of them.
-fn sparkline(values: &[Option<f64>]) -> String {
-    let known = || values.iter().flatten().copied();
-    let (least, most) = (
-        known().fold(f64::MAX, f64::min),
-        known().fold(f64::MIN, f64::max),
-    );
-    let bar = |value: &Option<f64>| match value {
-        None => ' ',
-        // Of equal values each is in the middle.
-        Some(_) if most <= least => BARS[3],
-        Some(value) => {
-            let share = (value - least) / (most - least);
-            BARS[((share * 7.0).round() as usize).min(7)]
-        }
-    };
-    values.iter().map(bar).collect()
 }

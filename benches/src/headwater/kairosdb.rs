@@ -113,3 +113,12 @@ fn points(url: &str, n: u64) -> impl FnOnce() -> u64 + use<> {
         sum(points.iter().map(|point| (point.millis(), number(point))))
     }
 }
+
+/// How many of the first so many points can be read.
+pub(crate) fn stored(url: &str, n: u64) -> u64 {
+    let (runtime, client) = (runtime(), client(url, Gzip::Off, false));
+    let answer = runtime
+        .block_on(client.query(&query(n)))
+        .expect("an answer");
+    answer.points().count() as u64
+}

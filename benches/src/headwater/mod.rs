@@ -10,6 +10,7 @@ pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod per_key;
 pub(crate) mod polling;
+pub(crate) mod real_kairosdb;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
 pub(crate) mod sharded;

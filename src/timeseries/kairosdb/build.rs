@@ -12,8 +12,9 @@ use tower::{BoxError, ServiceBuilder};
 use super::attempt::{Attempt, Request, Response};
 use super::builder::{KairosDbBuilder, Route};
 use super::client::{KairosDb, Settings};
-use super::error::{Reason, chain};
+use super::error::Reason;
 use super::unfit::Unfit;
+use crate::remote::chain;
 
 /// All attempts of a request, as one service.
 pub(super) type Asking = BoxCloneSyncService<Request, Response, Reason>;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::unfit::Unfit;
+use crate::remote::chain;
 use crate::timeseries::StoreError;
 
 /// A call failed: what was asked, how often, and why.
@@ -153,17 +154,6 @@ impl Reason {
             Reason::TooLarge(_) | Reason::Unfit { .. } | Reason::BadQuery(_) => false,
         }
     }
-}
-
-/// An error and what caused it: reqwest's own words alone say little.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl fmt::Display for Reason {

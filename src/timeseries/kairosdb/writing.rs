@@ -10,11 +10,12 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use super::asking::asked;
 use super::builder::Gzip;
 use super::client::KairosDb;
-use super::encode::{Encoder, Format, check, zipped};
+use super::encode::{Encoder, Format, check};
 use super::error::{KairosError, Reason};
 use super::exchange::Excerpt;
 use super::queued::{Queued, WriteError};
 use super::unfit::Unfit;
+use crate::remote::zipped;
 use crate::timeseries::Point;
 
 impl KairosDb {

@@ -11,6 +11,7 @@ pub(crate) fn lines() -> Vec<(String, String)> {
             "the client of KairosDB alone",
             "--features headwater/kairosdb",
         ),
+        ("serde alone", "--features headwater/serde"),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;
