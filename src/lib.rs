@@ -4,6 +4,8 @@
 mod again;
 pub mod guide;
 pub mod metrics;
+#[cfg(any(feature = "kairosdb", feature = "opentsdb"))]
+mod remote;
 mod runtime;
 pub mod timeseries;
 

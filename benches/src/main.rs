@@ -9,6 +9,7 @@ mod steps;
 
 mod harness;
 mod headwater;
+mod kairosdb_server;
 mod operators;
 mod options;
 mod outbox;
@@ -53,6 +54,9 @@ fn run(options: &options::Options) -> Result<(), String> {
     }
     let mut table = None;
     for workload in &chosen {
+        if let Some(needs) = workload.needs {
+            needs().map_err(|why| format!("{}: {why}", workload.name))?;
+        }
         if let Some((variant, count)) = options.single_run() {
             println!("{}", harness::once(workload, variant, count)?);
             continue;

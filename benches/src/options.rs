@@ -56,11 +56,13 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether that workload, or the table it is in, was asked for.
+    /// Whether that workload, or the table it is in, was asked for. Those that need something are only by
+    /// their name.
     pub(crate) fn takes(&self, workload: &Workload) -> bool {
-        self.workload
-            .as_deref()
-            .is_none_or(|name| name == workload.name || Some(name) == workload.table)
+        match self.workload.as_deref() {
+            None => workload.needs.is_none(),
+            Some(name) => name == workload.name || Some(name) == workload.table,
+        }
     }
 
     /// Whether a variant of that name was asked for.

@@ -97,6 +97,8 @@ pub(crate) struct Workload {
     pub(crate) countable: bool,
     pub(crate) variants: Vec<Variant>,
     pub(crate) targets: Vec<Target>,
+    /// What must be there for it, such as a server: it runs only where it is asked for by name.
+    pub(crate) needs: Option<fn() -> Result<(), String>>,
 }
 
 impl Workload {
@@ -111,6 +113,7 @@ impl Workload {
             countable,
             variants: vec![baseline],
             targets,
+            needs: None,
         }
     }
 

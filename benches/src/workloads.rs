@@ -4,6 +4,7 @@ pub(crate) mod diamond;
 pub(crate) mod frequencies;
 pub(crate) mod group_by_tags;
 pub(crate) mod idle_windows;
+pub(crate) mod kairosdb;
 pub(crate) mod metric_send;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
@@ -45,8 +46,13 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::metric_send::add(metric_send::workload(2), 2),
         headwater::metric_send::add(metric_send::workload(4), 4),
         headwater::polling::add(polling::workload()),
+        headwater::kairosdb::add_writing(kairosdb::writing()),
+        headwater::kairosdb::add_writing_gzip(kairosdb::writing_gzip()),
+        headwater::kairosdb::add_querying(kairosdb::querying()),
+        headwater::kairosdb::add_querying_gzip(kairosdb::querying_gzip()),
     ];
     all.extend(headwater::sharded::add(sharded::workloads()));
     all.extend(operators::workloads());
+    all.extend(headwater::real_kairosdb::workloads());
     all
 }

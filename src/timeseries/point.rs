@@ -49,6 +49,16 @@ impl Point {
         }
     }
 
+    /// A point of which all is known.
+    pub(super) fn of(metric: Arc<str>, tags: Tags, millis: i64, value: PointValue) -> Point {
+        Point {
+            millis,
+            metric,
+            tags,
+            value,
+        }
+    }
+
     /// The same with these tags instead of those it has.
     #[must_use]
     pub fn tagged(self, tags: impl IntoTags) -> Point {

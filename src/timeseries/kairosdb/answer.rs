@@ -118,7 +118,7 @@ impl Series {
     pub fn points(&self) -> impl Iterator<Item = Point> {
         let (metric, tags) = (Arc::<str>::from(&*self.name), self.common_tags());
         self.values.iter().map(move |(millis, value)| {
-            Point::new(metric.clone(), *millis, value.clone()).tagged(&tags)
+            Point::of(metric.clone(), tags.clone(), *millis, value.clone())
         })
     }
 

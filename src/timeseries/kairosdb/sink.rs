@@ -10,6 +10,7 @@ use super::client::KairosDb;
 use super::error::KairosError;
 use super::sift::{Rejected, Sifted};
 use crate::metrics::{AsTag, Delivery, Element, MetricSink, SinkError, Tags};
+use crate::remote::host_tag;
 use crate::timeseries::Point;
 
 /// A store that asks for more patience than that is asked again anyway.
@@ -87,7 +88,7 @@ impl KairosDbSink {
         KairosDbSink {
             client,
             max_batch: 1_000,
-            default_tags: [("host", host())].into(),
+            default_tags: [host_tag()].into(),
             told: None,
             not_before: None,
         }
@@ -180,15 +181,6 @@ impl fmt::Debug for KairosDbSink {
             .field("client", &self.client)
             .field("max_batch", &self.max_batch)
             .finish_non_exhaustive()
-    }
-}
-
-/// The name of this machine; what is in it and no UTF-8 is replaced.
-fn host() -> String {
-    let name = gethostname::gethostname().to_string_lossy().into_owned();
-    match name.is_empty() {
-        true => "localhost".to_owned(),
-        false => name,
     }
 }
 

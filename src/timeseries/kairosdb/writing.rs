@@ -9,10 +9,11 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
 use super::builder::Gzip;
 use super::client::KairosDb;
-use super::encode::{Encoder, Format, check, zipped};
+use super::encode::{Encoder, Format, check};
 use super::error::KairosError;
 use super::queued::{Queued, WriteError};
 use super::unfit::Unfit;
+use crate::remote::zipped;
 use crate::timeseries::Point;
 use crate::timeseries::rest::{Ask, Reason, asked};
 

@@ -63,7 +63,7 @@ pub enum CursorError {
 }
 
 const MAGIC: &[u8; 4] = b"HWPC";
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 const CHECKSUM: usize = 4;
 
 impl Cursor {

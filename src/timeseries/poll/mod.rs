@@ -5,6 +5,8 @@ mod clock;
 mod control;
 mod cursor;
 mod cursor_file;
+#[cfg(feature = "serde")]
+mod cursor_serde;
 mod entry;
 mod failing;
 mod order;

@@ -16,7 +16,8 @@ pub struct PollStats {
     pub received: u64,
     /// Points that were handed to the consumer, or wait for it.
     pub emitted: u64,
-    /// Of these, those that were late.
+    /// Of these, those that came after a later one of their series. Where points
+    /// [settle](super::Order::Settled), they are counted when they come, and emitted in their order.
     pub late: u64,
     /// Points that had been seen before.
     pub repeated: u64,

@@ -198,6 +198,7 @@ impl<S: Store> Worker<S> {
         let mut batch = Batch::new();
         let known = received - taken.unasked - found.len() as u64;
         let mut aside = Vec::new();
+        let mut late_held = 0;
         for (place, new) in found {
             match new {
                 Found::Revised { point, before } => {
@@ -209,6 +210,7 @@ impl<S: Store> Worker<S> {
                         aside.push(Aside::Overdue(point));
                     }
                     Some(held) => {
+                        late_held += u64::from(late);
                         let id = pending.open(place, point.millis());
                         held.put(id, Polled::new(point, false));
                     }
@@ -248,6 +250,7 @@ impl<S: Store> Worker<S> {
         self.shared.count(|stats| {
             stats.received += received;
             stats.repeated += known;
+            stats.late += late_held;
             stats.unasked += taken.unasked;
             stats.revised += revised;
             stats.too_late += too_late;

@@ -21,6 +21,8 @@ use super::secrets::Secrets;
 
 /// What the store says was wrong is read so far.
 const LONGEST_COMPLAINT: usize = 1 << 20;
+/// An answer of more bytes is given room as it comes.
+const LIKELY: u64 = 64 << 20;
 /// What is shown of a body that is not understood.
 const SHOWN: usize = 1_000;
 
@@ -192,7 +194,9 @@ impl Attempt {
         mut answer: reqwest::Response,
         limit: usize,
     ) -> Result<Bytes, (Bytes, Reason)> {
-        let mut body = BytesMut::new();
+        // Room for all of it where its length is told, but no more than is likely to be true.
+        let told = answer.content_length().unwrap_or(0).min(LIKELY);
+        let mut body = BytesMut::with_capacity((told as usize).min(limit));
         loop {
             match answer.chunk().await {
                 Ok(Some(piece)) if body.len() + piece.len() > limit => {

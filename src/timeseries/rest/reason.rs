@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::remote::chain;
 use crate::timeseries::StoreError;
 use crate::timeseries::kairosdb::Unfit;
 
@@ -163,17 +164,6 @@ impl Reason {
             Reason::NoTable(_) => false,
         }
     }
-}
-
-/// An error and what caused it: reqwest's own words alone say little.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 impl fmt::Display for Reason {

@@ -13,7 +13,8 @@ use tracing::Span;
 
 use super::attempt::{Attempt, Credentials};
 use super::policy::Policy;
-use super::reason::{Reason, chain};
+use super::reason::Reason;
+use crate::remote::chain;
 use super::requests::Rest;
 
 /// What is said of it when a client is built.

@@ -15,6 +15,7 @@ pub(crate) fn lines() -> Vec<(String, String)> {
             "the clients of Proficloud alone",
             "--features headwater/proficloud",
         ),
+        ("serde alone", "--features headwater/serde"),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;

@@ -17,7 +17,6 @@
 mod answer;
 mod asking;
 mod chunks;
-mod host;
 mod http;
 mod lines;
 mod names;

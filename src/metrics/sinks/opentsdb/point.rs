@@ -5,9 +5,10 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
+use super::Resolution;
 use super::names::Sanitize;
-use super::{Resolution, host};
 use crate::metrics::{Element, TagValue, Value};
+use crate::remote::host_tag;
 
 /// How elements become points.
 #[derive(Debug, Clone)]
@@ -85,10 +86,11 @@ impl fmt::Display for Unfit {
 
 impl Format {
     pub(super) fn new(sanitize: Sanitize, resolution: Resolution) -> Format {
+        let (name, host) = host_tag();
         Format {
             sanitize,
             resolution,
-            default_tag: host::host_tag(),
+            default_tag: (name.to_owned(), host),
         }
     }
 

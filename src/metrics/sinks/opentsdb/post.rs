@@ -1,15 +1,13 @@
 //! One request, and its answer.
 
 use std::fmt;
-use std::io::Write;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Url};
 
 use super::answer::{Verdict, verdict};
+use crate::remote::{chain, zipped};
 
 /// An answer is read so far; a report on more errors than fit is not understood, and counts as none.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -86,22 +84,4 @@ pub(super) fn shown(url: &Url) -> String {
     });
     url.set_query(hidden.as_deref());
     url.to_string()
-}
-
-/// Compressed; writing to memory does not fail.
-fn zipped(body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
-}
-
-/// An error and what caused it: reqwest's own words alone say little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
