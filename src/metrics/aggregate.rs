@@ -11,7 +11,6 @@ use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
 use super::sample::Sample;
 use super::series::{Lookup, SeriesTable};
-use crate::aggregate::Aggregate;
 use crate::prelude::*;
 use crate::{BoxFlow, Outlet, Push, Stage, Time};
 
@@ -94,7 +93,7 @@ impl Running {
                 .timed_window(length)
                 .anchored(anchor)
                 .max_len(self.recipe.metric.max_values)
-                .filter_map(move |values| by_tags.fold(&values))
+                .filter_map(move |values| by_tags.group(&values))
                 .boxed(),
             Grouping::Window(length) => arrived
                 .fold_window(length, by_tags)
@@ -202,6 +201,37 @@ impl Stage<Sample, Sample> for Arrive {
             }
         }
         out.emit(sample);
+    }
+
+    fn on_batch(&mut self, samples: &mut Vec<Sample>, out: &mut Outlet<'_, impl Push<Sample>>) {
+        let counts = &self.running.counts;
+        count(&counts.values, samples.len() as u64);
+        if let Grouping::Window(length) = self.running.recipe.grouping
+            && let Some(first) = samples.first()
+        {
+            let now = out.now();
+            if now >= self.end {
+                self.next_window(first, now, length);
+            }
+            self.sift(samples);
+        }
+        out.emit_all(samples);
+    }
+}
+
+impl Arrive {
+    /// Counts those that are late, and drops them where that is wished.
+    fn sift(&self, samples: &mut Vec<Sample>) {
+        let Arrive { running, begin, .. } = self;
+        let is_late = |sample: &Sample| sample.time < *begin;
+        let late = samples.iter().filter(|sample| is_late(sample)).count() as u64;
+        if late > 0 {
+            count(&running.counts.late, late);
+            if running.recipe.metric.late == Late::Drop {
+                count(&running.counts.dropped, late);
+                samples.retain(|sample| !is_late(sample));
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::gather::Gather;
+use super::gather::{Gather, Parts};
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Label, Node, NodeId, Plan, Pressure, Push, Signal, Tail, Time, Tokens,
 };
@@ -281,10 +281,10 @@ impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         self.passed += items.len() as u64;
         self.roll(cx);
-        let mut rest = items.drain(..);
+        let mut rest = Parts::of::<C>(items);
         while rest.len() > 0 {
             let room = self.room().max(1);
-            self.content.add(rest.by_ref().take(room), cx);
+            rest.give(room, &mut self.content, cx);
             self.took(cx);
         }
     }
