@@ -44,6 +44,9 @@ pub(crate) fn all() -> Vec<Workload> {
         headwater::metric_send::add(metric_send::workload(1), 1),
         headwater::metric_send::add(metric_send::workload(2), 2),
         headwater::metric_send::add(metric_send::workload(4), 4),
+        headwater::metric_send::add_of_the_sender(metric_send::of_the_sender(1), 1),
+        headwater::metric_send::add_of_the_sender(metric_send::of_the_sender(2), 2),
+        headwater::metric_send::add_of_the_sender(metric_send::of_the_sender(4), 4),
         headwater::polling::add(polling::workload()),
     ];
     all.extend(headwater::sharded::add(sharded::workloads()));

@@ -2,7 +2,7 @@
 //! composition of operators on a branch of its own.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::SystemTime;
@@ -24,6 +24,7 @@ pub(super) struct Fate {
     pub(super) delivery: Delivery,
     pub(super) delivered: AtomicU64,
     pub(super) rejected: AtomicU64,
+    pub(super) unknown: AtomicU64,
     pub(super) given_up: AtomicU64,
     /// How many failed as they did not fit into the buffer: see [`OnFull::Fail`](crate::OnFull::Fail).
     pub(super) unfit: AtomicU64,
@@ -45,6 +46,7 @@ impl Fate {
             delivery,
             delivered: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            unknown: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
             unfit: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -79,6 +81,8 @@ impl Fate {
 struct Parcel {
     elements: Vec<Element>,
     done: Mutex<usize>,
+    /// Whether a sink is at it, and has not said how it ended.
+    under_way: AtomicBool,
     fate: Arc<Fate>,
 }
 
@@ -87,6 +91,7 @@ impl Parcel {
         Arc::new(Parcel {
             elements,
             done: Mutex::default(),
+            under_way: AtomicBool::new(false),
             fate: fate.clone(),
         })
     }
@@ -97,6 +102,7 @@ impl Parcel {
 
     /// An attempt has ended; says whether another one can help.
     fn attempted(&self, outcome: Result<(), SinkError>) -> Result<(), SinkError> {
+        self.under_way.store(false, Relaxed);
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let rest = self.elements.len() - *done;
         let error = match outcome {
@@ -110,21 +116,33 @@ impl Parcel {
         };
         let now = error.done_count().min(rest);
         let rejected = error.rejected_count().min(now);
+        let unknown = error.unknown_count().min(now - rejected);
         *done += now;
-        self.fate.rejected.fetch_add(rejected as u64, Relaxed);
-        self.fate
-            .delivered
-            .fetch_add((now - rejected) as u64, Relaxed);
+        let Fate {
+            delivered,
+            rejected: refused,
+            unknown: lost_sight_of,
+            ..
+        } = &*self.fate;
+        refused.fetch_add(rejected as u64, Relaxed);
+        lost_sight_of.fetch_add(unknown as u64, Relaxed);
+        delivered.fetch_add((now - rejected - unknown) as u64, Relaxed);
         self.fate.failed(&error);
         Err(error)
     }
 }
 
-/// What is not done with when nobody tries any more is lost, and counted.
+/// What is not done with when nobody tries any more is lost, and counted. Where a sink that delivers at
+/// most once panicked over it, or was stopped half-way, nobody knows.
 impl Drop for Parcel {
     fn drop(&mut self) {
         let lost = self.elements.len() - self.done();
-        self.fate.given_up.fetch_add(lost as u64, Relaxed);
+        let at_most_once = self.fate.delivery == Delivery::AtMostOnce;
+        let count = match at_most_once && self.under_way.load(Relaxed) {
+            true => &self.fate.unknown,
+            false => &self.fate.given_up,
+        };
+        count.fetch_add(lost as u64, Relaxed);
     }
 }
 
@@ -156,6 +174,7 @@ impl<S: MetricSink> Told<S> {
         descriptions: &Descriptions,
     ) -> Result<(), SinkError> {
         self.describe(descriptions);
+        parcel.under_way.store(true, Relaxed);
         self.sink.deliver(&parcel.elements[parcel.done()..]).await
     }
 }

@@ -74,6 +74,8 @@ pub(super) struct Inner {
     over: AtomicBool,
     /// How many values waited to enter the graph when it was given up.
     given_up: AtomicU64,
+    /// How many values the recorders of the facade refused.
+    pub(super) refused_by_facade: Arc<AtomicU64>,
     _driver: Driver,
 }
 
@@ -196,6 +198,7 @@ impl MetricsPipelineBuilder {
             epoch: Arc::new(start.into()),
             over: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
+            refused_by_facade: Arc::default(),
             _driver: driver,
         }));
         for metric in self.metrics {
@@ -442,6 +445,7 @@ impl MetricsPipeline {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = MetricsSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        snapshot.refused_by_facade = self.0.refused_by_facade.load(Ordering::Relaxed);
         snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
             snapshot.give_up();

@@ -3,7 +3,7 @@
 use std::vec::Drain;
 
 use crate::aggregate::Aggregate;
-use crate::engine::{Cx, Token, Tokens};
+use crate::engine::{Cx, Time, Token, Tokens};
 use crate::flow::InGraph;
 
 /// What is collected of the elements of one group or window: themselves, or an aggregate's state.
@@ -28,6 +28,11 @@ pub(super) trait Gather<T>: Send + 'static {
 
     /// How much is kept of them: elements, or one state.
     fn held(&self) -> usize;
+
+    /// Told when a window ends, before it is taken.
+    fn ends(&mut self, at: Time) {
+        let _ = at;
+    }
 
     /// Ends the group, unless nothing came in, with the token of all its elements.
     fn take(&mut self) -> Option<(Self::Whole, Token)>;

@@ -168,6 +168,7 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
     #[inline(never)]
     fn begin_window(&mut self, now: Time, cx: &mut Cx) {
         let every = self.windows.length;
+        self.content.ends(self.end);
         if self.content.held() > 0 {
             self.end_window();
         } else if self.windows.keep_empty && self.started {
@@ -235,6 +236,7 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
         }
         if self.room() == 0 && !cx.gated(self.id) {
             self.early += 1;
+            self.content.ends(cx.now());
             self.end_window();
             self.emit_next(cx);
         }
@@ -295,6 +297,7 @@ impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
             Signal::Hole => return,
             Signal::Close => {
                 self.closed = true;
+                self.content.ends(self.end.min(cx.now()));
                 self.end_window();
                 while !self.over.is_empty() {
                     self.emit_next(cx);
