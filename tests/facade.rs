@@ -329,6 +329,14 @@ async fn of_two_kinds_with_one_name_the_first_holds_and_the_other_is_counted() {
     pipeline.shutdown().await.unwrap();
     assert_eq!(elements.take(), ["x.sum 2"]);
     assert_eq!(recorder.snapshot().clashed, 14);
+    // The pipeline's own figures tell of them too.
+    let snapshot = pipeline.snapshot();
+    assert_eq!(snapshot.refused_by_facade, 14);
+    assert!(
+        snapshot
+            .to_string()
+            .contains("14 values were refused by the facade")
+    );
     assert_eq!(recorder.snapshot().metrics, 1);
 }
 
@@ -471,6 +479,7 @@ async fn new_names_are_bounded_and_what_is_beyond_is_counted() {
     assert_eq!(names, ["c0", "c1"]);
     assert_eq!(recorder.snapshot().metrics, 2);
     assert_eq!(recorder.snapshot().overflow, 6 + 1 + 3);
+    assert_eq!(pipeline.snapshot().refused_by_facade, 6 + 1 + 3);
 }
 
 /// Counts events, and nothing else.

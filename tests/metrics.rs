@@ -215,6 +215,45 @@ fn values_that_come_late_are_kept_or_dropped_as_the_metric_says() {
     }
 }
 
+/// When the elements are of that a metric makes of one value, in seconds. Its windows are of 10 s; the
+/// value comes at 15 s and says `value_at`; at 17 s the source is closed, or not before 27 s.
+fn times(metric: Metric, value_at: u64, close: bool) -> Vec<u64> {
+    let epoch = Time::from_millis(1_700_000_000_000);
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<Element>();
+    let metric = metric.window(Duration::from_secs(10)).epoch(epoch);
+    let made = metric.aggregate(&source).unwrap().sink_to_list();
+    time.advance(Duration::from_secs(15));
+    let at = epoch + Duration::from_secs(value_at);
+    source.emit(Element::new("m", 1).at(at)).unwrap();
+    time.advance(Duration::from_secs(2));
+    if close {
+        source.close();
+    } else {
+        time.advance(Duration::from_secs(10));
+    }
+    let seconds = |element: &Element| (element.time() - epoch).as_secs();
+    made.take().iter().map(seconds).collect()
+}
+
+#[test]
+fn an_element_is_of_the_time_of_its_window_whatever_times_its_values_say() {
+    let incremental = Metric::new("m").agg("f", Count);
+    let keeping = Metric::new("m").agg("f", Median);
+    // Late, in time, and in the future.
+    for value_at in [3, 12, 40] {
+        for metric in [&incremental, &keeping] {
+            // Cut short by the close; and over.
+            assert_eq!(times(metric.clone(), value_at, true), [17], "{value_at}");
+            assert_eq!(times(metric.clone(), value_at, false), [20], "{value_at}");
+        }
+        // Full at once.
+        let full = keeping.clone().max_values(1);
+        assert_eq!(times(full, value_at, true), [15], "{value_at}");
+    }
+}
+
 #[test]
 fn windows_begin_at_full_minutes_where_they_are_aligned_to_the_wall_clock() {
     let graph = Graph::new();

@@ -264,6 +264,83 @@ async fn a_panicking_sink_loses_its_batch_and_goes_on() {
     assert_eq!(quick.take().len(), 8);
 }
 
+/// The same sink, but it promises that nothing arrives twice.
+struct Once<S>(S);
+
+impl<S: MetricSink + Sync> MetricSink for Once<S> {
+    fn name(&self) -> std::borrow::Cow<'static, str> {
+        "once".into()
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery::AtMostOnce
+    }
+
+    fn max_batch(&self) -> usize {
+        self.0.max_batch()
+    }
+
+    async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
+        self.0.deliver(batch).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_arrived_or_not_is_counted_as_that_and_not_as_rejected() {
+    let breaks = || {
+        let mut attempts = 0;
+        Scripted("breaks", move |_: &[Element]| {
+            attempts += 1;
+            match attempts {
+                1 => Err(SinkError::retry("cut off").done(3).rejected(1).unknown(1)),
+                2 => panic!("half-way"),
+                _ => Ok(Duration::ZERO),
+            }
+        })
+    };
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(breaks())
+        .sink(Once(breaks()))
+        .spawn()
+        .unwrap();
+    for n in 0..8 {
+        metrics.send("m", n).unwrap();
+    }
+    let report = metrics.shutdown().await.unwrap();
+    let fate = |name| {
+        let sink = report.sink(name).unwrap();
+        assert_eq!((sink.elements, sink.held), (8, 0), "{sink:?}");
+        (sink.delivered, sink.rejected, sink.unknown, sink.given_up)
+    };
+    assert_eq!(fate("breaks"), (5, 1, 1, 1));
+    // Nobody knows how far it had come when it panicked.
+    assert_eq!(fate("once"), (5, 1, 2, 0));
+    let text = report.to_string();
+    assert!(text.contains("2 more may have arrived or not"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_once_what_was_under_way_at_the_end_of_a_shutdown_is_counted_once() {
+    let stuck = Scripted("stuck", |_: &[Element]| Ok(seconds(1_000_000)));
+    let metrics = MetricsPipeline::builder()
+        .metric(every_value())
+        .sink(Once(stuck))
+        .spawn()
+        .unwrap();
+    for n in 0..6 {
+        metrics.send("m", n).unwrap();
+    }
+    let report = metrics.shutdown_within(seconds(2)).await.unwrap();
+    let sink = report.sink("once").unwrap();
+    let (lost, all) = (sink.unknown + sink.given_up, sink.elements);
+    assert_eq!(
+        (sink.delivered, sink.held, lost, all),
+        (0, 0, 6, 6),
+        "{sink:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_never_answers_is_given_up_at_the_shutdown_and_counted() {
     let stuck = Scripted("stuck", |_: &[Element]| Ok(seconds(1_000_000)));

@@ -368,12 +368,13 @@ async fn at_least_once_what_a_closure_fails_on_is_given_to_it_again() {
 }
 
 #[tokio::test]
-async fn at_most_once_what_a_closure_fails_on_is_rejected_and_not_given_to_it_again() {
+async fn at_most_once_nobody_knows_of_what_a_closure_fails_on_and_it_is_not_given_to_it_again() {
     let (sink, seen) = scripted(vec![Ok(()), retry(), Ok(())]);
     let mut sink = sink.at_most_once();
     assert_eq!(sink.delivery(), Delivery::AtMostOnce);
     let error = sink.deliver(&elements(3)).await.unwrap_err();
-    assert_eq!((error.done_count(), error.rejected_count()), (3, 1));
+    assert_eq!((error.done_count(), error.rejected_count()), (3, 0));
+    assert_eq!(error.unknown_count(), 1);
     assert_eq!(error.to_string(), "not now");
     assert!(!error.can_retry());
     assert_eq!(*seen.lock().unwrap(), [0, 1, 2]);
@@ -438,9 +439,15 @@ async fn a_batch_that_fails_is_given_again_or_rejected_as_a_whole_but_for_what_t
     let mut once = FnSink::batches(fail).at_most_once();
     let error = once.deliver(&elements(4)).await.unwrap_err();
     assert!(!error.can_retry());
-    assert_eq!((error.done_count(), error.rejected_count()), (4, 3));
+    assert_eq!((error.done_count(), error.rejected_count()), (4, 1));
+    assert_eq!(error.unknown_count(), 2);
     let error = once.deliver(&elements(2)).await.unwrap_err();
-    assert_eq!((error.done_count(), error.rejected_count()), (2, 2));
+    assert_eq!((error.done_count(), error.rejected_count()), (2, 0));
+    assert_eq!(error.unknown_count(), 2);
+    // What can never succeed has not.
+    let mut never = FnSink::batches(|_: &[Element]| Err(SinkError::fatal("never"))).at_most_once();
+    let error = never.deliver(&elements(3)).await.unwrap_err();
+    assert_eq!((error.rejected_count(), error.unknown_count()), (3, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,31 @@ impl Stage<i64, i64> for Doubled {
     }
 }
 
+/// Leaves out every third number; of batches in place.
+struct Sifted;
+
+impl Stage<i64, i64> for Sifted {
+    fn on_item(&mut self, item: i64, out: &mut Outlet<'_, impl Push<i64>>) {
+        if item % 3 != 0 {
+            out.emit(item);
+        }
+    }
+
+    fn at_most(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn on_batch(&mut self, items: &mut Vec<i64>, out: &mut Outlet<'_, impl Push<i64>>) {
+        items.retain(|item| item % 3 != 0);
+        // In two parts, the first one by one, and with one left over that is dropped.
+        for item in items.drain(..items.len() / 2) {
+            out.emit(item);
+        }
+        out.emit_all(items);
+        items.push(3);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -113,6 +138,15 @@ proptest! {
             input.iter().filter(|x| *x % 3 != 0).flat_map(|x| [*x, *x]).collect();
         expected.push(input.iter().sum());
         agrees(&input, &cuts, |s| s.stage(Doubled(0)), &expected)?;
+    }
+
+    #[test]
+    fn a_stage_that_takes_batches_comes_to_the_same((input, cuts) in input()) {
+        let expected: Vec<_> = input.iter().copied().filter(|x| x % 3 != 0).collect();
+        agrees(&input, &cuts, |s| s.stage(Sifted), &expected)?;
+        // Into a run that goes on with batches too.
+        let doubled: Vec<_> = expected.iter().map(|x| 2 * x).collect();
+        agrees(&input, &cuts, |s| s.stage(Sifted).boxed().map(|x| 2 * x), &doubled)?;
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
+use futures::StreamExt;
 use headwater::aggregate::Aggregate;
 use headwater::prelude::*;
 use headwater::{EmitError, List, Lost, NodeSnapshot, OnFull, Turn};
@@ -294,6 +295,59 @@ proptest! {
         }
         prop_assert_eq!(&*ticks.lock().unwrap(), &expected);
     }
+}
+
+#[test]
+fn a_window_tells_to_which_moment_it_reaches() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let windows = source.timed_window(ms(10)).max_len(3).keep_empty();
+    let windows = windows.with_end().sink_to_list();
+    let sums = source
+        .fold_window(ms(10), Sum)
+        .anchored(Time::from_millis(5));
+    let sums = sums.with_end().sink_to_list();
+    source.emit_all([1, 2]).unwrap();
+    time.advance(ms(14));
+    // Three of them are full; the fourth is the rest of that window.
+    source.emit_all([3, 4, 5, 6]).unwrap();
+    time.advance(ms(23));
+    // Cut short.
+    source.emit(7).unwrap();
+    source.close();
+    let at = Time::from_millis;
+    let expected = [
+        (at(10), vec![1, 2]),
+        (at(14), vec![3, 4, 5]),
+        (at(20), vec![6]),
+        (at(30), vec![]),
+        (at(37), vec![7]),
+    ];
+    assert_eq!(windows.take(), expected);
+    assert_eq!(sums.take(), [(at(5), 3), (at(15), 18), (at(37), 7)]);
+}
+
+#[test]
+fn a_window_that_had_to_wait_is_still_of_its_own_time() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let mut sums = source.fold_window(ms(10), Sum).with_end().into_stream(1);
+    for n in 1..=3 {
+        source.emit(n).unwrap();
+        time.advance(ms(10));
+    }
+    source.close();
+    time.advance(ms(100));
+    let task = &mut std::task::Context::from_waker(Waker::noop());
+    let mut came = Vec::new();
+    while let std::task::Poll::Ready(Some(sum)) = sums.poll_next_unpin(task) {
+        came.push(sum);
+        time.settle();
+    }
+    let at = Time::from_millis;
+    assert_eq!(came, [(at(10), 1), (at(20), 2), (at(30), 3)]);
 }
 
 #[test]

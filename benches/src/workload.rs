@@ -1,5 +1,7 @@
 //! A workload: the same work done in several ways, the first of them by hand.
 
+use std::time::Duration;
+
 use crate::target::Target;
 
 /// Who did the work of a variant.
@@ -24,7 +26,19 @@ impl Role {
     }
 }
 
-type Run = Box<dyn FnOnce() -> u64>;
+type Run = Box<dyn FnOnce() -> Done>;
+
+/// What a run came to: its checksum, and how long it took where it says so itself.
+pub(crate) struct Done {
+    pub(crate) sum: u64,
+    pub(crate) took: Option<Duration>,
+}
+
+impl From<u64> for Done {
+    fn from(sum: u64) -> Self {
+        Self { sum, took: None }
+    }
+}
 
 /// One way to do the work: from a number of elements to a checksum of what came out.
 pub(crate) struct Variant {
@@ -54,7 +68,10 @@ impl Variant {
     where
         R: FnOnce() -> u64 + 'static,
     {
-        let prepare = Box::new(move |count| Box::new(prepare(count)) as Run);
+        let prepare = Box::new(move |count| {
+            let run = prepare(count);
+            Box::new(move || run().into()) as Run
+        });
         Self {
             name,
             role,
@@ -70,6 +87,25 @@ impl Variant {
     pub(crate) fn with<F>(name: &'static str, role: Role, run: F) -> Self
     where
         F: Fn(u64) -> u64 + Copy + 'static,
+    {
+        Self::done(name, role, move |count| run(count).into())
+    }
+
+    /// Work of which only a part is timed: `run` returns its checksum, and how long that part took.
+    pub(crate) fn clocked<F>(name: &'static str, role: Role, run: F) -> Self
+    where
+        F: Fn(u64) -> (u64, Duration) + Copy + 'static,
+    {
+        Self::done(name, role, move |count| {
+            let (sum, took) = run(count);
+            let took = Some(took);
+            Done { sum, took }
+        })
+    }
+
+    fn done<F>(name: &'static str, role: Role, run: F) -> Self
+    where
+        F: Fn(u64) -> Done + Copy + 'static,
     {
         let prepare = Box::new(move |count| Box::new(move || run(count)) as Run);
         Self {

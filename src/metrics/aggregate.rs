@@ -11,7 +11,6 @@ use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
 use super::sample::Sample;
 use super::series::{Lookup, SeriesTable};
-use crate::aggregate::Aggregate;
 use crate::prelude::*;
 use crate::{BoxFlow, Outlet, Push, Stage, Time};
 
@@ -36,7 +35,7 @@ impl Metric {
         let running = Arc::new(Running::new(recipe, epoch.into()));
         let samples = elements
             .filter(move |element| element.is_named(&name))
-            .stage(Resolve(Lookup::new(running.series.clone())));
+            .stage(Resolve::new(&running.series));
         Ok(running.aggregate(samples))
     }
 }
@@ -89,16 +88,22 @@ impl Running {
         let anchor = self.anchor();
         let arrived = samples.stage(Arrive::new(self));
         let groups = match self.recipe.grouping {
-            Grouping::Batch(n) => arrived.fold_partition(n, by_tags).boxed(),
+            Grouping::Batch(n) => arrived
+                .fold_partition(n, by_tags)
+                .map(|groups| (None, groups))
+                .boxed(),
             Grouping::Window(length) if keeps_values => arrived
                 .timed_window(length)
                 .anchored(anchor)
                 .max_len(self.recipe.metric.max_values)
-                .filter_map(move |values| by_tags.fold(&values))
+                .with_end()
+                .filter_map(move |(end, values)| Some((Some(end), by_tags.group(&values)?)))
                 .boxed(),
             Grouping::Window(length) => arrived
                 .fold_window(length, by_tags)
                 .anchored(anchor)
+                .with_end()
+                .map(|(end, groups)| (Some(end), groups))
                 .boxed(),
         };
         groups.stage(Finish(self.clone())).boxed()
@@ -138,17 +143,46 @@ fn count(counter: &AtomicU64, more: u64) {
 
 /// Finds the series of elements. Which are in use is a matter of the graph's time, and not of theirs,
 /// which may be any.
-struct Resolve(Lookup);
+struct Resolve {
+    lookup: Lookup,
+    /// Of a batch; empty between batches.
+    samples: Vec<Sample>,
+}
 
-impl Stage<Element, Sample> for Resolve {
-    fn on_item(&mut self, element: Element, out: &mut Outlet<'_, impl Push<Sample>>) {
-        let series = self.0.series(element.tags(), out.now());
-        out.emit(Sample {
+impl Resolve {
+    fn new(series: &Arc<SeriesTable>) -> Resolve {
+        Resolve {
+            lookup: Lookup::new(series.clone()),
+            samples: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn sample(lookup: &mut Lookup, element: &Element, now: Time) -> Sample {
+        Sample {
             metric: 0,
-            series,
+            series: lookup.series(element.tags(), now),
             value: element.value(),
             time: element.time(),
-        });
+        }
+    }
+}
+
+impl Stage<Element, Sample> for Resolve {
+    fn at_most(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn on_item(&mut self, element: Element, out: &mut Outlet<'_, impl Push<Sample>>) {
+        out.emit(Resolve::sample(&mut self.lookup, &element, out.now()));
+    }
+
+    fn on_batch(&mut self, elements: &mut Vec<Element>, out: &mut Outlet<'_, impl Push<Sample>>) {
+        let now = out.now();
+        let Resolve { lookup, samples } = self;
+        let resolved = elements.drain(..);
+        samples.extend(resolved.map(|element| Resolve::sample(lookup, &element, now)));
+        out.emit_all(samples);
     }
 }
 
@@ -203,28 +237,55 @@ impl Stage<Sample, Sample> for Arrive {
         }
         out.emit(sample);
     }
+
+    fn on_batch(&mut self, samples: &mut Vec<Sample>, out: &mut Outlet<'_, impl Push<Sample>>) {
+        let counts = &self.running.counts;
+        count(&counts.values, samples.len() as u64);
+        if let Grouping::Window(length) = self.running.recipe.grouping
+            && let Some(first) = samples.first()
+        {
+            let now = out.now();
+            if now >= self.end {
+                self.next_window(first, now, length);
+            }
+            self.sift(samples);
+        }
+        out.emit_all(samples);
+    }
 }
 
-/// Makes elements of the groups of a window or batch, aggregator by aggregator.
+impl Arrive {
+    /// Counts those that are late, and drops them where that is wished.
+    fn sift(&self, samples: &mut Vec<Sample>) {
+        let Arrive { running, begin, .. } = self;
+        let is_late = |sample: &Sample| sample.time < *begin;
+        let late = samples.iter().filter(|sample| is_late(sample)).count() as u64;
+        if late > 0 {
+            count(&running.counts.late, late);
+            if running.recipe.metric.late == Late::Drop {
+                count(&running.counts.dropped, late);
+                samples.retain(|sample| !is_late(sample));
+            }
+        }
+    }
+}
+
+/// Makes elements of the groups of a batch, or of a window with its end on the graph's clock, aggregator by
+/// aggregator.
 struct Finish(Arc<Running>);
 
-impl Stage<Grouped, Element> for Finish {
-    fn on_item(&mut self, groups: Grouped, out: &mut Outlet<'_, impl Push<Element>>) {
+impl Stage<(Option<Time>, Grouped), Element> for Finish {
+    fn on_item(
+        &mut self,
+        (end, groups): (Option<Time>, Grouped),
+        out: &mut Outlet<'_, impl Push<Element>>,
+    ) {
         let Finish(running) = self;
         let counts = &running.counts;
-        let latest = groups.totals.latest;
-        let time = match running.recipe.grouping {
-            Grouping::Batch(_) => latest,
-            Grouping::Window(length) => {
-                let now = out.now();
-                let end = running.since_epoch(running.begin(now, length));
-                // In the middle of a window, at the close or as it was full, it ends now.
-                if end > latest {
-                    end
-                } else {
-                    running.since_epoch(now)
-                }
-            }
+        // That of the window, whatever times its values say; of a batch, that of the latest value.
+        let time = match end {
+            Some(end) => running.since_epoch(end),
+            None => groups.totals.latest,
         };
         count(&counts.overflow, groups.totals.overflow);
         let outputs = &running.recipe.described.outputs;

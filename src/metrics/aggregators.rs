@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::described::Role;
 use super::outcome::{IntoOutcome, Outcome};
+use super::sample::Sample;
 use super::value::Value;
 use crate::aggregate::{Aggregate, ApproxQuantile, Count, Last, Median, Quantile, Sum};
 
@@ -76,13 +77,23 @@ trait Aggregator: Send + Sync + 'static {
     fn column(&self) -> Box<dyn Column>;
 }
 
+/// Which rows samples are of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rows<'a> {
+    /// All of one.
+    All(usize),
+    /// Each of its own: there are as many as samples.
+    Each(&'a [u32]),
+}
+
 /// What one aggregator knows of each set of tags. Rows are numbered in the order in which they began.
 pub(super) trait Column: Any + Send {
-    /// Begins the next row.
-    fn begin(&mut self, value: &Value);
-
-    /// Takes one more value into a row.
-    fn add(&mut self, row: usize, value: &Value);
+    /// Takes samples into their rows, of which there are `count` by now. A row begins with its first
+    /// sample.
+    ///
+    /// All that came together at once: the call by a table of functions, and what a panic is caught
+    /// by, are for many.
+    fn add(&mut self, count: usize, rows: Rows<'_>, samples: &[Sample]);
 
     /// Takes a row of another column of the same aggregator into a row, or begins the next one by it.
     fn merge(&mut self, row: Option<usize>, other: &dyn Column, from: usize);
@@ -116,21 +127,41 @@ where
     }
 }
 
-/// A state a row, or how the aggregate panicked over it.
+/// What is known of each row.
 struct States<A: Aggregate<Value>> {
     aggregate: A,
-    rows: Vec<Result<A::State, String>>,
+    rows: Vec<Row<A::State>>,
 }
 
-impl<A: Aggregate<Value>> States<A> {
-    /// Changes a row. What a panic leaves of it is not looked at any more.
+#[derive(Clone)]
+enum Row<S> {
+    /// Its first value is yet to come.
+    New,
+    State(S),
+    /// The aggregate panicked over it, and said so.
+    Broken(String),
+}
+
+impl<S> Row<S> {
     #[inline]
-    fn change(&mut self, row: usize, change: impl FnOnce(&A, &mut A::State)) {
-        let States { aggregate, rows } = self;
-        if let Ok(state) = &mut rows[row]
-            && let Err(panic) = guarded(|| change(aggregate, state))
+    fn add<A: Aggregate<Value, State = S>>(&mut self, aggregate: &A, value: &Value) {
+        match self {
+            Row::State(state) => aggregate.add(state, value),
+            Row::New => *self = Row::State(aggregate.lift(value)),
+            Row::Broken(_) => {}
+        }
+    }
+
+    #[inline]
+    fn add_all<A: Aggregate<Value, State = S>>(&mut self, aggregate: &A, samples: &[Sample]) {
+        let mut samples = samples.iter().map(|sample| &sample.value);
+        if let Row::New = self
+            && let Some(first) = samples.next()
         {
-            rows[row] = Err(panic);
+            *self = Row::State(aggregate.lift(first));
+        }
+        if let Row::State(state) = self {
+            samples.for_each(|value| aggregate.add(state, value));
         }
     }
 }
@@ -139,31 +170,63 @@ impl<A> Column for States<A>
 where
     A: Aggregate<Value, Output: IntoOutcome> + Clone + Sync,
 {
-    fn begin(&mut self, value: &Value) {
-        self.rows.push(guarded(|| self.aggregate.lift(value)));
-    }
-
-    #[inline]
-    fn add(&mut self, row: usize, value: &Value) {
-        self.change(row, |aggregate, state| aggregate.add(state, value));
-    }
-
-    fn merge(&mut self, row: Option<usize>, other: &dyn Column, from: usize) {
-        let other: &dyn Any = other;
-        if let Some(other) = other.downcast_ref::<States<A>>() {
-            match (row, &other.rows[from]) {
-                (Some(row), Ok(state)) => {
-                    self.change(row, |aggregate, left| aggregate.merge(left, state));
+    fn add(&mut self, count: usize, rows: Rows<'_>, samples: &[Sample]) {
+        let States {
+            aggregate,
+            rows: states,
+        } = self;
+        states.resize_with(count.max(states.len()), || Row::New);
+        match rows {
+            Rows::All(row) => {
+                let state = &mut states[row];
+                // What a panic leaves of a state is not looked at any more.
+                if let Err(panic) = guarded(|| state.add_all(aggregate, samples)) {
+                    *state = Row::Broken(panic);
                 }
-                (Some(row), Err(panic)) => self.rows[row] = Err(panic.clone()),
-                (None, state) => self.rows.push(state.clone()),
+            }
+            Rows::Each(rows) => {
+                let mut rest = rows.iter().zip(samples);
+                let mut row = 0;
+                // Goes on behind the value over which it panicked.
+                while let Err(panic) = guarded(|| {
+                    for (at, sample) in rest.by_ref() {
+                        row = *at as usize;
+                        states[row].add(aggregate, &sample.value);
+                    }
+                }) {
+                    states[row] = Row::Broken(panic);
+                }
             }
         }
     }
 
+    fn merge(&mut self, row: Option<usize>, other: &dyn Column, from: usize) {
+        let other: &dyn Any = other;
+        let Some(other) = other.downcast_ref::<States<A>>() else {
+            return;
+        };
+        let States { aggregate, rows } = self;
+        let Some(row) = row else {
+            return rows.push(other.rows[from].clone());
+        };
+        let left = &mut rows[row];
+        match (&mut *left, &other.rows[from]) {
+            (Row::Broken(_), _) | (_, Row::New) => {}
+            (Row::State(state), Row::State(right)) => {
+                if let Err(panic) = guarded(|| aggregate.merge(state, right)) {
+                    *left = Row::Broken(panic);
+                }
+            }
+            (_, right) => *left = right.clone(),
+        }
+    }
+
     fn outcome(&self, row: usize) -> Outcome {
-        let state = self.rows[row].as_ref().map_err(String::clone)?;
-        guarded(|| self.aggregate.finish(state).into_outcome())?
+        match &self.rows[row] {
+            Row::State(state) => guarded(|| self.aggregate.finish(state).into_outcome())?,
+            Row::Broken(panic) => Err(panic.clone().into()),
+            Row::New => Ok(None),
+        }
     }
 
     fn copy(&self) -> Box<dyn Column> {
@@ -194,12 +257,16 @@ struct Values {
 }
 
 impl Column for Values {
-    fn begin(&mut self, value: &Value) {
-        self.rows.push(vec![*value]);
-    }
-
-    fn add(&mut self, row: usize, value: &Value) {
-        self.rows[row].push(*value);
+    fn add(&mut self, count: usize, rows: Rows<'_>, samples: &[Sample]) {
+        self.rows.resize_with(count.max(self.rows.len()), Vec::new);
+        match rows {
+            Rows::All(row) => self.rows[row].extend(samples.iter().map(|sample| sample.value)),
+            Rows::Each(rows) => {
+                for (row, sample) in rows.iter().zip(samples) {
+                    self.rows[*row as usize].push(sample.value);
+                }
+            }
+        }
     }
 
     fn merge(&mut self, row: Option<usize>, other: &dyn Column, from: usize) {

@@ -1,11 +1,12 @@
 //! Groups values by their tags and aggregates each group: an [`Aggregate`] as any other, so that windows
 //! and partitions can fold with it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::aggregators::{Column, Named};
+use super::aggregators::{Column, Named, Rows};
 use super::outcome::Outcome;
 use super::sample::{Sample, Series};
 use super::series::{Entry, SeriesTable};
@@ -18,28 +19,44 @@ use crate::aggregate::Aggregate;
 pub(super) struct ByTags {
     aggregators: Arc<[Named]>,
     series: Arc<SeriesTable>,
+    /// How many rows the last table had: as a rule the next one has as many.
+    expected: Cell<usize>,
 }
+
+/// Samples are looked up so many at a time, and then added: what was looked up stays in the cache.
+const AT_ONCE: usize = 1024;
 
 impl ByTags {
     pub(super) fn new(aggregators: Arc<[Named]>, series: Arc<SeriesTable>) -> ByTags {
         ByTags {
             aggregators,
             series,
+            expected: Cell::new(0),
         }
+    }
+
+    /// What values come to that were kept; nothing if there are none.
+    pub(super) fn group(&self, samples: &[Sample]) -> Option<Grouped> {
+        let (first, others) = samples.split_first()?;
+        let mut table = self.lift(first);
+        self.add_all(&mut table, others);
+        Some(self.finish(&table))
     }
 }
 
 /// The table under way.
 pub(super) struct Table {
     /// The series that came last, and its row: values often come several in a row.
-    last: (Series, usize),
+    last: (Series, u32),
     /// By numbers that the program itself gave: nobody can choose them so that they collide.
-    rows: FxHashMap<Series, usize>,
+    rows: FxHashMap<Series, u32>,
     /// In the order of rows. The table of series forgets none of them meanwhile: it would come back
     /// under another number, and have two rows.
     entries: Vec<Arc<Entry>>,
     columns: Vec<Box<dyn Column>>,
     totals: Totals,
+    /// The rows of the samples that are being added.
+    places: Vec<u32>,
 }
 
 /// What is known of all rows together.
@@ -61,33 +78,59 @@ pub(super) struct Grouped {
 }
 
 impl Table {
-    #[inline]
-    fn add(&mut self, sample: &Sample, series: &SeriesTable) {
-        self.totals.values += 1;
-        self.totals.overflow += u64::from(sample.series == SeriesTable::OVERFLOW);
-        self.totals.latest = self.totals.latest.max(sample.time);
-        let row = match self.last {
-            (last, row) if last == sample.series => row,
-            _ => match self.rows.get(&sample.series) {
-                Some(&row) => {
-                    self.last = (sample.series, row);
-                    row
-                }
-                None => return self.begin(sample, series),
-            },
+    /// Adds samples, of which there are not more than [`AT_ONCE`].
+    fn add(&mut self, samples: &[Sample], series: &SeriesTable) {
+        let Some(first) = samples.first() else {
+            return;
         };
+        let (mut latest, mut others) = (self.totals.latest, 0);
+        for sample in samples {
+            latest = latest.max(sample.time);
+            others |= sample.series.0 ^ first.series.0;
+        }
+        self.totals.latest = latest;
+        self.totals.values += samples.len() as u64;
+        let is_overflow = |sample: &&Sample| sample.series == SeriesTable::OVERFLOW;
+        if others == 0 {
+            if is_overflow(&first) {
+                self.totals.overflow += samples.len() as u64;
+            }
+            let row = self.row(first.series, series);
+            return self.add_to(Rows::All(row as usize), samples);
+        }
+        self.totals.overflow += samples.iter().filter(is_overflow).count() as u64;
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        places.extend(samples.iter().map(|s| self.row(s.series, series)));
+        self.add_to(Rows::Each(&places), samples);
+        self.places = places;
+    }
+
+    fn add_to(&mut self, rows: Rows<'_>, samples: &[Sample]) {
         for column in &mut self.columns {
-            column.add(row, &sample.value);
+            column.add(self.entries.len(), rows, samples);
         }
     }
 
-    fn begin(&mut self, sample: &Sample, series: &SeriesTable) {
-        self.last = (sample.series, self.entries.len());
-        self.rows.insert(sample.series, self.entries.len());
-        self.entries.push(series.about(sample.series));
-        for column in &mut self.columns {
-            column.begin(&sample.value);
+    #[inline]
+    fn row(&mut self, wanted: Series, series: &SeriesTable) -> u32 {
+        let (last, row) = self.last;
+        if last == wanted {
+            return row;
         }
+        let row = match self.rows.get(&wanted) {
+            Some(row) => *row,
+            None => self.begin(wanted, series),
+        };
+        self.last = (wanted, row);
+        row
+    }
+
+    fn begin(&mut self, wanted: Series, series: &SeriesTable) -> u32 {
+        let row = self.entries.len() as u32;
+        self.rows.insert(wanted, row);
+        self.entries.push(series.about(wanted));
+        row
     }
 }
 
@@ -99,6 +142,7 @@ impl Clone for Table {
             entries: self.entries.clone(),
             columns: self.columns.iter().map(|column| column.copy()).collect(),
             totals: self.totals,
+            places: Vec::new(),
         }
     }
 }
@@ -108,36 +152,47 @@ impl Aggregate<Sample> for ByTags {
     type Output = Grouped;
 
     fn lift(&self, sample: &Sample) -> Table {
+        let expected = self.expected.get();
+        let mut rows = FxHashMap::default();
+        rows.reserve(expected);
         let mut table = Table {
-            // No row is there yet, so that this one is not looked at.
+            // No series has this number.
             last: (Series(u32::MAX), 0),
-            rows: FxHashMap::default(),
-            entries: Vec::new(),
+            rows,
+            entries: Vec::with_capacity(expected),
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {
                 values: 0,
                 overflow: 0,
                 latest: Time::ZERO,
             },
+            places: Vec::new(),
         };
-        table.add(sample, &self.series);
+        self.add(&mut table, sample);
         table
     }
 
     #[inline]
     fn add(&self, table: &mut Table, sample: &Sample) {
-        table.add(sample, &self.series);
+        table.add(std::slice::from_ref(sample), &self.series);
+    }
+
+    fn add_all(&self, table: &mut Table, samples: &[Sample]) {
+        for samples in samples.chunks(AT_ONCE) {
+            table.add(samples, &self.series);
+        }
     }
 
     fn merge(&self, left: &mut Table, right: &Table) {
-        let mut rows: Vec<(&Series, &usize)> = right.rows.iter().collect();
+        let mut rows: Vec<(&Series, &u32)> = right.rows.iter().collect();
         rows.sort_by_key(|(_, row)| **row);
         for (series, &from) in rows {
-            let row = left.rows.get(series).copied();
+            let (row, from) = (left.rows.get(series).copied(), from as usize);
             if row.is_none() {
-                left.rows.insert(*series, left.entries.len());
+                left.rows.insert(*series, left.entries.len() as u32);
                 left.entries.push(right.entries[from].clone());
             }
+            let row = row.map(|row| row as usize);
             for (column, other) in left.columns.iter_mut().zip(&right.columns) {
                 column.merge(row, &**other, from);
             }
@@ -148,6 +203,7 @@ impl Aggregate<Sample> for ByTags {
     }
 
     fn finish(&self, table: &Table) -> Grouped {
+        self.expected.set(table.entries.len());
         let outcomes = |(named, column): (&Named, &dyn Column)| {
             let entries = table.entries.iter().enumerate();
             let outcome = |(row, entry): (usize, &Arc<Entry>)| match entry.kept_level() {

@@ -2,7 +2,7 @@
 //! composition of operators on a branch of its own.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::SystemTime;
@@ -24,6 +24,7 @@ pub(super) struct Fate {
     pub(super) delivery: Delivery,
     pub(super) delivered: AtomicU64,
     pub(super) rejected: AtomicU64,
+    pub(super) unknown: AtomicU64,
     pub(super) given_up: AtomicU64,
     /// How many failed as they did not fit into the buffer: see [`OnFull::Fail`](crate::OnFull::Fail).
     pub(super) unfit: AtomicU64,
@@ -47,6 +48,7 @@ impl Fate {
             delivery,
             delivered: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            unknown: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
             unfit: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -104,6 +106,8 @@ impl Fate {
 struct Parcel {
     elements: Vec<Element>,
     done: AtomicUsize,
+    /// Whether a sink is at it, and has not said how it ended.
+    under_way: AtomicBool,
     fate: Arc<Fate>,
 }
 
@@ -112,6 +116,7 @@ impl Parcel {
         Arc::new(Parcel {
             elements,
             done: AtomicUsize::new(0),
+            under_way: AtomicBool::new(false),
             fate: fate.clone(),
         })
     }
@@ -123,17 +128,20 @@ impl Parcel {
     /// An attempt has ended. What it says of the rest of the batch is an error; where nothing is left,
     /// there is nothing to try again, whatever it says.
     fn attempted(&self, outcome: Result<(), SinkError>) -> Result<(), SinkError> {
+        self.under_way.store(false, Relaxed);
         let (fate, rest) = (&self.fate, self.rest().len());
-        let (done, rejected) = match &outcome {
-            Ok(()) => (rest, 0),
+        let (done, rejected, unknown) = match &outcome {
+            Ok(()) => (rest, 0, 0),
             Err(error) => {
                 let done = error.done_count().min(rest);
-                (done, error.rejected_count().min(done))
+                let rejected = error.rejected_count().min(done);
+                (done, rejected, error.unknown_count().min(done - rejected))
             }
         };
         self.done.fetch_add(done, Relaxed);
         fate.rejected.fetch_add(rejected as u64, Relaxed);
-        let delivered = (done - rejected) as u64;
+        fate.unknown.fetch_add(unknown as u64, Relaxed);
+        let delivered = (done - rejected - unknown) as u64;
         fate.delivered.fetch_add(delivered, Relaxed);
         match outcome {
             Ok(()) => fate.went_well(),
@@ -141,7 +149,7 @@ impl Parcel {
                 fate.failed(&error);
                 return Err(error);
             }
-            Err(error) if rejected < rest => fate.took_some(&error),
+            Err(error) if delivered > 0 && unknown == 0 => fate.took_some(&error),
             // Perhaps there is nobody who would take anything.
             Err(error) => fate.failed(&error),
         }
@@ -149,11 +157,17 @@ impl Parcel {
     }
 }
 
-/// What is not done with when nobody tries any more is lost, and counted.
+/// What is not done with when nobody tries any more is lost, and counted. Where a sink that delivers at
+/// most once panicked over it, or was stopped half-way, nobody knows.
 impl Drop for Parcel {
     fn drop(&mut self) {
         let lost = self.rest().len();
-        self.fate.given_up.fetch_add(lost as u64, Relaxed);
+        let at_most_once = self.fate.delivery == Delivery::AtMostOnce;
+        let count = match at_most_once && self.under_way.load(Relaxed) {
+            true => &self.fate.unknown,
+            false => &self.fate.given_up,
+        };
+        count.fetch_add(lost as u64, Relaxed);
     }
 }
 
@@ -190,6 +204,7 @@ impl<S: MetricSink> Told<S> {
         descriptions: &Descriptions,
     ) -> Result<(), SinkError> {
         self.describe(descriptions);
+        parcel.under_way.store(true, Relaxed);
         self.sink.deliver(parcel.rest()).await
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::SendError;
-use super::sample::Sample;
+use super::sample::{Sample, Series};
 use super::series::Entry;
 #[cfg(feature = "facade")]
 use super::series::SeriesTable;
@@ -22,6 +22,8 @@ use crate::{Sharded, Time};
 pub struct Handle {
     intake: Sharded<Sample>,
     metric: u32,
+    /// The number of the series.
+    number: Series,
     series: Arc<Entry>,
     /// When the graph's clock was zero, since the Unix epoch.
     epoch: Time,
@@ -37,6 +39,7 @@ impl Handle {
         Handle {
             intake,
             metric,
+            number: series.series,
             series,
             epoch,
         }
@@ -46,7 +49,7 @@ impl Handle {
     fn sample(&self, value: Value, time: Time) -> Sample {
         Sample {
             metric: self.metric,
-            series: self.series.series,
+            series: self.number,
             value,
             time,
         }
@@ -54,7 +57,8 @@ impl Handle {
 
     #[inline]
     fn now(&self) -> Time {
-        self.epoch + self.intake.now().elapsed()
+        let (epoch, now) = (self.epoch.as_nanos(), self.intake.now().as_nanos());
+        Time::from_nanos(epoch.saturating_add(now))
     }
 
     /// Sends a value. If there is no room for it, or the pipeline was shut down, it is dropped, and
@@ -78,7 +82,7 @@ impl Handle {
     /// [`SendError::Full`] if the pipeline does not keep up, [`SendError::Closed`] after the shutdown.
     #[inline]
     pub fn try_send(&self, value: impl Into<Value>) -> Result<(), SendError> {
-        self.send_at(value, self.now())
+        self.put(self.sample(value.into(), self.now()))
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -87,19 +91,18 @@ impl Handle {
     /// # Errors
     /// As [`try_send`](Handle::try_send).
     pub fn send_at(&self, value: impl Into<Value>, time: impl Into<Time>) -> Result<(), SendError> {
-        let sample = self.sample(value.into(), time.into());
-        self.intake
-            .send(sample)
-            .map_err(|error| match error.is_full() {
-                true => SendError::Full(error.into_element().value),
-                false => SendError::Closed(error.into_element().value),
-            })
+        self.put(self.sample(value.into(), time.into()))
+    }
+
+    #[inline]
+    fn put(&self, sample: Sample) -> Result<(), SendError> {
+        self.intake.send(sample).map_err(refused)
     }
 
     /// Whether it means all series beyond the bound.
     #[cfg(feature = "facade")]
     pub(super) fn is_overflow(&self) -> bool {
-        self.series.series == SeriesTable::OVERFLOW
+        self.number == SeriesTable::OVERFLOW
     }
 
     pub(super) fn entry(&self) -> &Arc<Entry> {
@@ -116,6 +119,15 @@ impl Handle {
     #[must_use]
     pub fn tags(&self) -> &Tags {
         &self.series.tags
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(error: crate::SendError<Sample>) -> SendError {
+    match error.is_full() {
+        true => SendError::Full(error.into_element().value),
+        false => SendError::Closed(error.into_element().value),
     }
 }
 

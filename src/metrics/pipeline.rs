@@ -74,6 +74,8 @@ pub(super) struct Inner {
     over: AtomicBool,
     /// How many values waited to enter the graph when it was given up.
     given_up: AtomicU64,
+    /// How many values the recorders of the facade refused.
+    pub(super) refused_by_facade: Arc<AtomicU64>,
     _driver: Driver,
 }
 
@@ -116,7 +118,7 @@ type AddSink = Box<dyn FnOnce(&MetricsPipeline) -> Result<(), MetricError> + Sen
 pub struct MetricsPipelineBuilder {
     metrics: Vec<Metric>,
     sinks: Vec<AddSink>,
-    shards: Shards,
+    shards: Option<Shards>,
     epoch: Option<Time>,
 }
 
@@ -141,8 +143,14 @@ impl MetricsPipelineBuilder {
     }
 
     /// How values wait between the threads that send them and the graph.
+    ///
+    /// By default as [`Shards::default`] says, but that a thread runs values through the graph itself only
+    /// where it has sent 4 096 before the driver came, within a millisecond
+    /// ([`hand_over`](Shards::hand_over)): the threads of a service measure, and the runtime that drives the
+    /// pipeline aggregates. With [`left_to_driver`](Shards::left_to_driver) they never do, and what is more
+    /// than 8 192 values in a millisecond is refused, and counted.
     pub fn intake(mut self, shards: Shards) -> Self {
-        self.shards = shards;
+        self.shards = Some(shards);
         self
     }
 
@@ -166,7 +174,9 @@ impl MetricsPipelineBuilder {
         let driver = graph.spawn();
         let start = self.epoch.unwrap_or_else(|| SystemTime::now().into());
         let metrics = Arc::<RwLock<Metrics>>::default();
-        let intake = graph.sharded::<Sample>(self.shards).named("samples");
+        let shards = self.shards;
+        let shards = shards.unwrap_or_else(|| Shards::default().hand_over(HAND_OVER));
+        let intake = graph.sharded::<Sample>(shards).named("samples");
         // All of the pipeline: each metric makes elements of its own samples, and every sink hears of
         // them all.
         let recipes = metrics.clone();
@@ -188,6 +198,7 @@ impl MetricsPipelineBuilder {
             epoch: Arc::new(start.into()),
             over: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
+            refused_by_facade: Arc::default(),
             _driver: driver,
         }));
         for metric in self.metrics {
@@ -199,6 +210,10 @@ impl MetricsPipelineBuilder {
         Ok(pipeline)
     }
 }
+
+/// How many values a thread sends before it takes part in aggregating them: half of what its shard can
+/// hold, so that it does before any is refused.
+const HAND_OVER: usize = 4_096;
 
 /// How many metrics a pipeline may have.
 const MAX_METRICS: usize = 65_536;
@@ -437,6 +452,7 @@ impl MetricsPipeline {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = MetricsSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        snapshot.refused_by_facade = self.0.refused_by_facade.load(Ordering::Relaxed);
         snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
             snapshot.give_up();

@@ -204,7 +204,8 @@ impl Known {
 /// A table as one user sees it: what was looked up a moment ago is not looked up again.
 pub(super) struct Lookup {
     table: Arc<SeriesTable>,
-    recent: Box<[Option<Recent>]>,
+    /// By the hash of the tags, the latest first: of two that would take turns in one place each has its own.
+    recent: Box<[[Option<Recent>; 2]]>,
 }
 
 struct Recent {
@@ -220,23 +221,33 @@ impl Lookup {
     pub(super) fn new(table: Arc<SeriesTable>) -> Lookup {
         Lookup {
             table,
-            recent: (0..Lookup::RECENT).map(|_| None).collect(),
+            recent: (0..Lookup::RECENT).map(|_| [None, None]).collect(),
         }
     }
 
     #[inline]
     pub(super) fn series(&mut self, tags: &Tags, now: Time) -> Series {
         let at = tags.hash_code() as usize % Lookup::RECENT;
-        match &self.recent[at] {
-            Some(recent) if recent.tags == *tags && now < recent.until => recent.series,
-            _ => self.look_up(at, tags, now),
+        let [first, second] = &self.recent[at];
+        let is_this = |recent: &&Recent| recent.tags == *tags && now < recent.until;
+        match first.as_ref().filter(is_this) {
+            Some(recent) => recent.series,
+            None => match second.as_ref().filter(is_this) {
+                Some(recent) => recent.series,
+                None => self.look_up(at, tags, now),
+            },
         }
     }
 
     #[inline(never)]
     fn look_up(&mut self, at: usize, tags: &Tags, now: Time) -> Series {
         let series = self.table.resolve(tags, now).series;
-        self.recent[at] = Some(Recent {
+        let [first, second] = &mut self.recent[at];
+        // The same tags may be there from a second ago.
+        if first.as_ref().is_none_or(|recent| recent.tags != *tags) {
+            std::mem::swap(first, second);
+        }
+        *first = Some(Recent {
             tags: tags.clone(),
             series,
             until: now + Duration::from_secs(1),

@@ -82,7 +82,8 @@ pub trait MetricSink: Send + 'static {
 /// What a sink promises where a delivery fails half-way, so that nobody knows what has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// No element arrives twice; one whose fate is unknown is counted as dropped.
+    /// No element arrives twice; one whose fate is [unknown](SinkError::unknown) is counted as such, and not
+    /// delivered again.
     AtMostOnce,
     /// One whose fate is unknown is delivered again: none is lost, some may arrive twice.
     AtLeastOnce,
@@ -90,16 +91,17 @@ pub enum Delivery {
 
 /// Why a delivery failed, and how far it came.
 ///
-/// The first [`done`](SinkError::done) elements of the batch are done with: delivered, or
-/// [`rejected`](SinkError::rejected) for good. The rest is tried again if that can help, and counted as
-/// dropped if not. Where there is no rest and some were delivered, the sink works: this then tells of what
-/// was rejected, and is no failure.
+/// The first [`done`](SinkError::done) elements of the batch are done with: delivered,
+/// [`rejected`](SinkError::rejected) for good, or of [`unknown`](SinkError::unknown) fate. The rest is tried
+/// again if that can help, and counted as given up if not. Where there is no rest and some were delivered,
+/// the sink works: this then tells of what was rejected, and is no failure.
 #[derive(Debug, Clone)]
 pub struct SinkError {
     error: Arc<dyn Error + Send + Sync>,
     can_retry: bool,
     done: usize,
     rejected: usize,
+    unknown: usize,
 }
 
 impl SinkError {
@@ -110,6 +112,7 @@ impl SinkError {
             can_retry: true,
             done: 0,
             rejected: 0,
+            unknown: 0,
         }
     }
 
@@ -133,6 +136,22 @@ impl SinkError {
         SinkError { rejected, ..self }
     }
 
+    /// Of the elements that are done with, so many may have arrived or not, and nobody knows: the
+    /// connection broke behind them. It is what a sink says that promises to deliver
+    /// [at most once](Delivery::AtMostOnce), as one that delivers at least once tries them again.
+    ///
+    /// ```
+    /// use headwater::metrics::SinkError;
+    ///
+    /// // Of ten elements seven were sent, of which the receiver confirmed five and refused one of these.
+    /// let error = SinkError::retry("the connection broke").done(7).rejected(1).unknown(2);
+    /// assert_eq!((error.done_count(), error.rejected_count(), error.unknown_count()), (7, 1, 2));
+    /// ```
+    #[must_use]
+    pub fn unknown(self, unknown: usize) -> SinkError {
+        SinkError { unknown, ..self }
+    }
+
     /// Whether trying again can help.
     #[must_use]
     pub fn can_retry(&self) -> bool {
@@ -149,6 +168,12 @@ impl SinkError {
     #[must_use]
     pub fn rejected_count(&self) -> usize {
         self.rejected
+    }
+
+    /// How many of those that are done with may have arrived or not.
+    #[must_use]
+    pub fn unknown_count(&self) -> usize {
+        self.unknown
     }
 }
 

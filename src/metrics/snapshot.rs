@@ -24,6 +24,9 @@ pub struct MetricsSnapshot {
     pub waiting: u64,
     /// Values that came after the shutdown.
     pub refused: u64,
+    /// Values that recorders of the facade of the crate `metrics` (feature `facade`) refused: for names of another
+    /// kind, or beyond the number that there may be.
+    pub refused_by_facade: u64,
     /// Values that still waited to enter the graph when the time of a shutdown was over.
     pub given_up: u64,
 }
@@ -64,6 +67,9 @@ pub struct SinkSnapshot {
     pub delivered: u64,
     /// How many it, or its receiver, will never take.
     pub rejected: u64,
+    /// How many may have arrived or not, as their delivery broke off and the sink promises to deliver
+    /// [at most once](Delivery::AtMostOnce).
+    pub unknown: u64,
     /// How many were given up: attempts to deliver them ended, or the pipeline was shut down.
     pub given_up: u64,
     /// How many did not fit into its buffer.
@@ -95,6 +101,7 @@ impl MetricsSnapshot {
             overflow: samples.map_or(0, |node| node.counts.lost(Loss::Overflow)),
             waiting: samples.map_or(0, |node| node.counts.held),
             refused: samples.map_or(0, |node| node.counts.lost(Loss::Unheard)),
+            refused_by_facade: 0,
             given_up: 0,
         }
     }
@@ -128,7 +135,15 @@ impl SinkSnapshot {
         self.elements = counts.passed;
         // What failed for want of room is reported by the buffer where too many such failures wait.
         self.overflow += counts.lost(Loss::Overflow) + counts.failed;
-        let out = self.delivered + self.rejected + self.given_up + self.overflow;
+        let SinkSnapshot {
+            delivered,
+            rejected,
+            unknown,
+            given_up,
+            overflow,
+            ..
+        } = *self;
+        let out = delivered + rejected + unknown + given_up + overflow;
         self.held = self.elements.saturating_sub(out);
     }
 }
@@ -158,6 +173,7 @@ pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
         elements: 0,
         delivered: fate.delivered.load(Relaxed),
         rejected: fate.rejected.load(Relaxed),
+        unknown: fate.unknown.load(Relaxed),
         given_up: fate.given_up.load(Relaxed),
         overflow: fate.unfit.load(Relaxed),
         held: 0,
@@ -195,6 +211,9 @@ impl fmt::Display for MetricsSnapshot {
                 "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
                 s.name, s.elements, s.delivered, s.held, s.overflow, s.rejected, s.given_up
             )?;
+            if s.unknown > 0 {
+                writeln!(f, "    {} more may have arrived or not", s.unknown)?;
+            }
             if let (Some(since), Some(error)) = (s.failing_since, &s.last_error) {
                 let ago = since.elapsed().unwrap_or_default().as_secs();
                 writeln!(f, "    has been failing for {ago} s: {error}")?;
@@ -203,6 +222,7 @@ impl fmt::Display for MetricsSnapshot {
         let losses = [
             (self.overflow, "found the buffer of their thread full"),
             (self.refused, "came after the shutdown"),
+            (self.refused_by_facade, "were refused by the facade"),
             (
                 self.given_up,
                 "were sent, and given up before they were aggregated",

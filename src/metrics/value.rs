@@ -158,13 +158,23 @@ macro_rules! from_small {
     )+};
 }
 
+/// Out of line: else it would be worked out for each value, and be thrown away.
+#[cold]
+#[inline(never)]
+fn beyond(int: u64) -> f64 {
+    int as f64
+}
+
 macro_rules! from_large {
     ($($int:ident)+) => {$(
         /// Beyond `i64::MAX`, the nearest float.
         impl From<$int> for Value {
             #[inline]
             fn from(int: $int) -> Value {
-                i64::try_from(int).map_or(Value::Float(int as f64), Value::Int)
+                match i64::try_from(int) {
+                    Ok(int) => Value::Int(int),
+                    Err(_) => Value::Float(beyond(int as u64)),
+                }
             }
         }
     )+};
@@ -226,6 +236,15 @@ impl Summand for Value {
                 ints: 0,
                 floats: Some(float.to_total()),
             },
+        }
+    }
+
+    #[inline]
+    fn add_to(&self, total: &mut Total) {
+        match (*self, &mut total.floats) {
+            (Value::Int(int), _) => total.ints += i128::from(int),
+            (Value::Float(float), Some(floats)) => float.add_to(floats),
+            (Value::Float(float), floats @ None) => *floats = Some(float.to_total()),
         }
     }
 

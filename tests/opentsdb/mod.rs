@@ -42,6 +42,7 @@ pub struct Fate {
     pub delivered: usize,
     pub rejected: usize,
     /// The sink said that trying again can't help.
+    pub unknown: usize,
     pub given_up: usize,
     pub attempts: usize,
 }
@@ -58,12 +59,14 @@ pub async fn deliver(sink: &mut impl MetricSink, batch: &[Element]) -> Fate {
             break;
         };
         let (done, rejected) = (error.done_count(), error.rejected_count());
+        let unknown = error.unknown_count();
         assert!(
-            rejected <= done && done <= rest.len(),
-            "{error}: {rejected} of {done}"
+            rejected + unknown <= done && done <= rest.len(),
+            "{error}: {rejected} and {unknown} of {done}"
         );
         fate.rejected += rejected;
-        fate.delivered += done - rejected;
+        fate.unknown += unknown;
+        fate.delivered += done - rejected - unknown;
         rest = &rest[done..];
         if !error.can_retry() {
             fate.given_up = rest.len();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use headwater::metrics::{
     Delivery, Element, Handle, Metric, MetricSink, MetricsPipeline, SinkError,
@@ -10,21 +11,41 @@ use headwater::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::workload::{Role, Variant, Workload};
-use crate::workloads::metric_send::from_threads;
+use crate::workloads::metric_send::Pace;
 
-/// Adds headwater's rows.
+/// Adds headwater's rows, of everything: who sends runs what it sent through the graph, too.
 pub(crate) fn add(workload: Workload, threads: u64) -> Workload {
+    let shards = Shards::default;
     workload
         .variant(Variant::with("headwater handle", Role::Ours, move |n| {
-            through(n, threads, |_, handle, x| handle.try_send(x).is_ok())
+            through(shards(), Pace::AtOnce, n, threads, by_handle).0
         }))
         .variant(Variant::with("headwater by name", Role::Ours, move |n| {
-            through(n, threads, |metrics, _, x| {
-                metrics
-                    .send_tagged("requests", x, [("route", "/home")])
-                    .is_ok()
-            })
+            through(shards(), Pace::AtOnce, n, threads, by_name).0
         }))
+}
+
+/// Adds headwater's rows, of what the sender sees: the driver of the pipeline does the rest.
+pub(crate) fn add_of_the_sender(workload: Workload, threads: u64) -> Workload {
+    let shards = || Shards::default().left_to_driver();
+    workload
+        .variant(Variant::clocked("headwater handle", Role::Ours, move |n| {
+            through(shards(), Pace::InBursts, n, threads, by_handle)
+        }))
+        .variant(Variant::clocked(
+            "headwater by name",
+            Role::Ours,
+            move |n| through(shards(), Pace::InBursts, n, threads, by_name),
+        ))
+}
+
+fn by_handle(_: &MetricsPipeline, handle: &Handle, x: u64) -> bool {
+    handle.try_send(x).is_ok()
+}
+
+fn by_name(metrics: &MetricsPipeline, _: &Handle, x: u64) -> bool {
+    let tags = [("route", "/home")];
+    metrics.send_tagged("requests", x, tags).is_ok()
 }
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -53,25 +74,28 @@ impl MetricSink for Total {
 
 /// Sends everything, aggregates it, and waits until the sum has arrived at a sink.
 fn through(
+    shards: Shards,
+    pace: Pace,
     n: u64,
     threads: u64,
     send: impl Fn(&MetricsPipeline, &Handle, u64) -> bool + Sync,
-) -> u64 {
+) -> (u64, Duration) {
     let total = Arc::new(AtomicU64::new(0));
     let _runtime = RUNTIME.enter();
     let metrics = MetricsPipeline::builder()
         .metric(
             Metric::new("requests")
                 .agg("sum", Sum)
-                .window(std::time::Duration::from_secs(3)),
+                .window(Duration::from_secs(3)),
         )
+        .intake(shards)
         .sink(Total(total.clone()))
         .spawn()
         .expect("it is complete");
     let handle = metrics
         .handle("requests", [("route", "/home")])
         .expect("it is known");
-    from_threads(n, threads, |x| {
+    let took = pace.run(n, threads, |x| {
         while !send(&metrics, &handle, x) {
             std::thread::yield_now();
         }
@@ -79,5 +103,5 @@ fn through(
     RUNTIME
         .block_on(metrics.shutdown())
         .expect("nothing panics");
-    total.load(Ordering::Relaxed)
+    (total.load(Ordering::Relaxed), took)
 }

@@ -39,6 +39,12 @@ impl<T: Summand> Aggregate<T> for Mean {
     }
 
     #[inline]
+    fn add(&self, state: &mut Self::State, item: &T) {
+        item.add_to(&mut state.total);
+        state.count += 1;
+    }
+
+    #[inline]
     fn merge(&self, left: &mut Self::State, right: &Self::State) {
         T::merge(&mut left.total, &right.total);
         left.count += right.count;

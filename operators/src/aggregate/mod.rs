@@ -86,7 +86,8 @@ pub use variance::{Moments, PopulationStdDev, PopulationVariance, StdDev, Varian
 ///
 /// * `merge` is associative: `(a + b) + c` reads as `a + (b + c)`. Floating-point rounding is
 ///   forgiven. It need not be commutative: what is on the right always came later.
-/// * `add(state, item)` does what `merge(state, lift(item))` does.
+/// * `add(state, item)` does what `merge(state, lift(item))` does, and `add_all(state, items)` what `add`
+///   does with each of them in turn.
 ///
 /// # One's own
 ///
@@ -141,6 +142,17 @@ pub trait Aggregate<T>: Send + 'static {
     #[inline]
     fn add(&self, state: &mut Self::State, item: &T) {
         self.merge(state, &self.lift(item));
+    }
+
+    /// Takes elements that follow each other into `state`, as [`add`](Aggregate::add) does one by one:
+    /// what windows and partitions do with a batch.
+    ///
+    /// To be written only where something can be done once for many of them.
+    #[inline]
+    fn add_all(&self, state: &mut Self::State, items: &[T]) {
+        for item in items {
+            self.add(state, item);
+        }
     }
 
     /// Takes all that `right` stands for into `left`; it came after all that `left` stands for.

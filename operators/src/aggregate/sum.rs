@@ -34,6 +34,11 @@ impl<T: Summand> Aggregate<T> for Sum {
     }
 
     #[inline]
+    fn add(&self, total: &mut T::Total, item: &T) {
+        item.add_to(total);
+    }
+
+    #[inline]
     fn merge(&self, left: &mut T::Total, right: &T::Total) {
         T::merge(left, right);
     }

@@ -23,12 +23,14 @@ impl Time {
     }
 
     /// `nanos` nanoseconds after the clock's zero.
+    #[inline]
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Time {
         Time(nanos)
     }
 
     /// Nanoseconds since the clock's zero.
+    #[inline]
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0

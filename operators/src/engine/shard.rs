@@ -37,6 +37,9 @@ pub(super) struct Shard<T>(Mutex<Buffer<T>>);
 pub(super) struct Buffer<T> {
     /// What came last: one batch at the most.
     items: Vec<T>,
+    /// How many of them there may be before somebody looks whether there is room: a batch, or what is left
+    /// of the capacity.
+    limit: usize,
     /// Batches before it that nobody has come for, the oldest first.
     behind: VecDeque<Vec<T>>,
     /// How many elements those hold.
@@ -57,23 +60,40 @@ impl<T> Buffer<T> {
         self.in_behind + self.items.len()
     }
 
-    /// Adds an element. Returns how many there are now of the batch that it belongs to.
+    /// Whether there is room for one more.
     #[inline]
-    pub(super) fn push(&mut self, item: T, batch: usize) -> usize {
-        if self.items.len() >= batch {
-            self.begin_batch(batch);
-        }
-        self.items.push(item);
-        self.items.len()
+    pub(super) fn has_room(&mut self, batch: usize, capacity: usize) -> bool {
+        self.items.len() < self.limit || self.make_room(batch, capacity)
     }
 
-    /// Nobody came for the last batch, as the graph was busy or somebody in it full.
+    /// Adds an element, for which [there is room](Buffer::has_room). Returns 0 unless it is the first of
+    /// its batch or the last: then, 1 or how many there are in all.
+    #[inline]
+    pub(super) fn push(&mut self, item: T) -> usize {
+        self.items.push(item);
+        match self.items.len() {
+            n if n == self.limit => self.in_behind + n,
+            1 => 1,
+            _ => 0,
+        }
+    }
+
+    /// Begins a batch, as nobody came for the last one, unless that would be too much. Also called for the
+    /// first element after somebody came.
     #[cold]
     #[inline(never)]
-    fn begin_batch(&mut self, batch: usize) {
-        let full = std::mem::replace(&mut self.items, Vec::with_capacity(batch));
-        self.in_behind += full.len();
-        self.behind.push_back(full);
+    fn make_room(&mut self, batch: usize, capacity: usize) -> bool {
+        let mut room = capacity.saturating_sub(self.in_behind);
+        if self.items.len() >= batch && room > self.items.len() {
+            let full = std::mem::take(&mut self.items);
+            room -= full.len();
+            self.in_behind += full.len();
+            self.behind.push_back(full);
+        }
+        self.limit = batch.min(room);
+        let more = self.limit.saturating_sub(self.items.len());
+        self.items.reserve_exact(more);
+        more > 0
     }
 }
 
@@ -81,6 +101,7 @@ impl<T> Shard<T> {
     pub(super) fn new() -> Shard<T> {
         Shard(Mutex::new(Buffer {
             items: Vec::new(),
+            limit: 0,
             behind: VecDeque::new(),
             in_behind: 0,
             taken: 0,
@@ -107,7 +128,11 @@ impl<T> Shard<T> {
         let buffer = &mut *buffer;
         let oldest = match buffer.behind.front_mut() {
             Some(oldest) => oldest,
-            None => &mut buffer.items,
+            None => {
+                // Whoever sends next looks what there is room for.
+                buffer.limit = 0;
+                &mut buffer.items
+            }
         };
         if oldest.len() <= most {
             std::mem::swap(oldest, batch);
@@ -135,7 +160,7 @@ impl<T> Shard<T> {
         let mut buffer = self.lock();
         let mut all = std::mem::take(&mut buffer.behind);
         all.push_back(std::mem::take(&mut buffer.items));
-        buffer.in_behind = 0;
+        (buffer.in_behind, buffer.limit) = (0, 0);
         buffer.taken += all.iter().map(|batch| batch.len() as u64).sum::<u64>();
         buffer.passed = buffer.taken;
         all

@@ -28,7 +28,8 @@ use crate::flow::{Flow, Forkable};
 /// Where [`Source::emit`](crate::Source::emit) takes the graph's lock and runs an element through it,
 /// `send` puts it into a buffer of the calling thread: some nanoseconds, no lock or cache line that all
 /// senders share, and no waiting for the graph. The buffers are drained into the graph in batches, by
-/// the thread that has filled one (256 elements) or by the graph's driver.
+/// the thread that has gathered 256 elements ([`hand_over`](Shards::hand_over)) or by the graph's driver; on
+/// demand by the driver alone ([`left_to_driver`](Shards::left_to_driver)).
 ///
 /// A handle, like a `Source`: clones mean the same source and may be used from any thread, a flow hangs
 /// from `&sharded`, and the source closes when the last handle is dropped.
@@ -133,7 +134,8 @@ impl<T: InGraph> Sharded<T> {
     }
 
     /// Puts `item` into the calling thread's shard. Never waits for the graph; once in 256 elements it
-    /// runs what the shard holds through the graph, if that is free.
+    /// runs what the shard holds through the graph, if that is free: [`Shards::hand_over`] says how often, and
+    /// [`Shards::left_to_driver`] never.
     ///
     /// From inside a closure of the same graph too: what is sent there runs once the element (or batch)
     /// under way has finished, or later.

@@ -17,7 +17,7 @@ use super::inlet::{Inlet, bits};
 use super::line::Line;
 use super::pressure::Blocked;
 use super::push::{Push, Signal};
-use super::shard::{Shard, slot};
+use super::shard::{Buffer, Shard, slot};
 use super::sharded_signs::Signs;
 use super::shards::Shards;
 use super::timers::Alarm;
@@ -30,15 +30,17 @@ pub(crate) struct ShardedCell<T> {
     pub(super) signs: Signs,
     pub(super) shards: Box<[Shard<T>]>,
     pub(super) options: Shards,
-    /// How many elements in a shard are worth a visit to the graph: a power of two.
+    /// How many elements of a shard are taken into the graph at once: a power of two.
     pub(super) batch: usize,
+    /// How many elements in a shard are handed over by who sent them.
+    pub(super) hand_over_at: usize,
     pub(super) coarse: Arc<Coarse>,
     desk: Cell<Desk<T>>,
     /// Those who wait until their elements are in the graph.
     pub(super) flushers: Mutex<Line>,
     /// An entry of this source lies in the inbox.
     pub(super) nudged: AtomicBool,
-    /// Whether a batch was left to whoever holds the graph since the alarm rang last. Once is enough:
+    /// Whether a batch was left to whoever holds the graph, or the driver was called, since the alarm rang last. Once is enough:
     /// were each batch, senders who are faster than the graph would keep its holder at work for ever,
     /// and neither a timer nor a shutdown would get its turn.
     pub(super) hurried: AtomicBool,
@@ -75,6 +77,7 @@ impl<T: InGraph> ShardedCell<T> {
             signs: Signs::new(),
             shards: shards.collect(),
             batch: options.batch(),
+            hand_over_at: options.hand_over_at(),
             options,
             coarse: core.coarse.clone(),
             desk: Cell::new(core.cells, Desk::new(fork)),
@@ -91,6 +94,14 @@ impl<T: InGraph> ShardedCell<T> {
     pub(super) fn shard(&self) -> &Shard<T> {
         // There is a power of two of them.
         &self.shards[slot() & (self.shards.len() - 1)]
+    }
+
+    /// Whether there is room for one more in a shard, and nothing speaks against it. Under the shard's
+    /// lock, so that nothing comes behind a close.
+    #[inline]
+    pub(super) fn takes_more(&self, buffer: &mut Buffer<T>) -> bool {
+        let refused = self.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0;
+        !refused && buffer.has_room(self.batch, self.options.capacity)
     }
 
     /// How many elements lie in the shards.

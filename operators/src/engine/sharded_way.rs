@@ -34,15 +34,19 @@ impl<T> Clone for ShardedWay<T> {
 impl<T: InGraph> ShardedWay<T> {
     #[inline]
     pub(super) fn send(&self, item: T) -> Result<(), SendError<T>> {
-        match self.put(item) {
-            // Neither the first of a batch, nor the last.
-            Ok(held) if held & (self.cell.batch - 1) > 1 => Ok(()),
-            Ok(held) => {
-                self.look_after(held);
-                Ok(())
-            }
-            Err(item) => self.send_unusual(item),
+        let cell = &*self.cell;
+        let mut buffer = cell.shard().lock();
+        if !cell.takes_more(&mut buffer) {
+            drop(buffer);
+            return self.send_unusual(item);
         }
+        let held = buffer.push(item);
+        drop(buffer);
+        // The first of a batch, or the last.
+        if held > 0 {
+            self.look_after(held);
+        }
+        Ok(())
     }
 
     /// As [`send`](ShardedWay::send); drops what is not accepted, and counts it.
@@ -54,18 +58,14 @@ impl<T: InGraph> ShardedWay<T> {
         }
     }
 
-    /// Puts the element into this thread's shard. Returns how many there are of its batch, or the
-    /// element.
-    #[inline]
+    /// Puts the element into this thread's shard. Returns what [`Buffer::push`](super::shard::Buffer::push)
+    /// does, or the element.
     fn put(&self, item: T) -> Result<usize, T> {
-        let cell = &*self.cell;
-        let mut buffer = cell.shard().lock();
-        // Under the shard's lock, so that nothing comes behind a close.
-        let refused = cell.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0;
-        if refused || buffer.len() >= cell.options.capacity {
-            return Err(item);
+        let mut buffer = self.cell.shard().lock();
+        match self.cell.takes_more(&mut buffer) {
+            true => Ok(buffer.push(item)),
+            false => Err(item),
         }
-        Ok(buffer.push(item, cell.batch))
     }
 
     #[cold]
@@ -75,7 +75,10 @@ impl<T: InGraph> ShardedWay<T> {
             return Err(error(item));
         }
         // Whoever kept the graph busy may have gone.
-        self.hand_over();
+        match self.cell.options.hands_over() {
+            true => self.hand_over(),
+            false => self.hurry(),
+        }
         match self.put(item) {
             Ok(held) => {
                 self.look_after(held);
@@ -129,8 +132,19 @@ impl<T: InGraph> ShardedWay<T> {
         if self.cell.signs.is_idle() {
             self.call();
         }
-        if held & (self.cell.batch - 1) == 0 {
+        let cell = &*self.cell;
+        if held >= cell.hand_over_at {
             self.hand_over();
+        } else if held >= cell.options.call_at() {
+            self.hurry();
+        }
+    }
+
+    /// Calls the driver before it would come by itself, unless somebody did.
+    fn hurry(&self) {
+        if !self.cell.hurried.swap(true, Ordering::Relaxed) {
+            self.leave_word();
+            self.core.wakeups.driver.wake();
         }
     }
 
@@ -141,6 +155,10 @@ impl<T: InGraph> ShardedWay<T> {
         let now = cell.coarse.read();
         if !cell.signs.awake(now) {
             return;
+        }
+        if !cell.options.hands_over() {
+            self.leave_word();
+            return self.core.wakeups.driver.wake();
         }
         match self.try_enter() {
             Some(mut entered) => {
@@ -191,11 +209,7 @@ impl<T: InGraph> ShardedWay<T> {
 
     /// Has the shards drained by whoever holds the graph, or as soon as this thread may.
     fn nudge(&self) {
-        // A read-modify-write even where it is set: see `run_one`.
-        if !self.cell.nudged.swap(true, Ordering::AcqRel) {
-            let entry = Entry::Element(self.cell.clone());
-            self.core.inbox.leave(entry);
-        }
+        self.leave_word();
         if inbox::is_inside() && !std::thread::panicking() {
             inbox::owe_visit(&self.core);
         } else if std::thread::panicking() || !self.core.try_visit() {
@@ -203,6 +217,16 @@ impl<T: InGraph> ShardedWay<T> {
         }
     }
 
+    /// Whoever holds the graph next drains the shards.
+    fn leave_word(&self) {
+        // A read-modify-write even where it is set: see `run_one`.
+        if !self.cell.nudged.swap(true, Ordering::AcqRel) {
+            let entry = Entry::Element(self.cell.clone());
+            self.core.inbox.leave(entry);
+        }
+    }
+
+    #[inline]
     pub(super) fn now(&self) -> Time {
         let (cell, signs) = (&*self.cell, &self.cell.signs);
         // Nobody comes to a graph that is undriven, stopped or given up.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::census::take_census;
-use super::gather::Gather;
+use super::gather::{Gather, Parts};
 use crate::engine::{Cx, Label, Push, Signal};
 use crate::flow::InGraph;
 
@@ -55,10 +55,10 @@ impl<T: InGraph, C: Gather<T>, N: Push<C::Whole>> Push<T> for CountedPush<T, C, 
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         self.passed += items.len() as u64;
-        let mut rest = items.drain(..);
+        let mut rest = Parts::of::<C>(items);
         while rest.len() > 0 {
             let missing = self.n - self.content.count();
-            self.content.add(rest.by_ref().take(missing), cx);
+            rest.give(missing, &mut self.content, cx);
             if self.content.count() >= self.n {
                 self.emit(cx);
             }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::gather::Folded;
+use super::gather::{Folded, Gather};
 use super::window::{WindowNode, Windows};
+use super::with_end::WithEnd;
 use crate::aggregate::Aggregate;
 use crate::engine::{Graph, Plan, Port, Push, Role, Site, Time};
 use crate::flow::Run;
@@ -61,6 +62,13 @@ impl<R, A> FoldWindow<R, A> {
         }
     }
 
+    /// Emits each aggregate with the moment to which its window reaches: its end, or, where the close cut
+    /// it short, that moment.
+    #[doc(alias = "timestamp")]
+    pub fn with_end(self) -> WithEnd<Self> {
+        WithEnd(self)
+    }
+
     /// Windows begin at `anchor`, and whole durations before and after it, instead of at the clock's
     /// zero. The first one may be shorter.
     #[doc(alias = "offset")]
@@ -82,8 +90,23 @@ where
     }
 
     fn build<N: Push<A::Output>>(self, next: N, plan: &mut Plan) {
+        self.build_by(|content| content, next, plan);
+    }
+}
+
+impl<R: Run, A: Aggregate<R::Item>> FoldWindow<R, A> {
+    /// Windows of what is made of their states.
+    pub(super) fn build_by<C, N>(
+        self,
+        content: impl FnOnce(Folded<R::Item, A>) -> C,
+        next: N,
+        plan: &mut Plan,
+    ) where
+        C: Gather<R::Item>,
+        N: Push<C::Whole>,
+    {
         let label = plan.node(self.site, Role::Operator);
-        let content = Folded::new(self.aggregate);
+        let content = content(Folded::new(self.aggregate));
         let node = WindowNode::new(&label, self.windows, content, next, plan);
         let cell = plan.cell(&label, node);
         self.upstream.build(Port::<_>(cell), plan);

@@ -1,7 +1,9 @@
 //! What a group or a window makes of its elements while it is open.
 
+use std::vec::Drain;
+
 use crate::aggregate::Aggregate;
-use crate::engine::{Cx, Token, Tokens};
+use crate::engine::{Cx, Time, Token, Tokens};
 use crate::flow::InGraph;
 
 /// What is collected of the elements of one group or window: themselves, or an aggregate's state.
@@ -13,17 +15,80 @@ pub(super) trait Gather<T>: Send + 'static {
     /// Takes elements in, and the token of the push that they came by; there is at least one.
     fn add(&mut self, items: impl Iterator<Item = T>, cx: &Cx);
 
+    /// Whether it need not have the elements, but [see](Gather::see) them.
+    const SEES: bool = false;
+
+    /// As [`add`](Gather::add), of elements side by side, where it [`SEES`](Gather::SEES).
+    fn see(&mut self, items: &[T], cx: &Cx) {
+        let _ = (items, cx);
+    }
+
     /// How many elements it stands for.
     fn count(&self) -> usize;
 
     /// How much is kept of them: elements, or one state.
     fn held(&self) -> usize;
 
+    /// Told when a window ends, before it is taken.
+    fn ends(&mut self, at: Time) {
+        let _ = at;
+    }
+
     /// Ends the group, unless nothing came in, with the token of all its elements.
     fn take(&mut self) -> Option<(Self::Whole, Token)>;
 
     /// The group in which nothing came.
     fn empty(&self) -> Option<Self::Whole>;
+}
+
+/// A batch that groups take their parts of.
+pub(super) enum Parts<'a, T> {
+    /// They see them where they lie, and it is known how many were seen.
+    Seen(&'a mut Vec<T>, usize),
+    /// They are given them.
+    Given(Drain<'a, T>),
+}
+
+impl<'a, T> Parts<'a, T> {
+    #[inline]
+    pub(super) fn of<C: Gather<T>>(items: &'a mut Vec<T>) -> Self {
+        match C::SEES {
+            true => Parts::Seen(items, 0),
+            false => Parts::Given(items.drain(..)),
+        }
+    }
+
+    /// How many are left.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Parts::Seen(items, seen) => items.len() - seen,
+            Parts::Given(items) => items.len(),
+        }
+    }
+
+    /// A group takes the next `n`, or all if these are fewer.
+    #[inline]
+    pub(super) fn give<C: Gather<T>>(&mut self, n: usize, content: &mut C, cx: &Cx) {
+        match self {
+            Parts::Seen(items, seen) => {
+                let next = &items[*seen..];
+                let next = &next[..n.min(next.len())];
+                content.see(next, cx);
+                *seen += next.len();
+            }
+            Parts::Given(items) => content.add(items.take(n), cx),
+        }
+    }
+}
+
+impl<T> Drop for Parts<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Parts::Seen(items, _) = self {
+            items.clear();
+        }
+    }
 }
 
 /// Keeps the elements themselves.
@@ -131,6 +196,30 @@ impl<T: InGraph, A: Aggregate<T>> Gather<T> for Folded<T, A> {
             self.aggregate.add(&mut state, &item);
         });
         self.count = count;
+        self.state = Some(state);
+    }
+
+    const SEES: bool = true;
+
+    #[inline]
+    fn see(&mut self, items: &[T], cx: &Cx) {
+        let Some((first, others)) = items.split_first() else {
+            return;
+        };
+        self.tokens.note(cx);
+        self.count += items.len();
+        // The state stays in registers where it can.
+        let state = match self.state.take() {
+            Some(mut state) => {
+                self.aggregate.add_all(&mut state, items);
+                state
+            }
+            None => {
+                let mut state = self.aggregate.lift(first);
+                self.aggregate.add_all(&mut state, others);
+                state
+            }
+        };
         self.state = Some(state);
     }
 

@@ -15,9 +15,12 @@ pub(super) trait Runs<T>: Any + Send {
     /// An element for the run of a key. Returns whether there is a run that hears it.
     fn push(&mut self, key: u32, item: T, cx: &mut Cx) -> bool;
 
-    /// As many elements as there are `keys`, each for the run of its key. Returns how many were not
-    /// heard.
-    fn push_each(&mut self, keys: &[u32], items: Drain<'_, T>, cx: &mut Cx) -> usize;
+    /// As many of the elements, from the first on, as there are `keys`, each for the run of its key.
+    /// Returns how many were not heard.
+    fn push_each(&mut self, keys: &[u32], items: &mut Vec<T>, cx: &mut Cx) -> usize;
+
+    /// A batch that is for the run of one key, as it is. Returns how many were not heard.
+    fn push_all(&mut self, key: u32, items: &mut Vec<T>, cx: &mut Cx) -> usize;
 
     /// A signal for the run of a key. Returns whether there is one.
     fn signal(&mut self, key: u32, signal: Signal<'_>, cx: &mut Cx) -> bool;
@@ -111,7 +114,8 @@ impl<T: InGraph, N: Push<T>> Runs<T> for Slab<T, N> {
         }
     }
 
-    fn push_each(&mut self, keys: &[u32], mut items: Drain<'_, T>, cx: &mut Cx) -> usize {
+    fn push_each(&mut self, keys: &[u32], items: &mut Vec<T>, cx: &mut Cx) -> usize {
+        let mut items = items.drain(..keys.len());
         let (mut unheard, mut rest) = (0, keys);
         while let [key, behind @ ..] = rest {
             if behind.first() == Some(key) {
@@ -128,6 +132,15 @@ impl<T: InGraph, N: Push<T>> Runs<T> for Slab<T, N> {
             }
         }
         unheard
+    }
+
+    fn push_all(&mut self, key: u32, items: &mut Vec<T>, cx: &mut Cx) -> usize {
+        match self.slots.get_mut(key as usize) {
+            Some(Slot::Here(run)) => run.push_batch(items, cx),
+            Some(Slot::Apart(run)) => run.push_batch(items, cx),
+            _ => return items.drain(..).count(),
+        }
+        0
     }
 
     fn signal(&mut self, key: u32, signal: Signal<'_>, cx: &mut Cx) -> bool {

@@ -205,6 +205,8 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
 #[derive(Default)]
 pub(super) struct Ahead {
     numbers: Vec<u32>,
+    /// How many keys were looked up, and not taken from the element before.
+    looked_up: usize,
 }
 
 impl Ahead {
@@ -226,10 +228,23 @@ impl Ahead {
         let known = usize::from(begun.is_some()).min(items.len());
         let (first, rest) = self.numbers.split_at_mut(known);
         first.fill(begun.unwrap_or_default());
+        self.looked_up = known;
+        // Often one key has several elements in a row, and is looked up once for all of them.
+        let mut latest: Option<(K, u32)> = None;
         for (at, (item, number)) in items[known..].iter().zip(rest).enumerate() {
             let key = key(item);
+            if let Some((known, found)) = &latest
+                && *known == key
+            {
+                *number = *found;
+                continue;
+            }
             match table.find(&key, now) {
-                Ok((found, _)) => *number = found,
+                Ok((found, _)) => {
+                    *number = found;
+                    latest = Some((key, found));
+                    self.looked_up += 1;
+                }
                 Err(hash) => {
                     self.numbers.truncate(known + at);
                     return Some((hash, key));
@@ -237,6 +252,12 @@ impl Ahead {
             }
         }
         None
+    }
+
+    /// Whether all elements have the same key, as far as that is seen at a glance.
+    #[inline]
+    pub(super) fn is_one_key(&self) -> bool {
+        self.looked_up == 1
     }
 
     /// The numbers of the keys that were found.

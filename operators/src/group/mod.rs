@@ -28,6 +28,7 @@ mod timed_push;
 mod timed_window;
 mod timed_window_unique;
 mod window;
+mod with_end;
 
 pub use collect::{Collect, CollectUntil, Flush};
 pub use distinct::Keep;
@@ -49,3 +50,4 @@ pub use session::Session;
 pub use sliding_window::SlidingWindow;
 pub use timed_window::TimedWindow;
 pub use timed_window_unique::TimedWindowUnique;
+pub use with_end::WithEnd;

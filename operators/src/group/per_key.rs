@@ -235,10 +235,12 @@ where
         let keys = self.ahead.numbers();
         let Some(last) = keys.last() else { return };
         self.latest = *last;
-        let items = items.drain(..keys.len());
         let unheard = match &mut self.runs {
+            Some(runs) if keys.len() == items.len() && self.ahead.is_one_key() => {
+                runs.push_all(*last, items, cx)
+            }
             Some(runs) => runs.push_each(keys, items, cx),
-            None => items.count(),
+            None => items.drain(..keys.len()).count(),
         };
         if unheard > 0 {
             self.unheard(unheard, cx);

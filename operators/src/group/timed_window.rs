@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::gather::Elements;
+use super::gather::{Elements, Gather};
 use super::window::{WindowNode, Windows};
+use super::with_end::WithEnd;
 use crate::engine::{Graph, Plan, Port, Push, Role, Site, Time};
 use crate::flow::Run;
 
@@ -85,6 +86,13 @@ impl<R> TimedWindow<R> {
         self
     }
 
+    /// Emits each window with the moment to which it reaches: its end, or, where it was cut short by the
+    /// close or as it was full, that moment.
+    #[doc(alias = "timestamp")]
+    pub fn with_end(self) -> WithEnd<Self> {
+        WithEnd(self)
+    }
+
     /// Windows begin at `anchor`, and whole durations before and after it, instead of at the clock's
     /// zero. The first one may be shorter.
     #[doc(alias = "offset")]
@@ -102,8 +110,24 @@ impl<R: Run> Run for TimedWindow<R> {
     }
 
     fn build<N: Push<Vec<R::Item>>>(self, next: N, plan: &mut Plan) {
+        self.build_by(|content| content, next, plan);
+    }
+}
+
+impl<R: Run> TimedWindow<R> {
+    /// Windows of what is made of their elements.
+    pub(super) fn build_by<C, N>(
+        self,
+        content: impl FnOnce(Elements<R::Item>) -> C,
+        next: N,
+        plan: &mut Plan,
+    ) where
+        C: Gather<R::Item>,
+        N: Push<C::Whole>,
+    {
         let label = plan.node(self.site, Role::Operator);
-        let node = WindowNode::new(&label, self.windows, Elements::new(), next, plan);
+        let content = content(Elements::new());
+        let node = WindowNode::new(&label, self.windows, content, next, plan);
         let cell = plan.cell(&label, node);
         self.upstream.build(Port::<_>(cell), plan);
     }

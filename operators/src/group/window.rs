@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::gather::Gather;
+use super::gather::{Gather, Parts};
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Label, Node, NodeId, Plan, Pressure, Push, Signal, Tail, Time, Tokens,
 };
@@ -168,6 +168,7 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
     #[inline(never)]
     fn begin_window(&mut self, now: Time, cx: &mut Cx) {
         let every = self.windows.length;
+        self.content.ends(self.end);
         if self.content.held() > 0 {
             self.end_window();
         } else if self.windows.keep_empty && self.started {
@@ -235,6 +236,7 @@ impl<T, C: Gather<T>> WindowNode<T, C> {
         }
         if self.room() == 0 && !cx.gated(self.id) {
             self.early += 1;
+            self.content.ends(cx.now());
             self.end_window();
             self.emit_next(cx);
         }
@@ -281,10 +283,10 @@ impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
     fn enter_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
         self.passed += items.len() as u64;
         self.roll(cx);
-        let mut rest = items.drain(..);
+        let mut rest = Parts::of::<C>(items);
         while rest.len() > 0 {
             let room = self.room().max(1);
-            self.content.add(rest.by_ref().take(room), cx);
+            rest.give(room, &mut self.content, cx);
             self.took(cx);
         }
     }
@@ -295,6 +297,7 @@ impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
             Signal::Hole => return,
             Signal::Close => {
                 self.closed = true;
+                self.content.ends(self.end.min(cx.now()));
                 self.end_window();
                 while !self.over.is_empty() {
                     self.emit_next(cx);

@@ -95,6 +95,48 @@ pub trait Stage<In, Out>: InGraph {
         None
     }
 
+    /// Takes elements that came as one batch, as [`on_item`](Stage::on_item) does one by one; the time
+    /// stands still meanwhile. What it leaves in `items` is dropped.
+    ///
+    /// To be written only where something can be done once for many of them: what they are is to come to
+    /// the same, in batches or not. [`Outlet::emit_all`] passes a batch on as one.
+    ///
+    /// ```
+    /// # use headwater_operators as headwater;
+    /// use headwater::prelude::*;
+    /// use headwater::{Outlet, Push, Stage};
+    ///
+    /// /// Leaves out the negative ones.
+    /// struct Positive;
+    ///
+    /// impl Stage<i32, i32> for Positive {
+    ///     fn on_item(&mut self, item: i32, out: &mut Outlet<'_, impl Push<i32>>) {
+    ///         if item >= 0 {
+    ///             out.emit(item);
+    ///         }
+    ///     }
+    ///
+    ///     fn on_batch(&mut self, items: &mut Vec<i32>, out: &mut Outlet<'_, impl Push<i32>>) {
+    ///         // In place, where most stay.
+    ///         items.retain(|item| *item >= 0);
+    ///         out.emit_all(items);
+    ///     }
+    /// }
+    ///
+    /// let source = Source::<i32>::new();
+    /// let list = source.stage(Positive).sink_to_list();
+    /// source.emit_all([3, -1, 4])?;
+    /// source.emit(-5)?;
+    /// assert_eq!(list.take(), [3, 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    fn on_batch(&mut self, items: &mut Vec<In>, out: &mut Outlet<'_, impl Push<Out>>) {
+        for item in items.drain(..) {
+            self.on_item(item, out);
+        }
+    }
+
     /// No element will follow: the last moment to emit. Called once at the most; not when the graph
     /// is torn down.
     fn on_close(&mut self, out: &mut Outlet<'_, impl Push<Out>>) {
@@ -118,6 +160,17 @@ impl<N> Outlet<'_, N> {
         N: Push<T>,
     {
         self.next.push(item, self.cx);
+    }
+
+    /// Passes all elements on as a batch, and leaves `items` empty.
+    #[inline]
+    pub fn emit_all<T>(&mut self, items: &mut Vec<T>)
+    where
+        N: Push<T>,
+    {
+        if !items.is_empty() {
+            self.next.push_batch(items, self.cx);
+        }
     }
 
     /// The element under way failed: its failure goes on in its place, as that of
@@ -251,6 +304,13 @@ impl<T, U, S: Stage<T, U>> Step<T, U> for StageStep<S> {
     fn step<N: Push<U>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
         let label = &self.label;
         self.stage.on_item(item, &mut Outlet { next, label, cx });
+    }
+
+    #[inline]
+    fn step_batch<N: Push<U>>(&mut self, items: &mut Vec<T>, next: &mut N, cx: &mut Cx) {
+        let label = &self.label;
+        self.stage.on_batch(items, &mut Outlet { next, label, cx });
+        items.clear();
     }
 
     fn close<N: Push<U>>(&mut self, next: &mut N, cx: &mut Cx) {

@@ -33,6 +33,12 @@ pub(crate) trait Step<T, U>: Send + 'static {
         }
     }
 
+    /// Takes a batch, and leaves `items` empty.
+    #[inline]
+    fn step_batch<N: Push<U>>(&mut self, items: &mut Vec<T>, next: &mut N, cx: &mut Cx) {
+        self.step_all(&mut items.drain(..), next, cx);
+    }
+
     /// An element failed above: its failure goes on in its place.
     #[inline]
     fn fail<N: Push<U>>(&mut self, failure: Failure, next: &mut N, cx: &mut Cx) {
@@ -84,12 +90,14 @@ where
 
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        if self.out.next.batches() && !self.limited {
-            self.step.step_all(&mut items.drain(..), &mut self.out, cx);
-            self.out.flush(cx);
-        } else {
+        if self.limited {
             self.step
                 .step_all(&mut items.drain(..), &mut self.out.next, cx);
+        } else if self.out.next.batches() {
+            self.step.step_batch(items, &mut self.out, cx);
+            self.out.flush(cx);
+        } else {
+            self.step.step_batch(items, &mut self.out.next, cx);
         }
     }
 
@@ -148,6 +156,13 @@ impl<U: Send + 'static, N: Push<U>> Push<U> for Gather<U, N> {
     #[inline]
     fn push(&mut self, item: U, _cx: &mut Cx) {
         self.batch.items().push(item);
+    }
+
+    /// What is a batch already is not gathered once more.
+    #[inline]
+    fn push_batch(&mut self, items: &mut Vec<U>, cx: &mut Cx) {
+        self.flush(cx);
+        self.next.push_batch(items, cx);
     }
 
     fn signal(&mut self, signal: Signal<'_>, cx: &mut Cx) {

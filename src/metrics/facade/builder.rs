@@ -120,7 +120,9 @@ impl FacadeRecorderBuilder {
     /// `metrics-util`, and for tests.
     #[must_use]
     pub fn build(self) -> FacadeRecorder {
-        FacadeRecorder::new(self.pipeline, Names::new(self.templates, self.max_metrics))
+        let refused = &self.pipeline.0.refused_by_facade;
+        let names = Names::new(self.templates, self.max_metrics, refused);
+        FacadeRecorder::new(self.pipeline, names)
     }
 
     /// Has the macros in the whole program feed the pipeline, from now on and for ever. Macros whose

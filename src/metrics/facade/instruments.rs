@@ -93,17 +93,28 @@ impl HistogramFn for Observed {
     }
 }
 
-/// Takes nothing, and counts that.
-#[derive(Debug, Default)]
-pub(super) struct Refused(AtomicU64);
+/// Takes nothing, and counts that: for its reason, and for the pipeline.
+#[derive(Debug)]
+pub(super) struct Refused {
+    values: AtomicU64,
+    in_all: Arc<AtomicU64>,
+}
 
 impl Refused {
+    pub(super) fn new(in_all: &Arc<AtomicU64>) -> Refused {
+        Refused {
+            values: AtomicU64::new(0),
+            in_all: in_all.clone(),
+        }
+    }
+
     pub(super) fn values(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.values.load(Relaxed)
     }
 
     fn count(&self, values: u64) {
-        self.0.fetch_add(values, Relaxed);
+        self.values.fetch_add(values, Relaxed);
+        self.in_all.fetch_add(values, Relaxed);
     }
 }
 

@@ -52,7 +52,9 @@ pub use self::names::FacadeSnapshot;
 /// [`Handle::send`](super::Handle::send) does.
 ///
 /// **Nothing is lost unseen**: what could not be sent is in the pipeline's
-/// [snapshot](MetricsPipeline::snapshot), what the recorder refused in [its own](FacadeRecorder::snapshot).
+/// [snapshot](MetricsPipeline::snapshot), and so is how much the recorder refused
+/// ([`refused_by_facade`](super::MetricsSnapshot::refused_by_facade)); why, is in
+/// [its own](FacadeRecorder::snapshot).
 /// It refuses a name that was used for another kind before (a metric that the pipeline has as a counter or
 /// as a histogram is of this kind; one that it has as a gauge, which may be just what nobody has said, is of
 /// the kind that it is first used as), and new names beyond

@@ -1,6 +1,6 @@
 //! Which metrics the facade has come to know, and of which kind: the first use holds.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::HashMap;
@@ -101,16 +101,18 @@ impl Name {
 }
 
 impl Names {
-    pub(super) fn new(templates: Templates, max: usize) -> Names {
+    /// `refused` counts all values that are.
+    pub(super) fn new(templates: Templates, max: usize, refused: &Arc<AtomicU64>) -> Names {
+        let refused = || Arc::new(Refused::new(refused));
         Names {
             templates,
             max,
             known: RwLock::default(),
-            clashed: Arc::default(),
-            overflow: Arc::default(),
-            invalid: Arc::default(),
-            closed: Arc::default(),
-            totals: Arc::default(),
+            clashed: refused(),
+            overflow: refused(),
+            invalid: refused(),
+            closed: refused(),
+            totals: refused(),
             overflow_was_logged: AtomicBool::new(false),
         }
     }

@@ -13,9 +13,9 @@ use crate::metrics::{Delivery, Element, MetricSink, SinkError};
 /// one that returns a future.
 ///
 /// **Delivery**: at least once. When the closure returns an error, what it was given is given to it
-/// again: the element, or the whole batch. With [`at_most_once`](FnSink::at_most_once) it is counted as
-/// rejected instead. A [`SinkError`] says more: how far the closure came, and whether trying again can
-/// help; if not, one by one, only this element is rejected.
+/// again: the element, or the whole batch. With [`at_most_once`](FnSink::at_most_once) it is counted as of
+/// unknown fate instead. A [`SinkError`] says more: how far the closure came, and whether trying again can
+/// help; if not, what it was given is rejected, one by one only this element.
 ///
 /// **Blocking**: [`new`](FnSink::new) and [`batches`](FnSink::batches) run the closure where the sink is
 /// polled, so it must not block; [`blocking`](FnSink::blocking) and
@@ -176,9 +176,15 @@ impl MetricSink for FnSink {
             Delivery::AtLeastOnce => error,
             // Nobody knows how far it came beyond what it says.
             Delivery::AtMostOnce => {
-                let unknown = batch.len().saturating_sub(error.done_count());
-                let rejected = error.rejected_count() + unknown;
-                SinkError::fatal(error).done(batch.len()).rejected(rejected)
+                let rest = batch.len().saturating_sub(error.done_count());
+                let (rejected, unknown) = match error.can_retry() {
+                    true => (0, rest),
+                    false => (rest, 0),
+                };
+                let rejected = error.rejected_count() + rejected;
+                let unknown = error.unknown_count() + unknown;
+                let error = SinkError::fatal(error).done(batch.len());
+                error.rejected(rejected).unknown(unknown)
             }
         })
     }

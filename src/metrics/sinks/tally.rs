@@ -2,11 +2,12 @@
 
 use crate::metrics::{Delivery, SinkError};
 
-/// Counts what was rejected, and remembers why.
+/// Counts what was not delivered, and remembers why.
 pub(super) struct Tally {
     delivery: Delivery,
     done: usize,
     rejected: usize,
+    unknown: usize,
     last: Option<SinkError>,
 }
 
@@ -16,6 +17,7 @@ impl Tally {
             delivery,
             done: 0,
             rejected: 0,
+            unknown: 0,
             last: None,
         }
     }
@@ -25,12 +27,17 @@ impl Tally {
     pub(super) fn add(&mut self, result: Result<(), SinkError>) -> Result<(), SinkError> {
         if let Err(error) = result {
             if error.done_count() > 0 {
-                // Done with, whatever comes of it: one element at most is rejected.
-                self.rejected += error.rejected_count().min(1);
-            } else if error.can_retry() && self.delivery == Delivery::AtLeastOnce {
-                return Err(error.done(self.done).rejected(self.rejected));
-            } else {
+                // Done with, whatever comes of it: it is one element.
+                let rejected = error.rejected_count().min(1);
+                self.rejected += rejected;
+                self.unknown += error.unknown_count().min(1 - rejected);
+            } else if !error.can_retry() {
                 self.rejected += 1;
+            } else if self.delivery == Delivery::AtLeastOnce {
+                return Err(self.told(error));
+            } else {
+                // It failed half-way, and how far that is it does not say.
+                self.unknown += 1;
             }
             self.last = Some(error);
         }
@@ -38,11 +45,14 @@ impl Tally {
         Ok(())
     }
 
-    /// All elements were delivered or rejected.
-    pub(super) fn end(self) -> Result<(), SinkError> {
-        self.last.map_or(Ok(()), |error| {
-            let error = SinkError::fatal(error).done(self.done);
-            Err(error.rejected(self.rejected))
-        })
+    /// All elements are done with.
+    pub(super) fn end(mut self) -> Result<(), SinkError> {
+        let last = self.last.take();
+        last.map_or(Ok(()), |error| Err(self.told(SinkError::fatal(error))))
+    }
+
+    fn told(&self, error: SinkError) -> SinkError {
+        let error = error.done(self.done).rejected(self.rejected);
+        error.unknown(self.unknown)
     }
 }

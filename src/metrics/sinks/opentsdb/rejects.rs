@@ -13,6 +13,8 @@ pub(super) struct Rejects {
     places: BTreeSet<usize>,
     /// How many more were rejected, nobody knows which.
     others: usize,
+    /// How many may have arrived or not.
+    unknown: usize,
     first: Option<String>,
 }
 
@@ -31,6 +33,11 @@ impl Rejects {
             self.others += count;
             self.say(why.to_owned());
         }
+    }
+
+    /// So many may have arrived or not.
+    pub(super) fn lost_sight_of(&mut self, count: usize) {
+        self.unknown += count;
     }
 
     fn say(&mut self, why: String) {
@@ -61,7 +68,9 @@ impl Rejects {
             true => SinkError::fatal(why),
             false => SinkError::retry(why),
         };
-        error.done(done).rejected(self.among(done))
+        let rejected = self.among(done);
+        let unknown = self.unknown.min(done - rejected);
+        error.done(done).rejected(rejected).unknown(unknown)
     }
 
     /// The outcome of a batch of which the first `done` elements are done with, and no more ever will be.

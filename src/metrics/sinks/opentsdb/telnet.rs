@@ -38,7 +38,7 @@ use crate::metrics::{Delivery, Element, MetricSink, SinkError};
 ///
 /// The sink asks the receiver whether it has read a batch ([`Confirm`]), and only then calls it
 /// delivered. If the connection breaks before, everything of which the system took at least one byte is
-/// counted as rejected, and is never sent again: it may have arrived, or not. The rest of the batch was
+/// counted as of unknown fate, and is never sent again: it may have arrived, or not. The rest of the batch was
 /// not written; it is sent over a new connection, as is a batch while there is no connection. No element
 /// arrives twice.
 ///
@@ -282,8 +282,8 @@ impl MetricSink for OpenTsdbSink {
                     why: error.to_string(),
                     unknown,
                 };
-                // Errors that came back are of points that count as lost already.
-                rejects.some(unknown, "its fate is unknown");
+                // Errors that came back are of points that are among these already.
+                rejects.lost_sight_of(unknown);
                 Err(rejects.broken(trouble, done, batch.len()))
             }
         }
