@@ -293,6 +293,31 @@ async fn values_that_a_window_keeps_have_their_tags_when_it_is_over() {
     assert!(came.contains(&"m.n{k=a} 1".to_owned()), "{came:?}");
 }
 
+/// The handle was made long before; what it sent last is young.
+#[tokio::test(start_paused = true)]
+async fn values_of_a_handle_that_is_dropped_have_their_tags_when_the_window_is_over() {
+    let sink = Memory::default();
+    let metrics = MetricsPipeline::builder()
+        .metric(
+            Metric::new("m")
+                .agg_values("n", |values: &[Value]| values.len() as i64)
+                .window(seconds(3600))
+                .max_tag_sets(1),
+        )
+        .sink(sink.clone())
+        .spawn()
+        .unwrap();
+    let handle = metrics.handle("m", [("k", "a")]).unwrap();
+    tokio::time::sleep(seconds(2 * 3600)).await;
+    handle.send(1);
+    drop(handle);
+    metrics.flush().await.unwrap();
+    metrics.send_tagged("m", 1, [("k", "b")]).unwrap();
+    metrics.shutdown().await.unwrap();
+    let came = sink.take();
+    assert!(came.contains(&"m.n{k=a} 1".to_owned()), "{came:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_calls_a_tag_overflow_shares_the_row_of_the_overflow() {
     let sink = Memory::default();

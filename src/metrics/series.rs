@@ -78,7 +78,7 @@ impl Entry {
     }
 
     /// Notes the use. Written at most once a second, as all senders read it.
-    fn touch(&self, now: Time) {
+    pub(super) fn touch(&self, now: Time) {
         let now = now.as_nanos();
         if now.saturating_sub(self.last_used.load(Ordering::Relaxed)) > 1_000_000_000 {
             self.last_used.store(now, Ordering::Relaxed);

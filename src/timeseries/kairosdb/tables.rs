@@ -12,8 +12,8 @@ use super::error::KairosError;
 use super::group::Group;
 use super::query::Query;
 use super::queued::{Queued, WriteError};
-use crate::timeseries::rest::{Reason, asked};
 use crate::metrics::Tags;
+use crate::timeseries::rest::{Reason, asked};
 use crate::timeseries::table::{Cells, Head, common, titled};
 use crate::timeseries::{Table, TableBuilder, TableError};
 

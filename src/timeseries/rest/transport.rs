@@ -14,8 +14,8 @@ use tracing::Span;
 use super::attempt::{Attempt, Credentials};
 use super::policy::Policy;
 use super::reason::Reason;
-use crate::remote::chain;
 use super::requests::Rest;
+use crate::remote::chain;
 
 /// What is said of it when a client is built.
 #[derive(Clone)]
