@@ -125,7 +125,7 @@ impl Handle {
 /// Until now the series was in use: values may be on their way, and a window keeps what it was sent.
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.series.touch(self.intake.now());
+        self.series.touch(self.now());
     }
 }
 
