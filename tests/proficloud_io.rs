@@ -771,7 +771,8 @@ async fn what_is_wrong_with_a_question_in_influxql_is_said() -> Tested {
             None,
             "\"now\" is no time",
         ),
-        (Reply::ok("[]]"), None, "trailing characters"),
+        (Reply::ok("{}]"), None, "trailing characters"),
+        (Reply::ok("{}"), None, "there are no `results`"),
     ] {
         let front = Front::new(move |n, _| match n {
             0 => Reply::ok(r#"{"access_token": "influx"}"#),

@@ -75,8 +75,7 @@ impl Question<'_> {
 /// As it comes.
 #[derive(Deserialize)]
 pub(super) struct Page {
-    #[serde(default)]
-    results: Vec<Outcome>,
+    results: Option<Vec<Outcome>>,
     error: Option<String>,
 }
 
@@ -115,14 +114,15 @@ impl Pages {
 
     /// Takes in a page; says whether there may be another one.
     pub(super) fn take(&mut self, page: Page) -> Result<bool, Wrong> {
-        let errors = page
-            .results
-            .iter()
-            .filter_map(|outcome| outcome.error.clone());
-        if let Some(error) = page.error.into_iter().chain(errors).next() {
+        if let Some(error) = page.error {
             return Err(Wrong::Said(error));
         }
-        let rows = page.results.into_iter().flat_map(|outcome| outcome.series);
+        let nothing = || Wrong::Odd("there are no `results` in the answer".to_owned());
+        let mut results = page.results.ok_or_else(nothing)?;
+        if let Some(error) = results.iter_mut().find_map(|outcome| outcome.error.take()) {
+            return Err(Wrong::Said(error));
+        }
+        let rows = results.into_iter().flat_map(|outcome| outcome.series);
         let rows: Vec<_> = rows.flat_map(|rows| rows.values).collect();
         let full = rows.len() >= PAGE;
         // The next page begins with the points of the last time once more.
