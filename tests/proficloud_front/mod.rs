@@ -175,6 +175,15 @@ pub async fn cloud_front(cloud: Shared) -> Front {
     .await
 }
 
+/// Waits until there were so many requests, and no more are under way.
+pub async fn settled(cloud: &Shared, requests: usize) {
+    while cloud.lock().unwrap().log.len() < requests {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // What was answered has come.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
 /// Lets time pass, at once.
 pub async fn later(by: Duration) {
     tokio::time::pause();

@@ -48,10 +48,10 @@ use crate::timeseries::rest::{Ask, Exchange, Reason, Response, Rest, Told, asked
 ///
 /// # Tokens
 ///
-/// Name and password are shown once, for a token that expires and a token to refresh it. Another one is got
-/// [a little before](ProficloudIoBuilder::refresh_early) it expires, when a query comes then, and when it is refused
-/// (status 401) all the same, once for each query. One request for a token is under way at a time, however many
-/// queries wait for it; while the old token is good, only one of them does. Where no refresh token is good, the
+/// Name and password are shown once, for a token that expires and a token to refresh it. When a query comes
+/// [a little before](ProficloudIoBuilder::refresh_early) it expires, another one is got beside it, and nobody waits for
+/// that. When it has expired, or is refused (status 401) all the same, another one is got first; once for each query. One
+/// request for a token is under way at a time, however many queries want it. Where no refresh token is good, the
 /// password is shown again; it is kept in memory for that, and nowhere else.
 ///
 /// While the service that gives tokens is down, queries go on until the token expires, and fail then.
@@ -208,13 +208,17 @@ impl ProficloudIo {
     /// With a token; with another one, if the first is refused.
     async fn get(&self, url: &Url) -> Result<Response, ProficloudError> {
         let Inner { rest, session, .. } = &*self.0;
-        let first = session.access(rest, None).await?;
+        let (first, early) = session.access(rest, None).await?;
+        if early {
+            let inner = self.0.clone();
+            tokio::spawn(async move { inner.session.refresh_early(&inner.rest).await });
+        }
         let told = match self.get_signed(url, &first).await {
             Err(told) if told.reason.status() == Some(401) && session.can_renew() => told,
             outcome => return outcome.map_err(failed),
         };
         tracing::debug!(error = %told, "a token is refused");
-        let second = session.access(rest, Some(first.number)).await?;
+        let (second, _) = session.access(rest, Some(first.number)).await?;
         let outcome = self.get_signed(url, &second).await;
         outcome.map_err(failed)
     }
