@@ -15,7 +15,9 @@ use headwater::timeseries::proficloud::{
 };
 use headwater::timeseries::{Point, PointValue, PollState, Polling, Range, Store};
 use http_front::{Front, Reply};
-use proficloud_front::{Cloud, PASSWORD, Shared, USER, cloud_front, form, later, unauthorized};
+use proficloud_front::{
+    Cloud, PASSWORD, Shared, USER, cloud_front, form, later, settled, unauthorized,
+};
 use serde_json::json;
 
 type Failed = Box<dyn std::error::Error>;
@@ -227,29 +229,51 @@ async fn a_token_is_refreshed_a_little_before_it_expires() -> Tested {
     finds_the_point(&client).await?;
     assert_eq!(log(&cloud), ["password", "data", "data"]);
     later(Duration::from_secs(10)).await;
-    // It will do for those who don't refresh it.
-    cloud.lock().unwrap().takes = Duration::from_millis(50);
+    // It will do until there is another one: nobody waits for that.
+    cloud.lock().unwrap().takes = Duration::from_secs(600);
     let query = query();
-    for outcome in join_all((0..20).map(|_| client.query(&query))).await {
-        outcome?;
-    }
-    let asked = front.asked();
+    let all = || join_all((0..20).map(|_| client.query(&query)));
+    all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let with = |token: &str| {
         let bearer = format!("Bearer {token}");
+        let asked = front.asked();
         let all = asked.iter();
         all.filter(|asked| asked.header("authorization") == Some(&bearer))
             .count()
     };
-    assert_eq!((with("access-1"), with("access-2")), (2 + 19, 1));
-    assert_eq!(
-        log(&cloud)
+    let to_tokens = || {
+        front
+            .asked()
             .iter()
-            .filter(|what| **what == "refresh")
-            .count(),
-        1
+            .filter(|asked| asked.method == "POST")
+            .count()
+    };
+    assert_eq!(
+        (with("access-1"), to_tokens()),
+        (2 + 40, 2),
+        "one asks for all"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_was_refreshed_early_is_the_next_one() -> Tested {
+    let (cloud, front, client) = cloud().await?;
     finds_the_point(&client).await?;
-    assert_eq!(log(&cloud), ["data"]);
+    later(Duration::from_secs(275)).await;
+    finds_the_point(&client).await?;
+    let last = || {
+        front
+            .asked()
+            .pop()
+            .and_then(|asked| asked.header("authorization").map(str::to_owned))
+    };
+    while last().as_deref() != Some("Bearer access-2") {
+        finds_the_point(&client).await?;
+    }
+    let refreshes = log(&cloud).into_iter().filter(|what| *what == "refresh");
+    assert_eq!(refreshes.count(), 1);
 
     // By choice, only when it has expired; and by a tenth of its life, where that is short.
     cloud.lock().unwrap().life = 100.0;
@@ -266,7 +290,10 @@ async fn a_token_is_refreshed_a_little_before_it_expires() -> Tested {
     finds_the_point(&lazy).await?;
     assert_eq!(log(&cloud), ["data"]);
     finds_the_point(&default).await?;
-    assert_eq!(log(&cloud), ["refresh", "data"]);
+    settled(&cloud, 2).await;
+    let mut kinds = log(&cloud);
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["data", "refresh"]);
     Ok(())
 }
 
@@ -304,6 +331,20 @@ async fn a_query_that_is_given_up_leaves_the_way_to_a_token_free() -> Tested {
     log(&cloud);
     finds_the_point(&client).await?;
     assert_eq!(log(&cloud), ["refresh", "password", "data"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_is_given_while_another_one_is_asked_for_is_the_one() -> Tested {
+    let (cloud, _front, client) = cloud().await?;
+    cloud.lock().unwrap().access.insert("given".to_owned());
+    cloud.lock().unwrap().takes = Duration::from_millis(50);
+    let query = query();
+    let (outcome, ()) = futures::join!(client.query(&query), async { client.set_token("given") });
+    outcome?;
+    finds_the_point(&client).await?;
+    cloud.lock().unwrap().access.remove("given");
+    assert_eq!(fails(&client).await.status(), Some(401));
     Ok(())
 }
 
@@ -368,12 +409,16 @@ async fn while_tokens_cannot_be_had_the_old_one_will_do_until_it_expires() -> Te
     cloud.lock().unwrap().broken = Some(Reply::status(503, "<html>down</html>"));
     log(&cloud);
     finds_the_point(&client).await?;
-    assert_eq!(log(&cloud), ["refresh", "refresh", "refresh", "data"]);
+    settled(&cloud, 4).await;
+    let mut kinds = log(&cloud);
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["data", "refresh", "refresh", "refresh"]);
     // Not each query tries it.
     finds_the_point(&client).await?;
     assert_eq!(log(&cloud), ["data"]);
     later(Duration::from_secs(6)).await;
     finds_the_point(&client).await?;
+    settled(&cloud, 4).await;
     assert_eq!(log(&cloud).len(), 4);
 
     later(Duration::from_secs(20)).await;
@@ -436,10 +481,7 @@ async fn a_token_may_come_from_elsewhere_or_by_the_simple_way() -> Tested {
     assert_eq!((error.step(), error.attempts()), (Step::Query, 0));
     assert!(!error.to_string().contains("line end"), "{error}");
 
-    let simple = builder(&front)
-        .simple_login()
-        .user(USER, PASSWORD)
-        .build()?;
+    let simple = builder(&front).influx().user(USER, PASSWORD).build()?;
     finds_the_point(&simple).await?;
     later(Duration::from_secs(400)).await;
     finds_the_point(&simple).await?;
@@ -542,7 +584,7 @@ async fn what_cannot_be_asked_is_said_before_anything_is_sent() -> Tested {
         (IoQuery::new("u").last(minute), "no metric is asked for"),
         (
             IoQuery::new("u").metric("").last(minute),
-            "\"\" can't be asked for",
+            "the name of a metric is empty",
         ),
         (
             IoQuery::new("u").metric("a,b").last(minute),
@@ -588,7 +630,7 @@ async fn the_staging_environment_is_asked_where_it_is() -> Tested {
         client.authenticate(USER, PASSWORD).await.unwrap_err();
         client.set_token("token");
         fails(&client).await;
-        let simple = builder.simple_login().build()?;
+        let simple = builder.influx().build()?;
         simple.authenticate(USER, PASSWORD).await.unwrap_err();
         let asked = front.asked();
         let asked: Vec<_> = asked.iter().rev().take(3).rev().collect();
@@ -602,6 +644,193 @@ async fn the_staging_environment_is_asked_where_it_is() -> Tested {
         ("ftp://x", "one of HTTP"),
     ] {
         let error = ProficloudIo::builder().auth_url(url).build().unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    Ok(())
+}
+
+/// What stands in a question between these two.
+fn between<'a>(question: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = question.split_once(before)?;
+    Some(rest.split_once(after)?.0)
+}
+
+/// A service that answers questions in InfluxQL from these points, in order of time, with so many in a page.
+async fn influx(points: Vec<(String, f64)>) -> Result<(Front, ProficloudIo), Failed> {
+    let front = Front::new(move |_, asked| {
+        if asked.path == "/epts/token" {
+            return Reply::ok(r#"{"access_token": "influx"}"#);
+        }
+        let question = proficloud_front::parameters(asked).remove("q").unwrap();
+        let from = between(&question, "time >= '", "'").unwrap();
+        let before = between(&question, "time < '", "'");
+        let until = between(&question, "time <= '", "'");
+        let within = |(time, _): &&(String, f64)| {
+            **time >= *from
+                && before.is_none_or(|end| **time < *end)
+                && until.is_none_or(|end| **time <= *end)
+        };
+        let mut rows: Vec<_> = points.iter().filter(within).collect();
+        if question.contains("ORDER BY time DESC") {
+            rows.reverse();
+        }
+        rows.truncate(20_000);
+        assert!(question.ends_with("LIMIT 20000"));
+        if rows.is_empty() {
+            return Reply::ok(r#"{"results":[{"statement_id":0}]}"#);
+        }
+        let series = json!([{"name": "m", "columns": ["time", "value"], "values": rows}]);
+        Reply::ok(json!({"results": [{"statement_id": 0, "series": series}]}).to_string())
+    })
+    .await;
+    let client = builder(&front).influx().user(USER, PASSWORD).build()?;
+    Ok((front, client))
+}
+
+#[tokio::test]
+async fn questions_in_influxql_come_page_by_page_and_no_point_is_lost_or_twice() -> Tested {
+    // Ten of each time, so that pages end in their midst.
+    let time = |n: i64| Millis::from(THEN + n / 10).to_string();
+    let points: Vec<(String, f64)> = (0..50_000).map(|n| (time(n), n as f64)).collect();
+    let (front, client) = influx(points).await?;
+    let query = query();
+    let answer = client.query(&query).await?;
+    let values: Vec<(i64, PointValue)> = (0..50_000)
+        .map(|n| (THEN + n / 10, (n as f64).into()))
+        .collect();
+    assert_eq!(answer.series.len(), 1);
+    assert!(answer.series[0].values == values);
+    assert_eq!(front.asked().len(), 1 + 3);
+    let answer = client.query(&query.order(Order::Descending)).await?;
+    assert!(answer.series[0].values.iter().eq(values.iter().rev()));
+
+    // All of a page at one time: there is no way on.
+    let points = (0..20_001).map(|n| (time(0), n as f64)).collect();
+    let (_front, client) = influx(points).await?;
+    let error = fails(&client).await;
+    assert!(
+        error
+            .to_string()
+            .contains("20000 points have the same time"),
+        "{error}"
+    );
+    let (_front, client) = influx(Vec::new()).await?;
+    assert!(client.query(&self::query()).await?.series.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn questions_in_influxql_say_what_is_asked_whatever_names_are_like() -> Tested {
+    let (front, client) = influx(Vec::new()).await?;
+    let query = IoQuery::new("o'x")
+        .metrics(["a\"b\\", "a,b"])
+        .between(THEN, THEN + 1000);
+    client.query(&query).await?;
+    let mean = query.aggregate("mean", Duration::from_millis(200));
+    client.query(&mean).await?;
+    let questions: Vec<String> = front
+        .asked()
+        .iter()
+        .skip(1)
+        .map(|asked| {
+            assert_eq!(asked.header("authorization"), Some("Bearer influx"));
+            assert!(asked.path.starts_with("/query?q="));
+            proficloud_front::parameters(asked)["q"].clone()
+        })
+        .collect();
+    let time = "time >= '2023-11-14T22:13:20.000Z' AND time < '2023-11-14T22:13:21.000Z'";
+    let tail = "ORDER BY time ASC LIMIT 20000";
+    let (first, second) = (r#""a\"b\\""#, r#""a,b""#);
+    let wanted = |what: &str, metric: &str, group: &str| {
+        format!(r#"SELECT {what} FROM {metric} WHERE ("uuid" = 'o\'x') AND {time}{group} {tail}"#)
+    };
+    let group = " GROUP BY time(200ms) fill(none)";
+    assert_eq!(
+        questions,
+        [
+            wanted(r#""value""#, first, ""),
+            wanted(r#""value""#, second, ""),
+            wanted(r#"mean("value")"#, first, group),
+            wanted(r#"mean("value")"#, second, group),
+        ]
+    );
+    // What is aggregated is asked for as a whole when it is polled.
+    let range = Range {
+        from: THEN + 150,
+        to: THEN + 250,
+    };
+    client.store(mean.clone()).fetch(range).await?;
+    let asked = proficloud_front::parameters(front.asked().last().unwrap());
+    let whole = "time >= '2023-11-14T22:13:20.000Z' AND time < '2023-11-14T22:13:20.400Z'";
+    assert!(asked["q"].contains(whole), "{asked:?}");
+
+    let before = front.asked().len();
+    for (query, why) in [
+        (
+            mean.clone()
+                .aggregate("mean(x); DROP", Duration::from_secs(1)),
+            "is no function",
+        ),
+        (
+            mean.clone().aggregate("", Duration::from_secs(1)),
+            "is no function",
+        ),
+        (
+            mean.clone().aggregate("mean", Duration::ZERO),
+            "1 ms at least",
+        ),
+    ] {
+        let error = client.query(&query).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(error.attempts(), 0);
+    }
+    assert_eq!(front.asked().len(), before);
+    // The other service does not aggregate.
+    let (_cloud, _front, epts) = cloud().await?;
+    let mean = self::query().aggregate("mean", Duration::from_secs(1));
+    let error = epts.query(&mean).await.unwrap_err();
+    assert!(error.to_string().contains("in InfluxQL alone"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_question_in_influxql_is_said() -> Tested {
+    for (reply, status, why) in [
+        (
+            Reply::status(400, r#"{"error":"error parsing query: found x"}"#),
+            Some(400),
+            "error parsing query: found x",
+        ),
+        (
+            Reply::ok(r#"{"results":[{"statement_id":0,"error":"timeout"}]}"#),
+            Some(200),
+            "timeout",
+        ),
+        (
+            Reply::ok(r#"{"error":"no database"}"#),
+            Some(200),
+            "no database",
+        ),
+        (
+            Reply::ok(r#"{"results":[{"series":[{"values":[["now", 1]]}]}]}"#),
+            None,
+            "\"now\" is no time",
+        ),
+        (Reply::ok("{}]"), None, "trailing characters"),
+        (Reply::ok("{}"), None, "there are no `results`"),
+    ] {
+        let front = Front::new(move |n, _| match n {
+            0 => Reply::ok(r#"{"access_token": "influx"}"#),
+            _ => reply.clone(),
+        })
+        .await;
+        let client = builder(&front).influx().user(USER, PASSWORD).build()?;
+        let error = fails(&client).await;
+        assert_eq!(
+            (error.step(), error.status()),
+            (Step::Query, status),
+            "{error}"
+        );
         assert!(error.to_string().contains(why), "{error}");
     }
     Ok(())

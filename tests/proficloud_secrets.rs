@@ -132,7 +132,7 @@ async fn what_is_secret_is_in_nothing_that_is_shown() -> Result<(), Box<dyn std:
             .auth_url(front.url());
         let mut builder = builder.client_secret("client-secret").attempts(1);
         if simple {
-            builder = builder.simple_login();
+            builder = builder.influx();
         }
         shown += &format!("{builder:?}");
         let client = builder.user("somebody", PASSWORD).build()?;

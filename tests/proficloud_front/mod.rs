@@ -113,6 +113,15 @@ impl Cloud {
         good
     }
 
+    /// All points of one metric.
+    fn influx(&mut self, asked: &Asked) -> Reply {
+        if !self.admits(asked) {
+            return Reply::status(401, "");
+        }
+        let rows = self.points.values().next().unwrap();
+        Reply::ok(json!({"results": [{"series": [{"values": rows}]}]}).to_string())
+    }
+
     fn data(&mut self, asked: &Asked) -> Reply {
         if !self.admits(asked) {
             return Reply::status(401, r#"{"message":"the token has expired"}"#);
@@ -157,12 +166,22 @@ pub async fn cloud_front(cloud: Shared) -> Front {
                         false => Reply::status(401, ""),
                     }
                 }
+                ("GET", "/query") => cloud.lock().unwrap().influx(&asked),
                 ("GET", "/epts/data") => cloud.lock().unwrap().data(&asked),
                 _ => Reply::status(404, ""),
             }
         }
     })
     .await
+}
+
+/// Waits until there were so many requests, and no more are under way.
+pub async fn settled(cloud: &Shared, requests: usize) {
+    while cloud.lock().unwrap().log.len() < requests {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // What was answered has come.
+    tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
 /// Lets time pass, at once.

@@ -6,8 +6,10 @@ pub(in crate::timeseries) struct Gateway {
     /// What it is called.
     pub(in crate::timeseries) service: &'static str,
     /// Where it takes queries, below `api/v1/`.
+    #[cfg(feature = "proficloud")]
     pub(in crate::timeseries) query_path: &'static str,
     /// Where it takes points.
+    #[cfg(feature = "proficloud")]
     pub(in crate::timeseries) write_path: &'static str,
     /// Whether points may be written, besides queried.
     pub(in crate::timeseries) writes: bool,

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod exchange;
+mod options;
 mod policy;
 mod reason;
 mod requests;
@@ -14,8 +15,9 @@ pub use reason::Reason;
 pub use transport::BuildError;
 
 pub(super) use attempt::{Credentials, Response};
+pub(super) use options::{Route, Transport, transport_options};
 pub(super) use reason::Told;
 pub(super) use requests::{Ask, Rest, asked, read, read_aside};
 #[cfg(feature = "proficloud")]
 pub(super) use secrets::Secrets;
-pub(super) use transport::{Route, Transport, server_url, shown_url, transport_options};
+pub(super) use transport::{server_url, shown_url};

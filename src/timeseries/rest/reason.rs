@@ -21,7 +21,7 @@ pub(in crate::timeseries) struct Told {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The store answered with a status other than 2xx.
+    /// The store answered with a status other than 2xx; or with an error in place of an answer.
     Refused {
         /// The status.
         status: u16,

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use super::query::IoQuery;
 use crate::metrics::Tags;
 use crate::timeseries::kairosdb::{AnyValue, Order};
-use crate::timeseries::proficloud::Millis;
+use crate::timeseries::proficloud::{Millis, TimeError};
 use crate::timeseries::{Point, PointValue};
 
 /// What proficloud.io answered.
@@ -31,7 +31,8 @@ pub struct IoSeries {
     pub uuid: String,
     /// The metric's name.
     pub metric: String,
-    /// Which of the values it is, where the points have several; the one is called `value`.
+    /// Which of the values it is, where the points have several; the one is called `value`, and so is what is
+    /// made of it.
     pub field: String,
     /// Times in milliseconds since the Unix epoch, and values, in the order of time that was asked for.
     pub values: Vec<(i64, PointValue)>,
@@ -69,6 +70,10 @@ struct Sample {
     values: BTreeMap<String, AnyValue>,
 }
 
+pub(super) fn read_time(text: &str) -> Result<i64, TimeError> {
+    text.parse::<Millis>().map(i64::from)
+}
+
 /// Text, or milliseconds.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     struct Time;
@@ -81,8 +86,7 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         }
 
         fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
-            let time: Result<Millis, _> = text.parse();
-            time.map(i64::from).map_err(E::custom)
+            read_time(text).map_err(E::custom)
         }
 
         fn visit_i64<E>(self, millis: i64) -> Result<i64, E> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::client::ProficloudIo;
 use super::login::Login;
+use super::session::Session;
 use super::tokens::User;
 use crate::timeseries::rest::{
     BuildError, Credentials, Transport, server_url, shown_url, transport_options,
@@ -32,7 +33,7 @@ pub struct ProficloudIoBuilder {
     realm: String,
     client_id: String,
     client_secret: Option<String>,
-    simple: bool,
+    influx: bool,
     user: Option<User>,
     leeway: Duration,
     transport: Transport,
@@ -46,7 +47,7 @@ impl ProficloudIoBuilder {
             realm: "kaa".to_owned(),
             client_id: "grafana-frontend".to_owned(),
             client_secret: None,
-            simple: false,
+            influx: false,
             user: None,
             leeway: Duration::from_secs(30),
             transport: Transport::default(),
@@ -90,10 +91,11 @@ impl ProficloudIoBuilder {
         self
     }
 
-    /// Gets tokens where points are, from `/epts/token`, by name and password in JSON, as later releases of the
-    /// Python package do. Such tokens are not refreshed: a new one is got by the password.
-    pub fn simple_login(mut self) -> Self {
-        self.simple = true;
+    /// Asks as later releases of the Python package do, all where points are: for tokens at `/epts/token`, by name
+    /// and password in JSON, and for points at `/query`, in InfluxQL. Such tokens are not refreshed: a new one is
+    /// got by the password. Points can be [aggregated](super::IoQuery::aggregate) by the service.
+    pub fn influx(mut self) -> Self {
+        self.influx = true;
         self
     }
 
@@ -113,18 +115,17 @@ impl ProficloudIoBuilder {
         let data = server_url(&self.data_url, "https://tsd.proficloud.io")?;
         let auth = server_url(&self.auth_url, "https://auth.proficloud.io")?;
         let span = |asked: &str| tracing::debug_span!("proficloud", asked);
-        let servers = [&data, if self.simple { &data } else { &auth }];
+        let servers = [&data, if self.influx { &data } else { &auth }];
         let rest = self.transport.build(&servers, Credentials::None, span)?;
-        let login = match self.simple {
+        let login = match self.influx {
             true => Login::simple(&data),
             false => Login::open_id(&auth, &self.realm, self.client_id, self.client_secret),
         };
         Ok(ProficloudIo::with(
             rest,
             data,
-            login,
-            self.leeway,
-            self.user,
+            self.influx,
+            Session::new(login, self.leeway, self.user),
         ))
     }
 }

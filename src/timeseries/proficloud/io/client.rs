@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Url};
 
-use super::answer::{IoAnswer, Wire};
+use super::answer::{IoAnswer, IoSeries, Wire};
 use super::builder::ProficloudIoBuilder;
 use super::error::{ProficloudError, Step};
-use super::login::{Login, below};
+use super::influx::{Pages, Wrong};
+use super::login::below;
 use super::query::IoQuery;
 use super::session::Session;
 use super::store::IoStore;
@@ -48,10 +48,10 @@ use crate::timeseries::rest::{Ask, Exchange, Reason, Response, Rest, Told, asked
 ///
 /// # Tokens
 ///
-/// Name and password are shown once, for a token that expires and a token to refresh it. Another one is got
-/// [a little before](ProficloudIoBuilder::refresh_early) it expires, when a query comes then, and when it is refused
-/// (status 401) all the same, once for each query. One request for a token is under way at a time, however many
-/// queries wait for it; while the old token is good, only one of them does. Where no refresh token is good, the
+/// Name and password are shown once, for a token that expires and a token to refresh it. When a query comes
+/// [a little before](ProficloudIoBuilder::refresh_early) it expires, another one is got beside it, and nobody waits for
+/// that. When it has expired, or is refused (status 401) all the same, another one is got first; once for each query. One
+/// request for a token is under way at a time, however many queries want it. Where no refresh token is good, the
 /// password is shown again; it is kept in memory for that, and nowhere else.
 ///
 /// While the service that gives tokens is down, queries go on until the token expires, and fail then.
@@ -67,6 +67,7 @@ pub struct ProficloudIo(Arc<Inner>);
 struct Inner {
     rest: Rest,
     data: Url,
+    influx: bool,
     session: Session,
 }
 
@@ -81,17 +82,17 @@ impl ProficloudIo {
         ProficloudIoBuilder::new("proficloud-staging.io")
     }
 
-    pub(super) fn with(
-        rest: Rest,
-        server: Url,
-        login: Login,
-        leeway: Duration,
-        user: Option<User>,
-    ) -> ProficloudIo {
+    pub(super) fn with(rest: Rest, server: Url, influx: bool, session: Session) -> ProficloudIo {
+        let folders: &[&str] = if influx {
+            &["query"]
+        } else {
+            &["epts", "data"]
+        };
         ProficloudIo(Arc::new(Inner {
             rest,
-            data: below(&server, &["epts", "data"]),
-            session: Session::new(login, leeway, user),
+            data: below(&server, folders),
+            influx,
+            session,
         }))
     }
 
@@ -126,16 +127,66 @@ impl ProficloudIo {
     /// See [`ProficloudError`].
     #[doc(alias = "queryMetrics")]
     pub async fn query(&self, query: &IoQuery) -> Result<IoAnswer, ProficloudError> {
-        let failed = |told| ProficloudError::new(Step::Query, told);
-        let url = query.url(&self.0.data).map_err(|why| {
-            let asked = asked(&Method::GET, &self.0.data);
-            failed(Told::new(asked, 0, Reason::BadQuery(why)))
-        })?;
-        let asked = asked(&Method::GET, &url);
+        match self.0.influx {
+            true => self.query_influx(query).await,
+            false => self.query_epts(query).await,
+        }
+    }
+
+    async fn query_epts(&self, query: &IoQuery) -> Result<IoAnswer, ProficloudError> {
+        let url = query.url(&self.0.data).map_err(|why| self.bad(why))?;
         let response = self.get(&url).await?;
         let server_time = response.server_time;
-        let read: Result<Wire, Told> = read_aside(asked, response).await;
+        let read: Result<Wire, Told> = read_aside(asked(&Method::GET, &url), response).await;
         Ok(read.map_err(failed)?.sorted(query, server_time))
+    }
+
+    /// Metric by metric, and page by page.
+    async fn query_influx(&self, query: &IoQuery) -> Result<IoAnswer, ProficloudError> {
+        let mut answer = IoAnswer::default();
+        for question in query.questions().map_err(|why| self.bad(why))? {
+            let mut pages = Pages::default();
+            loop {
+                let url = question.url(&self.0.data, pages.last());
+                let asked = asked(&Method::GET, &url);
+                let response = self.get(&url).await?;
+                let attempts = response.attempts;
+                answer.server_time = answer.server_time.or(response.server_time);
+                let page = read_aside(asked.clone(), response).await.map_err(failed)?;
+                let more = pages.take(page).map_err(|wrong| {
+                    let reason = match wrong {
+                        Wrong::Said(why) => Reason::Refused {
+                            status: 200,
+                            messages: vec![why],
+                            retry_after: None,
+                        },
+                        Wrong::Odd(why) => Reason::Undecodable {
+                            why,
+                            body: String::new(),
+                        },
+                    };
+                    failed(Told::new(asked, attempts, reason))
+                })?;
+                if !more {
+                    break;
+                }
+            }
+            if !pages.values.is_empty() {
+                answer.series.push(IoSeries {
+                    uuid: query.uuid().to_owned(),
+                    metric: question.metric.to_owned(),
+                    field: "value".to_owned(),
+                    values: pages.values,
+                });
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What can't be asked.
+    fn bad(&self, why: String) -> ProficloudError {
+        let asked = asked(&Method::GET, &self.0.data);
+        failed(Told::new(asked, 0, Reason::BadQuery(why)))
     }
 
     /// The metrics of a query as a [`Store`](crate::timeseries::Store) that can be polled.
@@ -157,15 +208,19 @@ impl ProficloudIo {
     /// With a token; with another one, if the first is refused.
     async fn get(&self, url: &Url) -> Result<Response, ProficloudError> {
         let Inner { rest, session, .. } = &*self.0;
-        let first = session.access(rest, None).await?;
+        let (first, early) = session.access(rest, None).await?;
+        if early {
+            let inner = self.0.clone();
+            tokio::spawn(async move { inner.session.refresh_early(&inner.rest).await });
+        }
         let told = match self.get_signed(url, &first).await {
             Err(told) if told.reason.status() == Some(401) && session.can_renew() => told,
-            outcome => return outcome.map_err(|told| ProficloudError::new(Step::Query, told)),
+            outcome => return outcome.map_err(failed),
         };
         tracing::debug!(error = %told, "a token is refused");
-        let second = session.access(rest, Some(first.number)).await?;
+        let (second, _) = session.access(rest, Some(first.number)).await?;
         let outcome = self.get_signed(url, &second).await;
-        outcome.map_err(|told| ProficloudError::new(Step::Query, told))
+        outcome.map_err(failed)
     }
 
     async fn get_signed(&self, url: &Url, access: &Access) -> Result<Response, Told> {
@@ -183,6 +238,10 @@ impl ProficloudIo {
         };
         self.0.rest.ask(ask).await
     }
+}
+
+fn failed(told: Told) -> ProficloudError {
+    ProficloudError::new(Step::Query, told)
 }
 
 impl fmt::Debug for ProficloudIo {

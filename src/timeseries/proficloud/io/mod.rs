@@ -4,6 +4,7 @@ mod answer;
 mod builder;
 mod client;
 mod error;
+mod influx;
 mod login;
 mod query;
 mod session;

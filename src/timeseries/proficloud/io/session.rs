@@ -33,13 +33,6 @@ struct State {
     failed: Option<ProficloudError>,
 }
 
-enum Look {
-    Good(Access),
-    /// It is time for another one, but it will do.
-    Early(Access),
-    None,
-}
-
 impl Session {
     pub(super) fn new(login: Login, leeway: Duration, user: Option<User>) -> Session {
         Session {
@@ -87,87 +80,71 @@ impl Session {
         state.user.is_some() || state.refresh(self.login.refreshes()).is_some()
     }
 
-    /// A token that is good, other than the one that was refused.
+    /// A token that is good, other than the one that was refused; and whether it is time for another one.
     pub(super) async fn access(
         &self,
         rest: &Rest,
         refused: Option<u64>,
-    ) -> Result<Access, ProficloudError> {
+    ) -> Result<(Access, bool), ProficloudError> {
         let ended = self.state().ended;
-        match self.look(refused) {
-            Look::Good(access) => return Ok(access),
-            Look::Early(access) => {
-                // Others go on with what there is.
-                let Ok(_asking) = self.asking.try_lock() else {
-                    return Ok(access);
-                };
-                return Ok(match self.look(refused) {
-                    Look::Good(access) => access,
-                    _ => self.early(rest, access).await,
-                });
-            }
-            Look::None => {}
+        if let Some(found) = self.look(refused) {
+            return Ok(found);
         }
         let _asking = self.asking.lock().await;
-        if let Look::Good(access) | Look::Early(access) = self.look(refused) {
-            return Ok(access);
+        if let Some(found) = self.look(refused) {
+            return Ok(found);
         }
         let failed = {
             let state = self.state();
-            (state.ended > ended)
-                .then(|| state.failed.clone())
-                .flatten()
+            let after = state.ended > ended;
+            state.failed.clone().filter(|_| after)
         };
         match failed {
             // Somebody else has just tried.
             Some(error) => Err(error),
-            None => self.renew(rest).await,
+            None => self.renew(rest).await.map(|access| (access, false)),
         }
     }
 
-    fn look(&self, refused: Option<u64>) -> Look {
-        let state = self.state();
-        let Some(tokens) = &state.tokens else {
-            return Look::None;
+    /// Another token, while the one that there is will do; nobody waits for it.
+    pub(super) async fn refresh_early(&self, rest: &Rest) {
+        let Ok(_asking) = self.asking.try_lock() else {
+            return;
         };
-        let now = Instant::now();
-        let past = |time: Option<Instant>| time.is_some_and(|time| time <= now);
-        if refused == Some(state.number) || past(tokens.ends) {
-            return Look::None;
+        if !self.look(None).is_some_and(|(_, early)| early) {
+            return;
         }
-        let access = Access {
-            token: tokens.access.clone(),
-            number: state.number,
-        };
-        match past(tokens.early) {
-            true => Look::Early(access),
-            false => Look::Good(access),
-        }
-    }
-
-    /// Another token, or the one that will do for a while.
-    async fn early(&self, rest: &Rest, access: Access) -> Access {
-        match self.renew(rest).await {
-            Ok(access) => access,
-            Err(error) => {
-                tracing::warn!(%error, "a token that expires soon is still used");
-                let mut state = self.state();
-                if let Some(tokens) = &mut state.tokens {
-                    tokens.early = Instant::now().checked_add(EARLY_AGAIN);
-                }
-                access
+        if let Err(error) = self.renew(rest).await {
+            tracing::warn!(%error, "a token that expires soon is still used");
+            if let Some(tokens) = &mut self.state().tokens {
+                tokens.early = Instant::now().checked_add(EARLY_AGAIN);
             }
         }
     }
 
+    /// The token, if it is good and not the one that was refused; and whether it is time for another one.
+    fn look(&self, refused: Option<u64>) -> Option<(Access, bool)> {
+        let state = self.state();
+        let tokens = state.tokens.as_ref()?;
+        let now = Instant::now();
+        let past = |time: Option<Instant>| time.is_some_and(|time| time <= now);
+        if refused == Some(state.number) || past(tokens.ends) {
+            return None;
+        }
+        Some((state.access(tokens), past(tokens.early)))
+    }
+
     /// Another token: for the refresh token, or else for the password. Whoever calls it holds `asking`.
     async fn renew(&self, rest: &Rest) -> Result<Access, ProficloudError> {
+        let number = self.state().number;
         let outcome = self.ask(rest).await;
         let mut state = self.state();
         state.ended += 1;
-        match outcome {
-            Ok(tokens) => Ok(state.have(tokens)),
-            Err(error) => {
+        match (outcome, &state.tokens) {
+            // Somebody gave one meanwhile, and that is the one to be used.
+            (_, Some(tokens)) if state.number != number => Ok(state.access(tokens)),
+            (Ok(tokens), _) => Ok(state.have(tokens)),
+            (Err(error), _) => {
                 state.failed = Some(error.clone());
                 Err(error)
             }
@@ -210,12 +187,16 @@ impl State {
     fn have(&mut self, tokens: Tokens) -> Access {
         self.number += 1;
         self.failed = None;
-        let access = Access {
-            token: tokens.access.clone(),
-            number: self.number,
-        };
+        let access = self.access(&tokens);
         self.tokens = Some(tokens);
         access
+    }
+
+    fn access(&self, tokens: &Tokens) -> Access {
+        Access {
+            token: tokens.access.clone(),
+            number: self.number,
+        }
     }
 
     fn refresh(&self, refreshes: bool) -> Option<Refresh> {
