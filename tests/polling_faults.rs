@@ -180,8 +180,9 @@ struct Scenario {
     points: Vec<(u8, i64, i64)>,
     /// From when on the store is away, in seconds, and for how long.
     away: (i64, i64),
-    /// When the process dies, and how many of the latest points are not acknowledged then.
-    deaths: Vec<(i64, usize)>,
+    /// When the process dies, how many of the latest points are not acknowledged then, and for how long it is
+    /// away.
+    deaths: Vec<(i64, usize, i64)>,
     settled: bool,
     attempts: u32,
     gzip: bool,
@@ -196,7 +197,7 @@ const END: i64 = 900;
 fn scenario() -> impl Strategy<Value = Scenario> {
     let lateness = prop_oneof![3 => Just(0), 2 => 0..BUFFER];
     let points = prop::collection::vec((0..3_u8, 0..END * 2, lateness), 0..200);
-    let deaths = prop::collection::vec((0..END, 0..20_usize), 0..4);
+    let deaths = prop::collection::vec((0..END, 0..20_usize, 0..5 * BUFFER), 0..4);
     let run = (any::<u64>(), 1..6_u64, (0..END, 0..200_i64), any::<bool>());
     let client = (1..4_u32, any::<bool>(), any::<bool>(), -100..100_i64);
     (points, deaths, run, client).prop_map(|(points, deaths, run, client)| {
@@ -280,7 +281,7 @@ async fn none_lost_and_none_repeated(scenario: &Scenario, end: i64) {
         let mut items = until(
             &world,
             &mut stream,
-            NOON + death.map_or(end, |(at, _)| at) * SECOND,
+            NOON + death.map_or(end, |(at, ..)| at) * SECOND,
         )
         .await;
         if death.is_none() {
@@ -288,7 +289,7 @@ async fn none_lost_and_none_repeated(scenario: &Scenario, end: i64) {
             // Until all has come, and long enough for what comes twice.
             items.extend(until(&world, &mut stream, NOON + (end + 600) * SECOND).await);
         }
-        let acknowledged = items.len() - death.map_or(0, |(_, open)| open.min(items.len()));
+        let acknowledged = items.len() - death.map_or(0, |(_, open, _)| open.min(items.len()));
         let mut came = BTreeSet::new();
         for (place, (polled, ack)) in items.into_iter().enumerate() {
             let point = polled.into_point();
@@ -303,6 +304,10 @@ async fn none_lost_and_none_repeated(scenario: &Scenario, end: i64) {
             assert!(done.insert(point.clone()), "{point} came twice");
         }
         cursor = Some(control.cursor());
+        drop(stream);
+        if let Some((at, _, away)) = death {
+            world.until(NOON + (at + away) * SECOND).await;
+        }
     }
     let lost: Vec<_> = expected
         .keys()
@@ -327,7 +332,7 @@ fn in_virtual_time(test: impl Future<Output = ()>) {
 #[test]
 fn random_faults_lose_no_point_and_repeat_none() {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 20,
+        cases: 12,
         failure_persistence: None,
         ..ProptestConfig::default()
     });

@@ -247,7 +247,7 @@ async fn over_a_bad_road_each_point_comes_once() -> Tested {
         }
     });
     let begun = Instant::now();
-    while !written.is_finished() || road.exchanges() < 150 {
+    while !written.is_finished() || road.exchanges() < 120 {
         if let Ok(Some(polled)) =
             tokio::time::timeout(Duration::from_millis(20), stream.next()).await
         {
@@ -344,6 +344,12 @@ impl Log {
         Ok(Log { file })
     }
 
+    /// Points arrive, which takes a while: that is when the process is killed, mostly.
+    fn deliver(&mut self, lines: &str) -> std::io::Result<()> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.write(lines)
+    }
+
     fn write(&mut self, text: &str) -> std::io::Result<()> {
         self.file.write_all(text.as_bytes())?;
         self.file.sync_data()
@@ -365,10 +371,10 @@ async fn poll(job: &str) -> Tested {
     let stream = polling(url).resume(cursor.load()?).start()?;
     let control = stream.control();
     if way == "by-hand" {
-        let mut stream = stream.acked().ready_chunks(16);
+        let mut stream = stream.acked().ready_chunks(3);
         while let Some(chunk) = stream.next().await {
             let lines: String = chunk.iter().map(|(polled, _)| line(polled)).collect();
-            log.write(&lines)?;
+            log.deliver(&lines)?;
             for (_, ack) in chunk {
                 ack.acknowledge();
             }
@@ -378,7 +384,7 @@ async fn poll(job: &str) -> Tested {
         let graph = Graph::new();
         let mut delivered = Log::open(&directory.join("log"))?;
         stream.flow(&graph).try_sink(move |polled| {
-            delivered.write(&line(&polled))?;
+            delivered.deliver(&line(&polled))?;
             Ok::<_, BoxError>(())
         });
         let _driver = graph.spawn();
@@ -472,10 +478,10 @@ async fn a_process_that_is_killed_again_and_again_loses_nothing() -> Tested {
         let way = ["by-hand", "by-graph"][life / 2 % 2];
         let poller = Poller::start(directory, &road.url(), way)?;
         // Killed after something was delivered, at any moment of what follows; or right away.
-        let before = fs::metadata(&log).map_or(0, |log| log.len());
-        let patience = Instant::now() + Duration::from_millis(600);
-        while Instant::now() < patience && fs::metadata(&log).map_or(0, |log| log.len()) == before {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let count = || delivered(&log).map(|times| times.values().sum::<usize>());
+        let (before, patience) = (count()?, Instant::now() + Duration::from_millis(600));
+        while Instant::now() < patience && count()? == before {
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let moment = Duration::from_micros((life as u64 * 7919) % 25_000);
         tokio::time::sleep(moment).await;
@@ -503,11 +509,9 @@ async fn a_process_that_is_killed_again_and_again_loses_nothing() -> Tested {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     poller.kill()?;
-    let repeats = times.values().map(|times| times - 1).sum::<usize>();
     assert_eq!(times.into_keys().collect::<BTreeSet<_>>(), expected);
-    eprintln!("{repeats} of {} were repeated", expected.len());
     Ok(())
 }
 
 /// How often the process is killed.
-const LIVES: usize = 40;
+const LIVES: usize = 32;
