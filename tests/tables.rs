@@ -284,6 +284,11 @@ fn columns_of_one_name_are_told_apart() -> Tested {
     assert_eq!(metrics, ["time", "m", "m", "m{n=1} (2)", "m{n=1}"]);
     let doubled = example().join(&example())?;
     assert!(doubled.names().eq(["a", "b", "a (2)", "b (2)"]));
+    let metrics: Vec<_> = doubled
+        .points()
+        .map(|point| point.metric().to_owned())
+        .collect();
+    assert_eq!(metrics.iter().filter(|metric| *metric == "a").count(), 8);
     assert!(doubled.rename("a (2)", "b").is_err());
     assert!(doubled.rename("a (2)", "time").is_err());
     let renamed = doubled.rename("a (2)", "größe")?;

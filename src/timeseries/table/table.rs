@@ -18,7 +18,8 @@ use crate::timeseries::{Point, PointValue};
 ///
 /// It is an Arrow [`RecordBatch`] that keeps its rows in the order of time, each time once; every
 /// operation gives a new one, which shares what has not changed. The first column holds the times, the
-/// others [numbers or text](super::ColumnType). A gap is a null; a NaN is a value.
+/// others [numbers or text](super::ColumnType). A gap is a null; a NaN is a value. Arrow's crates
+/// (`arrow-array`, `arrow-schema`) are those of version 60.
 ///
 /// ```
 /// use headwater::timeseries::{Point, Table};

@@ -11,6 +11,11 @@ pub(crate) fn lines() -> Vec<(String, String)> {
             "the client of KairosDB alone",
             "--features headwater/kairosdb",
         ),
+        ("tables alone", "--features headwater/tables"),
+        (
+            "tables and the client of KairosDB",
+            "--features headwater/kairosdb,headwater/tables",
+        ),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;
