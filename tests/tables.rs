@@ -284,6 +284,11 @@ fn columns_of_one_name_are_told_apart() -> Tested {
     assert_eq!(metrics, ["time", "m", "m", "m{n=1} (2)", "m{n=1}"]);
     let doubled = example().join(&example())?;
     assert!(doubled.names().eq(["a", "b", "a (2)", "b (2)"]));
+    let metrics: Vec<_> = doubled
+        .points()
+        .map(|point| point.metric().to_owned())
+        .collect();
+    assert_eq!(metrics.iter().filter(|metric| *metric == "a").count(), 8);
     assert!(doubled.rename("a (2)", "b").is_err());
     assert!(doubled.rename("a (2)", "time").is_err());
     let renamed = doubled.rename("a (2)", "größe")?;
@@ -603,6 +608,30 @@ time                 größe  温度  log           tiny
 2 rows, 4 columns; times in UTC
 ";
     assert_eq!(table.to_string(), want);
+    // However long a text is, and however narrow its letters.
+    let long = [
+        "x".repeat(1_000_000),
+        "\u{301}".repeat(1_000_000),
+        "長".repeat(1_000),
+    ];
+    let long = Table::of((0..).zip(long).map(|(t, text)| Point::new("t", t, text)))?;
+    let cut: Vec<_> = long
+        .to_string()
+        .lines()
+        .skip(2)
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        cut[0].ends_with(&format!("  {}…", "x".repeat(31))),
+        "{}",
+        cut[0]
+    );
+    assert!(cut[1].len() < 300 && cut[1].ends_with('…'));
+    assert!(
+        cut[2].ends_with(&format!("  {}…", "長".repeat(15))),
+        "{}",
+        cut[2]
+    );
     assert!(format!("{table:#}").contains("30.200000000000003"));
     Ok(())
 }

@@ -19,10 +19,12 @@ fn a_data_frame_has_the_same_times_values_and_gaps() -> Tested {
     let table = Table::builder().metrics(["silent"]).points(points)?;
     let frame = DataFrame::try_from(&table)?;
     assert_eq!(frame.shape(), (3, 5));
-    assert_eq!(
-        frame.get_column_names_str(),
-        ["time", "silent", "größe", "mean", "state"]
-    );
+    let names: Vec<_> = frame
+        .columns()
+        .iter()
+        .map(|column| column.name().as_str())
+        .collect();
+    assert_eq!(names, ["time", "silent", "größe", "mean", "state"]);
     let millis = TimeUnit::Milliseconds;
     assert_eq!(
         frame.column("time")?.dtype(),

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! cargo run --release --features kairosdb,tables --example query_to_table -- [--svg FILE]
-//!     [--url URL --metric NAME … [--by TAG] [--since TIME] [--fill]]
+//!     [--seconds N] [--url URL --metric NAME … [--by TAG] [--since TIME] [--fill]]
 //! ```
 //!
 //! Without `--url` it asks a store of its own, in memory, in which it writes a day of a house before. Of a real
 //! KairosDB it asks for the metrics that are named, since a time such as `2024-03-01 12:00` (a day ago by default).
+//! It waits for an answer for `N` seconds, 60 by default.
 
 mod house;
 #[path = "../../src/timeseries/kairosdb/in_memory.rs"]
@@ -22,10 +23,13 @@ use options::Options;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let options = Options::parse()?;
-    let table = match &options.url {
-        Some(url) => remote(url, &options).await?,
-        None => at_home().await?,
+    let asked = async {
+        match &options.url {
+            Some(url) => remote(url, &options).await,
+            None => at_home().await,
+        }
     };
+    let table = tokio::time::timeout(options.patience, asked).await??;
     println!("{table:.12}");
 
     let tidy = table.drop_trailing_gaps();

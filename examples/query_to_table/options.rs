@@ -1,6 +1,7 @@
 //! What is asked for on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use headwater::BoxError;
 
@@ -11,6 +12,7 @@ pub(crate) struct Options {
     pub(crate) by: Option<String>,
     pub(crate) since: Option<String>,
     pub(crate) fill: bool,
+    pub(crate) patience: Duration,
     pub(crate) svg: PathBuf,
 }
 
@@ -22,6 +24,7 @@ impl Options {
             by: None,
             since: None,
             fill: false,
+            patience: Duration::from_secs(60),
             svg: std::env::temp_dir().join("query_to_table.svg"),
         };
         let mut args = std::env::args().skip(1);
@@ -36,6 +39,7 @@ impl Options {
                 "--metric" => options.metrics.push(value),
                 "--by" => options.by = Some(value),
                 "--since" => options.since = Some(value),
+                "--seconds" => options.patience = Duration::from_secs(value.parse()?),
                 "--svg" => options.svg = value.into(),
                 _ => return Err(format!("unknown option {arg}; see the top of main.rs").into()),
             }

@@ -40,6 +40,8 @@ pub mod replay {}
 
 #[cfg(feature = "kairosdb")]
 #[doc = include_str!("timeseries.md")]
+#[cfg_attr(feature = "tables", doc = "\n")]
+#[cfg_attr(feature = "tables", doc = include_str!("tables.md"))]
 pub mod timeseries {}
 
 #[doc = include_str!("polling.md")]

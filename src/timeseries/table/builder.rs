@@ -144,9 +144,19 @@ impl TableBuilder {
         let mut columns: Vec<Cells> = Vec::new();
         let mut series: FxHashMap<(Arc<str>, Tags), usize> = FxHashMap::default();
         let mut groups: FxHashMap<(Arc<str>, Tags), usize> = FxHashMap::default();
+        // Points often come series by series.
+        let mut last: Option<(Arc<str>, Tags, usize)> = None;
         for point in points {
             let point = point.borrow();
             let metric = point.metric_arc();
+            let cell = (point.millis(), point.value().clone());
+            if let Some((of, tags, at)) = &last
+                && of == metric
+                && tags == point.tags()
+            {
+                columns[*at].values.push(cell);
+                continue;
+            }
             let key = (metric.clone(), point.tags().clone());
             let at = *series.entry(key).or_insert_with(|| {
                 let group = self.group(point.tags());
@@ -163,7 +173,7 @@ impl TableBuilder {
                 head.tags = common(&head.tags, point.tags());
                 at
             });
-            let cell = (point.millis(), point.value().clone());
+            last = Some((metric.clone(), point.tags().clone(), at));
             columns[at].values.push(cell);
         }
         self.cells(self.wished(columns))

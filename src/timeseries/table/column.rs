@@ -214,3 +214,12 @@ impl Head {
         }
     }
 }
+
+/// The field of a column that is called, or was, something else.
+pub(super) fn renamed(field: &FieldRef, change: impl FnOnce(Head) -> Head) -> FieldRef {
+    match ColumnType::of(field.data_type()) {
+        Some(holds) => change(Head::of(field)).field(holds),
+        // A table has no other types.
+        None => Arc::clone(field),
+    }
+}

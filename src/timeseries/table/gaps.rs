@@ -55,10 +55,10 @@ impl Table {
         Ok(self.with(self.times_buffer(), columns?))
     }
 
-    /// Drops the latest rows: those after the last value of any column. What is left has no gaps at
-    /// its end but those that come before a later value; a column without any value does not count.
+    /// Drops the latest rows: those that are later than the last value of some column. So the table ends where
+    /// the first of its columns does; gaps between values stay. A column without any value does not count.
     ///
-    /// What was stored last is often not complete: some metrics have come, some will come.
+    /// What was stored last is often not complete: some metrics have come, others will.
     ///
     /// ```
     /// use headwater::timeseries::{Point, Table};

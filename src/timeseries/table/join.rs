@@ -1,12 +1,12 @@
 //! Two tables become one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::ArrayRef;
 use arrow_schema::FieldRef;
 
 use super::arrays;
+use super::column::{Head, renamed};
 use super::error::TableError;
 use super::table::Table;
 
@@ -91,10 +91,7 @@ impl Table {
         let mut names = self.taken();
         let others = other.fields().map(|field| {
             let name = names.unique(field.name());
-            match name == *field.name() {
-                true => Arc::clone(field),
-                false => Arc::new(field.as_ref().clone().with_name(name)),
-            }
+            renamed(field, |head| Head { name, ..head })
         });
         self.fields().cloned().chain(others).collect()
     }

@@ -66,13 +66,13 @@ fn fitted(text: &str, whole: bool) -> String {
         c.is_control()
             || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    let mut fitted = String::with_capacity(text.len().min(LONGEST * 4));
+    let mut fitted = String::with_capacity(text.len().min(4 * LONGEST));
     for c in text.chars() {
         match is_control(c) {
             true => fitted.extend(c.escape_default()),
             false => fitted.push(c),
         }
-        if !whole && fitted.width() > LONGEST {
+        if !whole && too_long(&fitted) {
             while fitted.width() >= LONGEST {
                 fitted.pop();
             }
@@ -81,6 +81,11 @@ fn fitted(text: &str, whole: bool) -> String {
         }
     }
     fitted
+}
+
+/// Too wide, or of many letters that have no width.
+fn too_long(text: &str) -> bool {
+    text.len() > LONGEST && (text.width() > LONGEST || text.chars().count() > 4 * LONGEST)
 }
 
 /// With six digits at least; what is shorter in full is written in full.

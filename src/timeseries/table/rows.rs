@@ -1,13 +1,12 @@
 //! Which rows and columns, in which order.
 
 use std::ops::{Bound, Range, RangeBounds};
-use std::sync::Arc;
 
 use arrow_array::UInt64Array;
 use arrow_buffer::ScalarBuffer;
 
 use super::arrays;
-use super::column::{ColumnType, Head};
+use super::column::{Head, renamed};
 use super::error::TableError;
 use super::moment::Moment;
 use super::table::Table;
@@ -153,13 +152,8 @@ impl Table {
     }
 
     fn with_heads(&self, mut change: impl FnMut(usize, Head) -> Head) -> Table {
-        let fields = self.fields().enumerate().map(|(at, field)| {
-            let head = change(at, Head::of(field));
-            match ColumnType::of(field.data_type()) {
-                Some(holds) => head.field(holds),
-                None => Arc::clone(field),
-            }
-        });
+        let fields = self.fields().enumerate();
+        let fields = fields.map(|(at, field)| renamed(field, |head| change(at, head)));
         self.with_fields(fields.collect(), self.columns().to_vec())
     }
 }

@@ -18,7 +18,8 @@ use crate::timeseries::{Point, PointValue};
 ///
 /// It is an Arrow [`RecordBatch`] that keeps its rows in the order of time, each time once; every
 /// operation gives a new one, which shares what has not changed. The first column holds the times, the
-/// others [numbers or text](super::ColumnType). A gap is a null; a NaN is a value.
+/// others [numbers or text](super::ColumnType). A gap is a null; a NaN is a value. Arrow's crates
+/// (`arrow-array`, `arrow-schema`) are those of version 60.
 ///
 /// ```
 /// use headwater::timeseries::{Point, Table};
@@ -34,11 +35,11 @@ use crate::timeseries::{Point, PointValue};
 /// assert_eq!(
 ///     table.to_string(),
 ///     "\
-/// time                        a  b
-/// ───────────────────────  ────  ─
-/// 1970-01-01 00:00:01.000   5.0  ·
-/// 1970-01-01 00:00:02.000   7.5  ·
-/// 1970-01-01 00:00:02.500     ·  1
+/// time                       a  b
+/// ───────────────────────  ───  ─
+/// 1970-01-01 00:00:01.000  5.0  ·
+/// 1970-01-01 00:00:02.000  7.5  ·
+/// 1970-01-01 00:00:02.500    ·  1
 /// 3 rows, 2 columns; times in UTC
 /// "
 /// );

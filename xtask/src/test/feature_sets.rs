@@ -16,6 +16,11 @@ pub(crate) fn lines() -> Vec<(String, String)> {
             "--features headwater/proficloud",
         ),
         ("serde alone", "--features headwater/serde"),
+        ("tables alone", "--features headwater/tables"),
+        (
+            "tables and the client of KairosDB",
+            "--features headwater/kairosdb,headwater/tables",
+        ),
         ("all features", "--all-features"),
     ];
     let packages = super::PACKAGES;
