@@ -60,7 +60,7 @@ async fn polled() -> Result<bool, BoxError> {
     };
     let run = Run::start(&options, pace, &client, metrics)?;
     let devices = fed.then(|| tokio::spawn(devices::run(client, pace, options.seconds)));
-    let verdict = run.to_its_end(devices).await?;
+    let verdict = run.until_the_end(devices).await?;
     println!("\n{verdict}");
     Ok(verdict.is_fine())
 }

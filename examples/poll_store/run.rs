@@ -110,7 +110,7 @@ impl Run {
     }
 
     /// Shows it while it runs; then says whether every point came once.
-    pub async fn to_its_end(
+    pub async fn until_the_end(
         mut self,
         devices: Option<JoinHandle<Result<devices::Written, BoxError>>>,
     ) -> Result<Verdict, BoxError> {
