@@ -28,7 +28,19 @@ use options::{Options, Pace};
 use run::Run;
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, BoxError> {
+async fn main() -> ExitCode {
+    match polled().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every point came exactly once.
+async fn polled() -> Result<bool, BoxError> {
     let options = Options::parse()?;
     let pace = match options.url {
         Some(_) => Pace::remote(),
@@ -48,12 +60,9 @@ async fn main() -> Result<ExitCode, BoxError> {
     };
     let run = Run::start(&options, pace, &client, metrics)?;
     let devices = fed.then(|| tokio::spawn(devices::run(client, pace, options.seconds)));
-    let verdict = run.to_its_end(devices).await?;
+    let verdict = run.until_the_end(devices).await?;
     println!("\n{verdict}");
-    Ok(match verdict.is_fine() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(verdict.is_fine())
 }
 
 /// What can be polled, for somebody who did not say what.
@@ -62,9 +71,12 @@ async fn which_metric(client: &KairosDb) -> BoxError {
         Err(error) => error.into(),
         Ok(names) => {
             let names: Vec<&str> = names.iter().map(|name| &**name).take(20).collect();
-            let names = names.join(", ");
+            let there = match names.is_empty() {
+                true => "there are none yet".to_owned(),
+                false => format!("there are {}", names.join(", ")),
+            };
             format!(
-                "say by --metric what to poll, or by --feed that devices are to write; there are: {names}"
+                "say by --metric what to poll ({there}), or by --feed that devices are to write"
             )
             .into()
         }

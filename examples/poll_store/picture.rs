@@ -18,11 +18,12 @@ impl Screen {
         let width = usize::from(columns).min(140);
         let run = format!(
             "{:.1} of {:.0} s",
-            self.begun.0.elapsed().as_secs_f64(),
+            self.begun.0.elapsed().min(self.length).as_secs_f64(),
             self.length.as_secs_f64()
         );
         let mut text = vec![
-            format!("{}   {run}", self.title),
+            format!("{}   {run}", self.title[0]),
+            self.title[1].clone(),
             String::new(),
             format!("state    {}", self.fares()),
             format!(

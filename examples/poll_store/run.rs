@@ -76,6 +76,13 @@ impl Run {
         let control = stream.control();
         pipeline::build(&graph, stream, pace.window, ledger.clone(), news);
         let again = if resumed { ", from the cursor on" } else { "" };
+        let [_, from, length] = pace.outages.map(|length| length.as_secs_f64());
+        let note = match options.url {
+            Some(_) => String::new(),
+            None => format!(
+                "12 series of simulated devices, some late; from {from:.1} s on the store is out of order for {length:.1} s"
+            ),
+        };
         let title = format!(
             "polling {} every {:?}: {}{again}",
             client.url(),
@@ -89,7 +96,7 @@ impl Run {
             outlets,
             revised,
             windows,
-            screen: Screen::new(title, pace, options.seconds),
+            screen: Screen::new([title, note], pace, options.seconds),
             client: client.clone(),
             query,
             pace,
@@ -103,7 +110,7 @@ impl Run {
     }
 
     /// Shows it while it runs; then says whether every point came once.
-    pub async fn to_its_end(
+    pub async fn until_the_end(
         mut self,
         devices: Option<JoinHandle<Result<devices::Written, BoxError>>>,
     ) -> Result<Verdict, BoxError> {

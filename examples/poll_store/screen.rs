@@ -16,7 +16,8 @@ pub const KEPT: usize = 60;
 /// Shows how the polling fares.
 pub struct Screen {
     live: bool,
-    pub(crate) title: String,
+    /// What is polled, and what is to be seen.
+    pub(crate) title: [String; 2],
     pub(crate) pace: Pace,
     pub(crate) length: Duration,
     pub(crate) begun: (Instant, SystemTime),
@@ -33,7 +34,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new(title: String, pace: Pace, length: Duration) -> Screen {
+    pub fn new(title: [String; 2], pace: Pace, length: Duration) -> Screen {
         let mut screen = Screen {
             live: stdout().is_terminal(),
             title,
@@ -50,7 +51,7 @@ impl Screen {
         };
         screen.print(|screen, out| match screen.live {
             true => queue!(out, terminal::Clear(ClearType::All)),
-            false => writeln!(out, "{}\n\n{HEADING}", screen.title),
+            false => writeln!(out, "{}\n\n{HEADING}", screen.title.join("\n").trim_end()),
         });
         screen
     }

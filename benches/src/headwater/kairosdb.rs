@@ -10,9 +10,15 @@ use crate::workloads::kairosdb::{BATCH, EPOCH, METRIC, SERIES, TAG, device, read
 
 /// Adds headwater's row.
 pub(crate) fn add_writing(workload: Workload) -> Workload {
-    workload.variant(Variant::prepared("headwater", Role::Ours, |n| {
-        write(&URL, n, Gzip::Off)
-    }))
+    workload
+        .variant(Variant::prepared("headwater", Role::Ours, |n| {
+            write(&URL, n, Gzip::Off)
+        }))
+        .variant(Variant::prepared(
+            "headwater, all in one call",
+            Role::Ours,
+            |n| write_all(&URL, n),
+        ))
 }
 
 /// Adds headwater's row.
@@ -30,7 +36,7 @@ pub(crate) fn add_querying(workload: Workload) -> Workload {
         }))
         .variant(Variant::prepared("headwater, as points", Role::Ours, |n| {
             ready(n);
-            points(&URL, n)
+            ask_for_points(&URL, n)
         }))
 }
 
@@ -53,18 +59,21 @@ fn client(url: &str, gzip: Gzip, unpack: bool) -> KairosDb {
 }
 
 pub(crate) fn write(url: &str, n: u64, gzip: Gzip) -> impl FnOnce() -> u64 + use<> {
-    let runtime = runtime();
-    let client = client(url, gzip, true);
-    let tags: Vec<_> = (0..SERIES)
-        .map(|s| Tags::from([(TAG, device(s))]))
-        .collect();
-    let metric: std::sync::Arc<str> = METRIC.into();
-    let points: Vec<Point> = readings(n)
-        .map(|reading| {
-            let point = Point::new(metric.clone(), reading.millis as i64, reading.value);
-            point.tagged(&tags[reading.series as usize])
-        })
-        .collect();
+    let (runtime, client, points) = (runtime(), client(url, gzip, true), points(n));
+    runtime.block_on(client.write_raw("[]")).expect("an answer");
+    move || {
+        let batches = points.chunks(BATCH);
+        let write = |batch| {
+            let queued = runtime.block_on(client.write(batch)).expect("it takes all");
+            queued.points as u64
+        };
+        batches.map(write).sum()
+    }
+}
+
+/// All at once, which the client cuts to requests: it looks at all of them before it sends the first one.
+fn write_all(url: &str, n: u64) -> impl FnOnce() -> u64 + use<> {
+    let (runtime, client, points) = (runtime(), client(url, Gzip::Off, true), points(n));
     runtime.block_on(client.write_raw("[]")).expect("an answer");
     move || {
         let queued = runtime
@@ -72,6 +81,20 @@ pub(crate) fn write(url: &str, n: u64, gzip: Gzip) -> impl FnOnce() -> u64 + use
             .expect("it takes all");
         queued.points as u64
     }
+}
+
+/// The readings, as points.
+fn points(n: u64) -> Vec<Point> {
+    let tags: Vec<_> = (0..SERIES)
+        .map(|s| Tags::from([(TAG, device(s))]))
+        .collect();
+    let metric: std::sync::Arc<str> = METRIC.into();
+    readings(n)
+        .map(|reading| {
+            let point = Point::new(metric.clone(), reading.millis as i64, reading.value);
+            point.tagged(&tags[reading.series as usize])
+        })
+        .collect()
 }
 
 fn query(n: u64) -> Query {
@@ -99,7 +122,7 @@ pub(crate) fn ask(url: &str, n: u64, unpack: bool) -> impl FnOnce() -> u64 + use
 }
 
 /// Each of them with its metric and its tags.
-fn points(url: &str, n: u64) -> impl FnOnce() -> u64 + use<> {
+fn ask_for_points(url: &str, n: u64) -> impl FnOnce() -> u64 + use<> {
     let (runtime, client) = (runtime(), client(url, Gzip::Off, false));
     runtime
         .block_on(client.query(&query(n)))

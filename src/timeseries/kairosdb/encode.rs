@@ -187,11 +187,14 @@ impl<'f> Encoder<'f> {
     }
 }
 
-/// Whether a point can be stored with these tags of all points.
+/// Whether a point can be stored with these tags of all points, whose values hold.
 pub(super) fn check(point: &Point, common: &Tags) -> Result<(), Unfit> {
     Unfit::name(point.metric())?;
-    if common.is_empty() || !point.tags().is_empty() {
-        Unfit::tags(point.tags())?;
+    if let Err(why) = Unfit::tags(point.tags()) {
+        match common.is_empty() {
+            true => return Err(why),
+            false => Unfit::tags(&point.tags().merged(common))?,
+        }
     }
     Unfit::value(point.value())
 }

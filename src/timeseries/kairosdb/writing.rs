@@ -29,13 +29,17 @@ impl KairosDb {
     /// # Errors
     /// See [`WriteError`].
     pub async fn write(&self, points: &[Point]) -> Result<Queued, WriteError> {
-        let common = &self.0.settings.format.tags;
-        for (place, point) in points.iter().enumerate() {
-            if let Err(why) = check(point, common) {
-                return Err(self.unfit(Queued::default(), place, point, why));
-            }
-        }
-        self.write_iter(points).await
+        let format = &self.0.settings.format;
+        // What the first request has was looked at when it was made: often that is all.
+        let look_at_the_rest = |from: usize| {
+            let mut rest = points.iter().enumerate().skip(from);
+            let unfit = rest.find_map(|(place, point)| {
+                let why = check(point, &format.tags).err()?;
+                Some(self.unfit(Queued::default(), place, point, why))
+            });
+            unfit.map_or(Ok(()), Err)
+        };
+        self.write_formatted(points, format, look_at_the_rest).await
     }
 
     /// Writes points that are made on the way. Where one can't be stored, those of its request and those
@@ -47,7 +51,8 @@ impl KairosDb {
     where
         I: IntoIterator<Item: Borrow<Point> + Send, IntoIter: Send>,
     {
-        self.write_formatted(points, &self.0.settings.format).await
+        let format = &self.0.settings.format;
+        self.write_formatted(points, format, |_| Ok(())).await
     }
 
     /// Writes points that the store forgets after so long, in whole seconds, rounded up.
@@ -69,18 +74,29 @@ impl KairosDb {
             ttl: Some(ttl),
             ..self.0.settings.format.clone()
         };
-        self.write_formatted(points, &format).await
+        self.write_formatted(points, &format, |_| Ok(())).await
     }
 
-    async fn write_formatted<I>(&self, points: I, format: &Format) -> Result<Queued, WriteError>
+    /// `before_first` is called when there are more points than fit into one request, before that is sent;
+    /// it is told from which point on nothing was looked at.
+    async fn write_formatted<I>(
+        &self,
+        points: I,
+        format: &Format,
+        before_first: impl FnOnce(usize) -> Result<(), WriteError> + Send,
+    ) -> Result<Queued, WriteError>
     where
         I: IntoIterator<Item: Borrow<Point> + Send, IntoIter: Send>,
     {
+        let mut before_first = Some(before_first);
         let mut queued = Queued::default();
         let mut encoder = Encoder::new(format);
         for (place, point) in points.into_iter().enumerate() {
             let mut pushed = encoder.push(point.borrow());
             if let Ok(false) = pushed {
+                if let Some(before_first) = before_first.take() {
+                    before_first(place)?;
+                }
                 self.send_points(&mut encoder, &mut queued).await?;
                 pushed = encoder.push(point.borrow());
             }

@@ -69,6 +69,7 @@ impl<S: Store> Worker<S> {
         };
         if let Some(held) = &mut self.held {
             let rest = held.all();
+            self.shared.count(|stats| stats.held = 0);
             let _ = self.hand_over(rest).await;
         }
         if let Ended::Fatal(error) = ended {
