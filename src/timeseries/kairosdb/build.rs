@@ -22,8 +22,10 @@ impl KairosDbBuilder {
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
-    /// What can't be understood of what was given: URLs, headers, certificates.
+    /// What can't be understood of what was given (URLs, headers, certificates), and what is zero and must not
+    /// be.
     pub fn build(self) -> Result<KairosDb, BuildError> {
+        self.check()?;
         let base = self.base()?;
         let client = self.http(&base)?;
         if !self.format.tags.is_empty() {
@@ -65,6 +67,35 @@ impl KairosDbBuilder {
                 format: self.format,
             },
         ))
+    }
+
+    /// Nothing that would let nothing go is zero.
+    fn check(&self) -> Result<(), BuildError> {
+        let longer = "give it a longer time";
+        let one = "let it be 1 at least";
+        let zeros = [
+            (self.connect_timeout.is_zero(), "connect_timeout", longer),
+            (self.timeout.is_zero(), "timeout", longer),
+            (self.policy.attempts == 0, "attempts", one),
+            (
+                self.policy.first.is_zero(),
+                "backoff",
+                "a delay that begins at zero never grows: begin with a longer one",
+            ),
+            (self.concurrency == 0, "concurrency", one),
+            (
+                self.format.ttl.is_some_and(|ttl| ttl.is_zero()),
+                "ttl",
+                "it means for ever to the store: leave it out",
+            ),
+            (self.format.max_points == 0, "max_points", one),
+        ];
+        match zeros.into_iter().find(|(is_zero, ..)| *is_zero) {
+            Some((_, option, advice)) => {
+                Err(BuildError::new(format!("`{option}` of zero"), advice))
+            }
+            None => Ok(()),
+        }
     }
 
     fn base(&self) -> Result<Url, BuildError> {

@@ -148,58 +148,26 @@ impl KairosDbBuilder {
     }
 
     /// How long a connection may take to come about; 5 seconds by default.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        assert!(
-            !timeout.is_zero(),
-            "a `connect_timeout` of zero lets nothing connect: give it a longer time"
-        );
         self.connect_timeout = timeout;
         self
     }
 
     /// How long an attempt may take, from its beginning to the end of its answer; 60 seconds by default.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        assert!(
-            !timeout.is_zero(),
-            "a `timeout` of zero lets nothing be answered: give it a longer time"
-        );
         self.timeout = timeout;
         self
     }
 
     /// How often a request is sent, at most, where sending it again can help and does no harm; 3 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
     pub fn attempts(mut self, attempts: u32) -> Self {
-        assert!(
-            attempts > 0,
-            "0 attempts would never ask at all: let there be at least 1"
-        );
         self.policy.attempts = attempts;
         self
     }
 
     /// How long to wait before the second attempt, and at most before any; doubled from each to the next, and
     /// made up to half as long again by chance. 100 ms and 5 s by default.
-    ///
-    /// # Panics
-    /// If the first is zero.
-    #[track_caller]
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        assert!(
-            !first.is_zero(),
-            "a delay that begins at zero never grows: begin with a longer one"
-        );
         (self.policy.first, self.policy.longest) = (first, longest);
         self
     }
@@ -221,15 +189,7 @@ impl KairosDbBuilder {
     }
 
     /// How many requests may be under way at a time; others wait. 16 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
     pub fn concurrency(mut self, requests: usize) -> Self {
-        assert!(
-            requests > 0,
-            "a concurrency of 0 lets no request go: let it be 1 at least"
-        );
         self.concurrency = requests;
         self
     }
@@ -273,29 +233,13 @@ impl KairosDbBuilder {
     }
 
     /// After how long the store forgets what is written, in whole seconds, rounded up; never by default.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        assert!(
-            !ttl.is_zero(),
-            "a `ttl` of zero means for ever to the store: leave it out"
-        );
         self.format.ttl = Some(ttl);
         self
     }
 
     /// How many points a request has, at most; 10 000 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
     pub fn max_points(mut self, points: usize) -> Self {
-        assert!(
-            points > 0,
-            "a request of 0 points writes nothing: let it be 1 at least"
-        );
         self.format.max_points = points;
         self
     }
