@@ -584,6 +584,25 @@ fn what_a_client_cannot_be_made_of_is_said() {
         (KairosDb::builder("ftp://store"), "one of HTTP"),
         (KairosDb::builder("http://user:geheim@store"), "basic_auth"),
         (KairosDb::builder("http://store/?x=1"), "end with the path"),
+        (at.clone().timeout(Duration::ZERO), "`timeout` of zero"),
+        (
+            at.clone().connect_timeout(Duration::ZERO),
+            "`connect_timeout` of zero can't be used: give it a longer time",
+        ),
+        (at.clone().attempts(0), "`attempts` of zero"),
+        (
+            at.clone().backoff(Duration::ZERO, Duration::MAX),
+            "`backoff` of zero",
+        ),
+        (at.clone().concurrency(0), "`concurrency` of zero"),
+        (
+            at.clone().ttl(Duration::ZERO),
+            "`ttl` of zero can't be used: it means for ever to the store",
+        ),
+        (
+            at.clone().max_points(0),
+            "`max_points` of zero can't be used: let it be 1 at least",
+        ),
         (at.clone().header("bad name", "x"), "bad name"),
         (at.clone().header("x", "a\nb"), "header \"x\""),
         (at.clone().proxy("::"), "proxy"),

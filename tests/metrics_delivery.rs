@@ -341,3 +341,66 @@ async fn after_the_shutdown_there_are_no_further_metrics_and_sinks() {
     let told = MetricError::Closed.to_string();
     assert!(told.contains("build another one"), "{told}");
 }
+
+// What is said of options.
+
+struct NoBatch;
+
+impl MetricSink for NoBatch {
+    fn delivery(&self) -> Delivery {
+        Delivery::AtMostOnce
+    }
+
+    fn max_batch(&self) -> usize {
+        0
+    }
+
+    async fn deliver(&mut self, _: &[Element]) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_that_are_zero_are_told_of_when_they_are_used() {
+    let metrics = MetricsPipeline::builder().spawn().unwrap();
+    let options = SinkOptions::default;
+    for (options, expected) in [
+        (
+            options().buffer(0),
+            "sink \"Added\": `buffer` is zero: let it hold 1 element at least",
+        ),
+        (
+            options().max_age(Duration::ZERO),
+            "sink \"Added\": `max_age` is zero: give it a longer time, so that batches can form",
+        ),
+        (
+            options().name("x").rate_limit(Duration::ZERO),
+            "sink \"x\": `rate_limit` is zero: leave it out to limit nothing",
+        ),
+    ] {
+        let error = metrics.add_sink_with(Added::default(), options.clone());
+        assert_eq!(error.unwrap_err().to_string(), expected);
+        let error = MetricsPipeline::builder().sink_with(Added::default(), options);
+        assert_eq!(error.spawn().unwrap_err().to_string(), expected);
+    }
+    assert_eq!(
+        metrics.add_sink(NoBatch).unwrap_err().to_string(),
+        "sink \"NoBatch\": `max_batch` is zero: let a batch have 1 element at least"
+    );
+    for (metric, expected) in [
+        (
+            every_value().max_values(0),
+            "metric \"m\": `max_values` is zero: let 1 value be kept at least",
+        ),
+        (
+            every_value().max_tag_sets(0),
+            "metric \"m\": `max_tag_sets` is zero: let there be 1 set of tags at least, or send \
+             values without tags",
+        ),
+    ] {
+        let error = metrics.add_metric(metric).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let report = metrics.shutdown().await.unwrap();
+    assert!(report.metrics.is_empty() && report.sinks.is_empty());
+}

@@ -1093,6 +1093,12 @@ fn what_makes_no_sense_is_said_before_it_starts() {
         polling(&world).max_points(0).start().unwrap_err(),
         PollingError::NoPoints
     );
+    let mut without_room = polling(&world);
+    let _outlet = (without_room.revised(1), without_room.too_late(0));
+    assert_eq!(
+        said(without_room),
+        "`too_late(0)` is an outlet that would lose all points: let it have room for 1 at least"
+    );
 }
 
 /// Two days in which the clock is put forward and back for summer time by somebody who sets the time of

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::described::Described;
 use super::element::Element;
+use super::error::Zero;
 use super::options::SinkOptions;
 use super::sink::{Delivery, MetricSink, SinkError};
 use crate::prelude::*;
@@ -264,13 +265,17 @@ pub(super) fn prepare<S: MetricSink>(
     options: &SinkOptions,
     fate: &Arc<Fate>,
     descriptions: &Descriptions,
-) -> impl FnOnce() -> Branch {
-    let (name, max_batch) = (fate.name.clone(), sink.max_batch().max(1));
+) -> Result<impl FnOnce() -> Branch, Zero> {
+    options.check()?;
+    let (name, max_batch) = (fate.name.clone(), sink.max_batch());
+    if max_batch == 0 {
+        return Err(Zero::of("max_batch", "let a batch have 1 element at least"));
+    }
     let runtime = tokio::runtime::Handle::current();
     let (elements, options) = (elements.clone(), options.clone());
     let (graph, descriptions) = (elements.graph().clone(), descriptions.clone());
     let fate = fate.clone();
-    move || {
+    Ok(move || {
         let sink = Arc::new(tokio::sync::Mutex::new(Told {
             sink,
             told: 0,
@@ -328,7 +333,7 @@ pub(super) fn prepare<S: MetricSink>(
             })
             .sink(drop)
             .named(name)
-    }
+    })
 }
 
 fn can_retry(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

@@ -42,6 +42,20 @@ pub enum MetricError {
     },
     /// There are as many metrics as a pipeline may have.
     TooMany(Arc<str>),
+    /// A bound of the metric is zero.
+    ZeroBound {
+        /// The metric.
+        metric: Arc<str>,
+        /// What is zero.
+        zero: Zero,
+    },
+    /// An option of the sink is zero, or what it says itself.
+    ZeroOption {
+        /// The sink.
+        sink: Arc<str>,
+        /// What is zero.
+        zero: Zero,
+    },
     /// Another sink has this name.
     SameSink(Arc<str>),
     /// The pipeline was shut down.
@@ -107,6 +121,8 @@ impl fmt::Display for MetricError {
                 "there is no room for metric {metric:?}: a pipeline has at most 65536 metrics; use \
                  tags where the names are made by the program"
             ),
+            MetricError::ZeroBound { metric, zero } => write!(f, "metric {metric:?}: {zero}"),
+            MetricError::ZeroOption { sink, zero } => write!(f, "sink {sink:?}: {zero}"),
             MetricError::SameSink(sink) => write!(
                 f,
                 "there is a sink {sink:?} already: give this one a name of its own by \
@@ -120,6 +136,32 @@ impl fmt::Display for MetricError {
 }
 
 impl Error for MetricError {}
+
+/// What is zero and must not be, and what to do instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zero {
+    option: &'static str,
+    advice: &'static str,
+}
+
+impl Zero {
+    pub(super) fn of(option: &'static str, advice: &'static str) -> Zero {
+        Zero { option, advice }
+    }
+
+    /// The name of the method that was given zero.
+    #[must_use]
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+}
+
+impl fmt::Display for Zero {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Zero { option, advice } = self;
+        write!(f, "`{option}` is zero: {advice}")
+    }
+}
 
 /// Why a value was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

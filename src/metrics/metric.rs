@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::aggregators::Named;
 use super::described::{Described, Kind, Output};
-use super::error::MetricError;
+use super::error::{MetricError, Zero};
 use super::outcome::IntoOutcome;
 use super::tags::{IntoTags, Tags};
 use super::value::Value;
@@ -214,7 +214,7 @@ impl Metric {
     /// [`agg_values`]: Metric::agg_values
     pub fn max_values(self, max: usize) -> Metric {
         Metric {
-            max_values: max.max(1),
+            max_values: max,
             ..self
         }
     }
@@ -321,6 +321,22 @@ impl Metric {
         };
         if self.aggregators.is_empty() {
             return Err(MetricError::NoAggregator(name));
+        }
+        let bounds = [
+            (
+                self.max_tag_sets,
+                Zero::of(
+                    "max_tag_sets",
+                    "let there be 1 set of tags at least, or send values without tags",
+                ),
+            ),
+            (
+                self.max_values,
+                Zero::of("max_values", "let 1 value be kept at least"),
+            ),
+        ];
+        if let Some((_, zero)) = bounds.into_iter().find(|(bound, _)| *bound == 0) {
+            return Err(MetricError::ZeroBound { metric: name, zero });
         }
         for (at, named) in self.aggregators.iter().enumerate() {
             let before = &self.aggregators[..at];

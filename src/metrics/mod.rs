@@ -67,7 +67,7 @@ mod value;
 
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
-pub use error::{MetricError, SendError};
+pub use error::{MetricError, SendError, Zero};
 #[cfg(feature = "facade")]
 pub use facade::{FacadeRecorder, FacadeRecorderBuilder, FacadeSnapshot};
 pub use gauge::Gauge;

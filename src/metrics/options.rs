@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::error::Zero;
 use crate::{OnFull, Retry, again};
 
 /// How a sink hangs from a pipeline.
@@ -21,6 +22,7 @@ use crate::{OnFull, Retry, again};
 /// use headwater::metrics::SinkOptions;
 /// use std::time::Duration;
 ///
+/// // Checked when a sink is added with them: none may be zero.
 /// let options = SinkOptions::default()
 ///     .buffer(100_000)
 ///     .on_full(OnFull::DropNewest)
@@ -70,15 +72,7 @@ impl SinkOptions {
     /// It is a bound, and no room that is taken beforehand. An element that waits takes 48 bytes, so that
     /// a full default buffer takes 12 MiB, which it keeps for the next time; its set of tags, of which
     /// there is one for all elements that have it, is kept meanwhile as well.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
     pub fn buffer(self, elements: usize) -> SinkOptions {
-        assert!(
-            elements > 0,
-            "a sink's buffer of 0 elements could never be fed: let it hold at least 1"
-        );
         SinkOptions {
             buffer: elements,
             ..self
@@ -93,15 +87,7 @@ impl SinkOptions {
 
     /// Delivers one element within each such stretch of time, at the most. None is dropped for that:
     /// they wait in the buffer.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
     pub fn rate_limit(self, interval: Duration) -> SinkOptions {
-        assert!(
-            !interval.is_zero(),
-            "a `rate_limit` of zero limits nothing: leave it out"
-        );
         SinkOptions {
             rate_limit: Some(interval),
             ..self
@@ -109,15 +95,7 @@ impl SinkOptions {
     }
 
     /// How long an element waits at most for others to be delivered with.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
     pub fn max_age(self, max_age: Duration) -> SinkOptions {
-        assert!(
-            !max_age.is_zero(),
-            "a `max_age` of zero would let no batch form: give it a longer time"
-        );
         SinkOptions { max_age, ..self }
     }
 
@@ -128,5 +106,20 @@ impl SinkOptions {
     /// only make attempts fewer.
     pub fn retry(self, retry: Retry) -> SinkOptions {
         SinkOptions { retry, ..self }
+    }
+
+    /// Which option is zero and must not be, and what to do instead.
+    pub(super) fn check(&self) -> Result<(), Zero> {
+        if self.buffer == 0 {
+            return Err(Zero::of("buffer", "let it hold 1 element at least"));
+        }
+        if self.rate_limit.is_some_and(|limit| limit.is_zero()) {
+            return Err(Zero::of("rate_limit", "leave it out to limit nothing"));
+        }
+        if self.max_age.is_zero() {
+            let advice = "give it a longer time, so that batches can form";
+            return Err(Zero::of("max_age", advice));
+        }
+        Ok(())
     }
 }

@@ -287,6 +287,7 @@ impl MetricsPipeline {
     /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on.
     ///
     /// # Errors
+    /// [`MetricError::ZeroOption`] if an option is zero, or the batches that the sink asks for;
     /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
     ///
     /// # Panics
@@ -307,6 +308,10 @@ impl MetricsPipeline {
         let fate = Arc::new(Fate::new(name.clone(), sink.delivery()));
         let (elements, descriptions) = (&self.0.elements, &self.0.descriptions);
         let connect = delivery::prepare(elements, sink, &options, &fate, descriptions);
+        let connect = connect.map_err(|zero| MetricError::ZeroOption {
+            sink: name.as_str().into(),
+            zero,
+        })?;
         let connected = Connected {
             fate: fate.clone(),
             branch: None,

@@ -46,7 +46,7 @@ pub trait MetricSink: Send + 'static {
     /// What happens to elements whose delivery failed half-way.
     fn delivery(&self) -> Delivery;
 
-    /// How many elements a batch may have, and how many it waits for at most.
+    /// How many elements a batch may have, and how many it waits for at most: 1 at least.
     fn max_batch(&self) -> usize {
         512
     }

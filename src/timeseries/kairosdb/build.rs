@@ -9,8 +9,17 @@ impl KairosDbBuilder {
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
-    /// What can't be understood of what was given: URLs, headers, certificates.
+    /// What can't be understood of what was given (URLs, headers, certificates), and what is zero and must not
+    /// be.
     pub fn build(self) -> Result<KairosDb, BuildError> {
+        BuildError::unless_zero(&[
+            (
+                self.format.ttl.is_some_and(|ttl| ttl.is_zero()),
+                "ttl",
+                "it means for ever to the store: leave it out",
+            ),
+            (self.format.max_points == 0, "max_points", "let it be 1 at least"),
+        ])?;
         let mut base = server_url(&self.url, "http://127.0.0.1:8080")?;
         let path = base.path().trim_end_matches('/').to_owned();
         let path = path.strip_suffix("/api/v1").unwrap_or(&path);

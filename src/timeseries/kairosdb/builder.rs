@@ -127,29 +127,13 @@ impl KairosDbBuilder {
     }
 
     /// After how long the store forgets what is written, in whole seconds, rounded up; never by default.
-    ///
-    /// # Panics
-    /// If it is zero.
-    #[track_caller]
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        assert!(
-            !ttl.is_zero(),
-            "a `ttl` of zero means for ever to the store: leave it out"
-        );
         self.format.ttl = Some(ttl);
         self
     }
 
     /// How many points a request has, at most; 10 000 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    #[track_caller]
     pub fn max_points(mut self, points: usize) -> Self {
-        assert!(
-            points > 0,
-            "a request of 0 points writes nothing: let it be 1 at least"
-        );
         self.format.max_points = points;
         self
     }

@@ -81,6 +81,8 @@ pub struct Polling<S> {
     revised: Mouth<Revised>,
     too_late: Mouth<Point>,
     overdue: Mouth<Point>,
+    /// An outlet that was asked for with no room.
+    no_room: Option<&'static str>,
 }
 
 /// Why a polling stream cannot be started.
@@ -91,6 +93,8 @@ pub enum PollingError {
     TooShort(&'static str, Duration),
     /// There would be no room for any point.
     NoPoints,
+    /// There would be no room for any point in this outlet.
+    NoRoom(&'static str),
     /// Points would wait for others longer than those may come.
     HoldBeyondBuffer {
         /// How long points would be held.
@@ -135,6 +139,7 @@ impl<S: Store> Polling<S> {
             revised: Mouth::closed(),
             too_late: Mouth::closed(),
             overdue: Mouth::closed(),
+            no_room: None,
         }
     }
 
@@ -237,33 +242,21 @@ impl<S: Store> Polling<S> {
     }
 
     /// Points whose value is another one than before; so many wait at most.
-    ///
-    /// # Panics
-    /// If `capacity` is 0.
-    #[track_caller]
     pub fn revised(&mut self, capacity: usize) -> Outlet<Revised> {
-        has_room(capacity);
-        self.revised.open(capacity)
+        self.has_room("revised", capacity);
+        self.revised.open(capacity.max(1))
     }
 
     /// Points that came later than the buffer, within the [margin](Polling::margin); so many wait at most.
-    ///
-    /// # Panics
-    /// If `capacity` is 0.
-    #[track_caller]
     pub fn too_late(&mut self, capacity: usize) -> Outlet<Point> {
-        has_room(capacity);
-        self.too_late.open(capacity)
+        self.has_room("too_late", capacity);
+        self.too_late.open(capacity.max(1))
     }
 
     /// Points that came after later ones had [settled](Order::Settled); so many wait at most.
-    ///
-    /// # Panics
-    /// If `capacity` is 0.
-    #[track_caller]
     pub fn overdue(&mut self, capacity: usize) -> Outlet<Point> {
-        has_room(capacity);
-        self.overdue.open(capacity)
+        self.has_room("overdue", capacity);
+        self.overdue.open(capacity.max(1))
     }
 
     /// Begins to poll, in a task of the tokio runtime it is called in, until the stream is dropped.
@@ -315,7 +308,17 @@ impl<S: Store> Polling<S> {
         ))
     }
 
+    /// Notes an outlet that has none, for the check at the start.
+    fn has_room(&mut self, outlet: &'static str, capacity: usize) {
+        if capacity == 0 {
+            self.no_room.get_or_insert(outlet);
+        }
+    }
+
     fn check(&self) -> Result<(), PollingError> {
+        if let Some(outlet) = self.no_room {
+            return Err(PollingError::NoRoom(outlet));
+        }
         let least = Duration::from_millis(1);
         let lengths = [
             ("every", Some(self.interval)),
@@ -350,14 +353,6 @@ impl<S: Store> Polling<S> {
     }
 }
 
-#[track_caller]
-fn has_room(capacity: usize) {
-    assert!(
-        capacity > 0,
-        "an outlet with room for 0 points would lose them all: let it be 1 at least"
-    );
-}
-
 impl<S> fmt::Debug for Polling<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
@@ -378,6 +373,10 @@ impl fmt::Display for PollingError {
             ),
             PollingError::NoPoints => f.write_str(
                 "`max_points(0)` leaves no room for any point: let it be as many as come in the buffer's time",
+            ),
+            PollingError::NoRoom(outlet) => write!(
+                f,
+                "`{outlet}(0)` is an outlet that would lose all points: let it have room for 1 at least"
             ),
             PollingError::HoldBeyondBuffer { hold, buffer } => write!(
                 f,

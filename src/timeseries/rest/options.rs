@@ -89,58 +89,26 @@ macro_rules! transport_options {
         }
 
         /// How long a connection may take to come about; 5 seconds by default.
-        ///
-        /// # Panics
-        /// If it is zero.
-        #[track_caller]
         pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-            assert!(
-                !timeout.is_zero(),
-                "a `connect_timeout` of zero lets nothing connect: give it a longer time"
-            );
             self.transport.connect_timeout = timeout;
             self
         }
 
         /// How long an attempt may take, from its beginning to the end of its answer; 60 seconds by default.
-        ///
-        /// # Panics
-        /// If it is zero.
-        #[track_caller]
         pub fn timeout(mut self, timeout: Duration) -> Self {
-            assert!(
-                !timeout.is_zero(),
-                "a `timeout` of zero lets nothing be answered: give it a longer time"
-            );
             self.transport.timeout = timeout;
             self
         }
 
         /// How often a request is sent, at most, where sending it again can help and does no harm; 3 by default.
-        ///
-        /// # Panics
-        /// If it is 0.
-        #[track_caller]
         pub fn attempts(mut self, attempts: u32) -> Self {
-            assert!(
-                attempts > 0,
-                "0 attempts would never ask at all: let there be at least 1"
-            );
             self.transport.policy.attempts = attempts;
             self
         }
 
         /// How long to wait before the second attempt, and at most before any; doubled from each to the next, and
         /// made up to half as long again by chance. 100 ms and 5 s by default.
-        ///
-        /// # Panics
-        /// If the first is zero.
-        #[track_caller]
         pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-            assert!(
-                !first.is_zero(),
-                "a delay that begins at zero never grows: begin with a longer one"
-            );
             (self.transport.policy.first, self.transport.policy.longest) = (first, longest);
             self
         }
@@ -154,15 +122,7 @@ macro_rules! transport_options {
         }
 
         /// How many requests may be under way at a time; others wait. 16 by default.
-        ///
-        /// # Panics
-        /// If it is 0.
-        #[track_caller]
         pub fn concurrency(mut self, requests: usize) -> Self {
-            assert!(
-                requests > 0,
-                "a concurrency of 0 lets no request go: let it be 1 at least"
-            );
             self.transport.concurrency = requests;
             self
         }

@@ -24,6 +24,7 @@ impl Transport {
         credentials: Credentials,
         span: fn(&str) -> Span,
     ) -> Result<Rest, BuildError> {
+        self.check()?;
         let plain = servers.iter().all(|url| url.scheme() == "http");
         let client = self.http(plain)?;
         let credentials = Arc::new(Mutex::new(credentials));
@@ -55,6 +56,23 @@ impl Transport {
             span,
             last: Mutex::default(),
         })
+    }
+
+    /// Nothing that would let nothing go is zero.
+    fn check(&self) -> Result<(), BuildError> {
+        let longer = "give it a longer time";
+        let one = "let it be 1 at least";
+        BuildError::unless_zero(&[
+            (self.connect_timeout.is_zero(), "connect_timeout", longer),
+            (self.timeout.is_zero(), "timeout", longer),
+            (self.policy.attempts == 0, "attempts", one),
+            (
+                self.policy.first.is_zero(),
+                "backoff",
+                "a delay that begins at zero never grows: begin with a longer one",
+            ),
+            (self.concurrency == 0, "concurrency", one),
+        ])
     }
 
     /// `plain` if no server speaks TLS.
@@ -160,6 +178,18 @@ impl BuildError {
         BuildError {
             what: what.into(),
             why: why.to_string(),
+        }
+    }
+
+    /// Of options, each with what to do instead, none may be zero.
+    pub(in crate::timeseries) fn unless_zero(
+        options: &[(bool, &str, &str)],
+    ) -> Result<(), BuildError> {
+        match options.iter().find(|(is_zero, ..)| *is_zero) {
+            Some((_, option, advice)) => {
+                Err(BuildError::new(format!("`{option}` of zero"), advice))
+            }
+            None => Ok(()),
         }
     }
 }
