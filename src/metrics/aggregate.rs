@@ -174,7 +174,8 @@ impl Stage<Element, Sample> for Resolve {
     }
 
     fn on_item(&mut self, element: Element, out: &mut Outlet<'_, impl Push<Sample>>) {
-        out.emit(Resolve::sample(&mut self.lookup, &element, out.now()));
+        let sample = Resolve::sample(&mut self.lookup, &element, out.now());
+        out.emit(sample);
     }
 
     fn on_batch(&mut self, elements: &mut Vec<Element>, out: &mut Outlet<'_, impl Push<Sample>>) {
