@@ -18,7 +18,11 @@ impl KairosDbBuilder {
                 "ttl",
                 "it means for ever to the store: leave it out",
             ),
-            (self.format.max_points == 0, "max_points", "let it be 1 at least"),
+            (
+                self.format.max_points == 0,
+                "max_points",
+                "let it be 1 at least",
+            ),
         ])?;
         let mut base = server_url(&self.url, "http://127.0.0.1:8080")?;
         let path = base.path().trim_end_matches('/').to_owned();
