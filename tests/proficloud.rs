@@ -433,12 +433,7 @@ fn times_are_what_they_say_wherever_the_program_runs() -> Tested {
         )?),
         1_699_999_980_000
     );
-    for (text, format) in [
-        ("2023-11-14 22:13:20", python),
-        ("22:13", "%H:%M"),
-        ("x", "%Q"),
-        ("31.02.2023", "%d.%m.%Y"),
-    ] {
+    for (text, format) in [("22:13", "%H:%M"), ("x", "%Q"), ("31.02.2023", "%d.%m.%Y")] {
         let error = Millis::parse(text, format).unwrap_err().to_string();
         assert!(
             error.contains(&format!("{text:?} is no time: not as {format:?} says: ")),
@@ -468,15 +463,15 @@ fn times_are_what_they_say_wherever_the_program_runs() -> Tested {
         "253402300800000 ms"
     );
     assert_eq!(
-        Millis::from(253_402_207_200_000).to_string(),
-        "9999-12-30T22:00:00.000Z"
+        Millis::from(253_402_300_799_999).to_string(),
+        "9999-12-31T23:59:59.999Z"
     );
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn a_time_survives_being_text_and_being_of_the_system(millis in -62_167_219_200_000..253_402_207_200_000_i64) {
+    fn a_time_survives_being_text_and_being_of_the_system(millis in -62_167_219_200_000..253_402_300_800_000_i64) {
         let time = Millis::from(millis);
         prop_assert_eq!(time.to_string().parse::<Millis>().unwrap(), time);
         prop_assert_eq!(Millis::from(time.to_system_time().unwrap()), time);

@@ -5,11 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
-use jiff::civil::Time;
-use jiff::fmt::strtime::BrokenDownTime;
-use jiff::fmt::temporal::Pieces;
-use jiff::tz::Offset;
+use chrono::format::{Parsed, StrftimeItems};
+use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta};
 
 use crate::timeseries::kairosdb::When;
 
@@ -80,27 +77,31 @@ impl Millis {
         }
     }
 
-    /// Of a text in a form that is described as for `strptime`: `%Y-%m-%d %H:%M:%S%.f`, for example. In UTC, unless
-    /// there is an offset (`%z`). What the form does not have, such as the time of day, is zero.
+    /// Of a text in a form that is [described](chrono::format::strftime) as for `strptime`: `%Y-%m-%d %H:%M:%S%.f`, for
+    /// example; the `.%f` of Python is understood too. In UTC, unless there is an offset (`%z`). Without a time of day,
+    /// it is midnight.
     ///
     /// # Errors
     /// If the text is not of that form, or is no time.
     pub fn parse(text: &str, format: &str) -> Result<Millis, TimeError> {
-        let wrong = |error: &dyn fmt::Display| {
+        let wrong = |error: chrono::ParseError| {
             TimeError::new(text, format_args!("not as {format:?} says: {error}"))
         };
-        let parsed = BrokenDownTime::parse(format, text).map_err(|error| wrong(&error))?;
-        if let Ok(time) = parsed.to_timestamp() {
-            return Ok(of(time));
-        }
-        let date = parsed.to_date().map_err(|error| wrong(&error))?;
-        let time = match parsed.hour() {
-            Some(_) => parsed.to_time().map_err(|error| wrong(&error))?,
-            None => Time::midnight(),
+        let form = format.replace(".%f", "%.f");
+        let mut parsed = Parsed::new();
+        chrono::format::parse(&mut parsed, text, StrftimeItems::new(&form)).map_err(wrong)?;
+        let offset = parsed.offset().unwrap_or(0);
+        let timed = parsed.hour_div_12().is_some()
+            || parsed.hour_mod_12().is_some()
+            || parsed.minute().is_some()
+            || parsed.timestamp().is_some();
+        let time = match timed {
+            true => parsed.to_naive_datetime_with_offset(offset),
+            false => parsed
+                .to_naive_date()
+                .map(|date| date.and_time(NaiveTime::MIN)),
         };
-        let offset = parsed.offset().unwrap_or(Offset::UTC);
-        let time = offset.to_timestamp(date.to_datetime(time));
-        time.map(of).map_err(|error| wrong(&error))
+        Ok(in_utc(time.map_err(wrong)?, offset))
     }
 
     /// As `SystemTime`; `None` where this system has no such time.
@@ -113,18 +114,27 @@ impl Millis {
         }
     }
 
-    /// As RFC 3339 writes it, in UTC; `None` for years beyond 0 to 9999, which that can't write (the last
-    /// day of these is not written either, as no offset must lead beyond it).
+    /// As RFC 3339 writes it, in UTC; `None` for years beyond 0 to 9999, which that can't write.
     pub(super) fn to_text(self) -> Option<String> {
-        let time = Timestamp::from_millisecond(self.0).ok()?;
-        let year = Offset::UTC.to_datetime(time).year();
-        (0..=9999).contains(&year).then(|| format!("{time:.3}"))
+        let time = DateTime::from_timestamp_millis(self.0)?;
+        let written = (0..=9999).contains(&time.year());
+        written.then(|| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
     }
 }
 
-fn of(time: Timestamp) -> Millis {
-    let nanos = time.as_nanosecond();
-    Millis(i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX))
+/// Besides that of RFC 3339.
+const FORMS: [&str; 5] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+];
+
+/// What a clock shows that is so many seconds ahead of UTC.
+fn in_utc(time: NaiveDateTime, ahead: i32) -> Millis {
+    let time = time.and_utc().timestamp_millis();
+    Millis(time - TimeDelta::seconds(ahead.into()).num_milliseconds())
 }
 
 impl From<i64> for Millis {
@@ -160,16 +170,19 @@ impl FromStr for Millis {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Millis, TimeError> {
-        let wrong = |error: &dyn fmt::Display| TimeError::new(text, error);
-        let pieces = Pieces::parse(text).map_err(|error| wrong(&error))?;
-        if pieces.time_zone_annotation().is_some() {
-            let why = "zones can't be given by name: write the offset, such as +01:00";
-            return Err(wrong(&why));
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Millis(time.timestamp_millis()));
         }
-        let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
-        let time = pieces.time().unwrap_or(Time::midnight());
-        let time = offset.to_timestamp(pieces.date().to_datetime(time));
-        time.map(of).map_err(|error| wrong(&error))
+        for form in FORMS {
+            for offset in ["", "%#z"] {
+                if let Ok(time) = Millis::parse(text, &format!("{form}{offset}")) {
+                    return Ok(time);
+                }
+            }
+        }
+        let why = "write it as 2023-11-14 22:13:20.5 (which is UTC), or with an offset, such as \
+                   2023-11-14T23:13:20.5+01:00";
+        Err(TimeError::new(text, why))
     }
 }
 

@@ -14,8 +14,7 @@ use crate::timeseries::kairosdb::{Gateway, KairosDb, KairosDbBuilder};
 ///   nothing is sent: the service takes no points, and does not list metrics.
 /// - **An answer that would be too large** is refused with status 504. That is
 ///   [`Reason::OverQuota`](crate::timeseries::kairosdb::Reason::OverQuota), and is not repeated: ask for a shorter
-///   time, or use aggregators. For a stream that polls, let
-///   [chunks](crate::timeseries::Polling::chunk) be shorter.
+///   time, or use aggregators. A stream that [polls](crate::timeseries::Polling) asks for shorter stretches by itself.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::{Query, Relative};
