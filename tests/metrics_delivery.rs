@@ -230,7 +230,8 @@ async fn a_sink_that_rejects_some_elements_works_and_one_that_takes_none_fails()
         let error = SinkError::fatal("NaN");
         Err(error.done(done).rejected(rejected))
     };
-    let sink = Scripted::new([rejected(3, 1), rejected(3, 3), rejected(3, 1)]);
+    let batches = [(3, 1), (3, 3), (3, 1), (3, 0)].map(|(done, some)| rejected(done, some));
+    let sink = Scripted::new(batches);
     let metrics = with_sink(&sink, SinkOptions::default());
     let now = || metrics.snapshot().sink("scripted").unwrap().clone();
 
@@ -248,6 +249,11 @@ async fn a_sink_that_rejects_some_elements_works_and_one_that_takes_none_fails()
     send(&metrics, 3).await;
     assert_eq!((now().delivered, now().rejected, now().failures), (4, 5, 1));
     assert_eq!(now().failing_since, None);
+
+    // An error that is not about what was rejected: the connection broke behind the last element.
+    send(&metrics, 3).await;
+    assert_eq!((now().delivered, now().rejected, now().failures), (7, 5, 2));
+    assert!(now().failing_since.is_some());
 }
 
 /// Panics instead of hanging where somebody waits for a lock for ever.

@@ -150,8 +150,8 @@ impl Parcel {
                 fate.failed(&error);
                 return Err(error);
             }
-            Err(error) if delivered > 0 && unknown == 0 => fate.took_some(&error),
-            // Perhaps there is nobody who would take anything.
+            Err(error) if 0 < rejected && rejected < rest && unknown == 0 => fate.took_some(&error),
+            // Perhaps nobody is there who would take anything, or the connection broke behind the last one.
             Err(error) => fate.failed(&error),
         }
         Ok(())

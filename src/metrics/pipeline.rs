@@ -164,7 +164,8 @@ impl MetricsPipelineBuilder {
     /// Builds the pipeline, and drives it on the current tokio runtime.
     ///
     /// # Errors
-    /// A [`MetricError`] where a metric is not complete, or two metrics or sinks have one name.
+    /// A [`MetricError`] where a metric is not complete, an option is zero, or two metrics or sinks have one
+    /// name.
     ///
     /// # Panics
     /// Outside of a tokio runtime, or in one without time.

@@ -93,8 +93,8 @@ pub enum Delivery {
 ///
 /// The first [`done`](SinkError::done) elements of the batch are done with: delivered,
 /// [`rejected`](SinkError::rejected) for good, or of [`unknown`](SinkError::unknown) fate. The rest is tried
-/// again if that can help, and counted as given up if not. Where there is no rest and some were delivered,
-/// the sink works: this then tells of what was rejected, and is no failure.
+/// again if that can help, and counted as given up if not. Where there is no rest, and some were rejected
+/// but not all, the sink works: this then tells of what was rejected, and is no failure.
 #[derive(Debug, Clone)]
 pub struct SinkError {
     error: Arc<dyn Error + Send + Sync>,
