@@ -35,6 +35,7 @@ pub(super) struct Request {
 /// An answer with a status of 2xx.
 #[derive(Debug, Clone)]
 pub(super) struct Response {
+    pub(super) status: u16,
     pub(super) body: Bytes,
     pub(super) server_time: Option<SystemTime>,
     /// Which attempt it was.
@@ -120,6 +121,7 @@ impl Attempt {
             let server_time = date(&headers, DATE);
             let attempts = record.read().attempts;
             return Ok(Response {
+                status: status.as_u16(),
                 body,
                 server_time,
                 attempts,

@@ -8,6 +8,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
 use super::asking::asked;
+use super::attempt::shown;
 use super::builder::Gzip;
 use super::client::KairosDb;
 use super::encode::{Encoder, Format, check, zipped};
@@ -164,8 +165,19 @@ impl KairosDb {
         let payload = Excerpt::of(&body, settings.keep);
         let body = packed.map_or(body, Bytes::from);
         let repeat = settings.repeat_writes;
-        self.ask(Method::POST, path, headers, Some((payload, body)), repeat)
+        let asked = asked(&Method::POST, &path);
+        let response = self
+            .ask(Method::POST, path, headers, Some((payload, body)), repeat)
             .await?;
-        Ok(())
+        if response.status == 204 {
+            return Ok(());
+        }
+        // The store says nothing but this: it is somebody else, who has not passed them on perhaps.
+        let status = response.status;
+        let reason = Reason::Undecodable {
+            why: format!("status {status}, where 204 would say that points are queued"),
+            body: shown(&response.body),
+        };
+        Err(KairosError::new(asked, response.attempts, reason))
     }
 }
