@@ -216,6 +216,21 @@ async fn silence_and_answers_that_never_end_run_into_limits() -> Tested {
 }
 
 #[tokio::test]
+async fn a_page_is_no_receipt_for_points() -> Tested {
+    // As who does not know us sends it, and has not passed on anything.
+    for page in ["<html>sign in</html>", ""] {
+        let front = always(Reply::ok(page)).await;
+        let error = quick(&front.url()).build()?.write(&points(2)).await;
+        let error = error.unwrap_err();
+        assert_eq!((error.queued().points, error.uncertain()), (0, 0..2));
+        assert!(error.error().can_retry());
+        let said = error.to_string();
+        assert!(said.contains("status 200") && said.contains(page), "{said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_no_answer_is_shown() -> Tested {
     let long = format!(r#"{{"queries": "{}"}}"#, "ü".repeat(5000));
     for (body, why) in [

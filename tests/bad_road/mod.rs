@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::http_front::{Asked, read};
 
-/// What happens to an exchange. The server has had the request in all cases but [`Fault::HungUp`].
+/// What happens to an exchange. The server has had the request, but where another one answers in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It goes through, later.
@@ -29,9 +29,10 @@ pub enum Fault {
     ResetWithin(usize),
     /// The connection ends in order after so many percent of the body.
     Cut(usize, Frame),
-    /// A status, with a page such as gateways have; after so many seconds one may ask again.
+    /// Instead of the server's, a status, with a page such as gateways have; after so many seconds one may ask
+    /// again.
     Status(u16, Option<u64>),
-    /// This body with status 200.
+    /// Instead of the server's answer, this body with status 200.
     Instead(&'static str),
     /// The right answer, said to be gzip, which it is not.
     NoGzip,
@@ -266,8 +267,8 @@ async fn travel(
 ) -> Option<()> {
     let asked = read(stream).await?;
     let fault = road.lock().unwrap().next();
-    if fault == Some(Fault::HungUp) {
-        return None;
+    if let Some(fault @ (Fault::HungUp | Fault::Status(..) | Fault::Instead(_))) = fault {
+        return answered(stream, Some(fault), page(502)).await;
     }
     let answer = ask(client, server, &asked).await.unwrap_or_else(|_| {
         // As gateways say it.
@@ -350,17 +351,13 @@ async fn answered(stream: &mut TcpStream, fault: Option<Fault>, mut answer: Answ
             return None;
         }
         Some(Fault::Status(status, after)) => {
-            let date = answer.headers.into_iter().find(|(name, _)| name == "date");
             answer = page(status);
             let after = after.map(|after| ("retry-after".to_owned(), after.to_string()));
-            answer.headers.extend(date.into_iter().chain(after));
+            answer.headers.extend(after);
         }
         Some(Fault::Instead(body)) => {
-            answer.body = body.as_bytes().to_vec();
             answer.status = 200;
-            answer
-                .headers
-                .retain(|(name, _)| name != "content-encoding");
+            answer.body = body.as_bytes().to_vec();
         }
         Some(Fault::NoGzip) => {
             answer

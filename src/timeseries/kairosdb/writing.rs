@@ -189,13 +189,20 @@ impl KairosDb {
         }
         let payload = self.0.rest.excerpt(&body);
         let body = packed.map_or(body, Bytes::from);
-        self.ask(Ask {
+        let asked = asked(&Method::POST, &path);
+        let ask = Ask {
             headers,
             body: Some((payload, body)),
             repeat: settings.repeat_writes,
             ..Ask::new(Method::POST, path)
-        })
-        .await?;
-        Ok(())
+        };
+        let response = self.ask(ask).await?;
+        if response.status == 204 {
+            return Ok(());
+        }
+        // The store says nothing but this: it is somebody else, who has not passed them on perhaps.
+        let status = response.status;
+        let why = format!("status {status}, where 204 would say that points are queued");
+        Err(response.undecodable(&asked, &why).into())
     }
 }

@@ -11,7 +11,8 @@ use crate::timeseries::{Point, PointValue};
 /// A stream of the points that a [`MetricsStream`](super::MetricsStream) does not emit.
 ///
 /// It holds as many as it was made for; what comes while it is full is counted
-/// ([`PollStats::overflowed`](super::PollStats::overflowed)) and gone. It ends with the polling.
+/// ([`PollStats::overflowed`](super::PollStats::overflowed)) and gone. It ends with the polling. What is put there
+/// is not acknowledged: the next [`Cursor`](super::Cursor) knows it, taken out or not.
 #[derive(Debug)]
 pub struct Outlet<T> {
     receiver: mpsc::Receiver<T>,

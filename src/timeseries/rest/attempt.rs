@@ -47,6 +47,7 @@ pub(super) struct Request {
 /// An answer with a status of 2xx.
 #[derive(Clone)]
 pub(in crate::timeseries) struct Response {
+    pub(in crate::timeseries) status: u16,
     pub(in crate::timeseries) body: Bytes,
     pub(in crate::timeseries) server_time: Option<SystemTime>,
     /// Which attempt it was.
@@ -165,6 +166,7 @@ impl Attempt {
             let server_time = date(&headers, DATE);
             let attempts = record.read().attempts;
             return Ok(Response {
+                status: status.as_u16(),
                 body,
                 server_time,
                 attempts,
