@@ -165,3 +165,26 @@ fn the_client_of_kairosdb_is_send_sync_and_unpin() {
     );
     assert_send!(KairosDbSink);
 }
+
+#[cfg(feature = "tables")]
+#[test]
+fn tables_and_their_streams_are_send_and_sync() {
+    use headwater::timeseries::*;
+    assert_all!(
+        Ack,
+        AckedTableStream,
+        Column,
+        ColumnType,
+        Duplicates,
+        MomentError,
+        Table,
+        TableBuilder,
+        TableError,
+        TableSchema,
+        TableStream,
+        Tabled,
+        TimeType,
+        Unplaced,
+        Why,
+    );
+}
