@@ -191,3 +191,26 @@ fn the_clients_of_proficloud_are_send_sync_and_unpin() {
         Tsd,
     );
 }
+
+#[cfg(feature = "tables")]
+#[test]
+fn tables_and_their_streams_are_send_and_sync() {
+    use headwater::timeseries::*;
+    assert_all!(
+        Ack,
+        AckedTableStream,
+        Column,
+        ColumnType,
+        Duplicates,
+        MomentError,
+        Table,
+        TableBuilder,
+        TableError,
+        TableSchema,
+        TableStream,
+        Tabled,
+        TimeType,
+        Unplaced,
+        Why,
+    );
+}
