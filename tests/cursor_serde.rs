@@ -1,5 +1,7 @@
 //! A cursor in formats of serde.
 
+#![cfg(feature = "serde")]
+
 use std::time::Duration;
 
 use futures::StreamExt;

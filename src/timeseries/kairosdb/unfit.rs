@@ -52,6 +52,7 @@ impl Unfit {
     }
 
     /// What is wrong with a value.
+    #[inline]
     pub(super) fn value(value: &PointValue) -> Result<(), Unfit> {
         match value {
             PointValue::Number(Value::Float(float)) if !float.is_finite() => {
