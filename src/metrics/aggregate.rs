@@ -174,7 +174,8 @@ impl Stage<Element, Sample> for Resolve {
     }
 
     fn on_item(&mut self, element: Element, out: &mut Outlet<'_, impl Push<Sample>>) {
-        out.emit(Resolve::sample(&mut self.lookup, &element, out.now()));
+        let now = out.now();
+        out.emit(Resolve::sample(&mut self.lookup, &element, now));
     }
 
     fn on_batch(&mut self, elements: &mut Vec<Element>, out: &mut Outlet<'_, impl Push<Sample>>) {
