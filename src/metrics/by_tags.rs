@@ -23,6 +23,12 @@ pub(super) struct ByTags {
     expected: Cell<usize>,
 }
 
+/// What no series is called, and where its row would be.
+const NOBODY: (Series, u32) = (Series(u32::MAX), 0);
+
+/// How many rows are found by the last bits of their numbers, at the most.
+const NEAR: usize = 4096;
+
 /// Samples are looked up so many at a time, and then added: what was looked up stays in the cache.
 const AT_ONCE: usize = 1024;
 
@@ -50,6 +56,8 @@ pub(super) struct Table {
     last: (Series, u32),
     /// By numbers that the program itself gave: nobody can choose them so that they collide.
     rows: FxHashMap<Series, u32>,
+    /// Rows by the last bits of their numbers, which follow each other: what is not here is looked up.
+    near: Vec<(Series, u32)>,
     /// In the order of rows. The table of series forgets none of them meanwhile: it would come back
     /// under another number, and have two rows.
     entries: Vec<Arc<Entry>>,
@@ -118,11 +126,26 @@ impl Table {
         if last == wanted {
             return row;
         }
+        let place = wanted.0 as usize & (self.near.len() - 1);
+        let row = match self.near[place] {
+            (near, row) if near == wanted => row,
+            _ => self.look_up(wanted, series),
+        };
+        self.last = (wanted, row);
+        row
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, wanted: Series, series: &SeriesTable) -> u32 {
         let row = match self.rows.get(&wanted) {
             Some(row) => *row,
             None => self.begin(wanted, series),
         };
-        self.last = (wanted, row);
+        if self.near.len() < NEAR.min(self.entries.len()) {
+            self.near = vec![NOBODY; 4 * self.near.len()];
+        }
+        let place = wanted.0 as usize & (self.near.len() - 1);
+        self.near[place] = (wanted, row);
         row
     }
 
@@ -139,6 +162,7 @@ impl Clone for Table {
         Table {
             last: self.last,
             rows: self.rows.clone(),
+            near: self.near.clone(),
             entries: self.entries.clone(),
             columns: self.columns.iter().map(|column| column.copy()).collect(),
             totals: self.totals,
@@ -156,9 +180,9 @@ impl Aggregate<Sample> for ByTags {
         let mut rows = FxHashMap::default();
         rows.reserve(expected);
         let mut table = Table {
-            // No series has this number.
-            last: (Series(u32::MAX), 0),
+            last: NOBODY,
             rows,
+            near: vec![NOBODY; expected.clamp(1, NEAR).next_power_of_two()],
             entries: Vec::with_capacity(expected),
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {

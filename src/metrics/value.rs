@@ -87,15 +87,28 @@ fn compare(int: i64, float: f64) -> Ordering {
     }
 }
 
+/// Two of different kinds, or a NaN among them. Out of line, as it is rare.
+#[inline(never)]
+fn unlike(left: Value, right: Value) -> Ordering {
+    match (left, right) {
+        (Value::Int(left), Value::Int(right)) => left.cmp(&right),
+        (Value::Int(left), Value::Float(right)) => compare(left, right),
+        (Value::Float(left), Value::Int(right)) => compare(right, left).reverse(),
+        (Value::Float(left), Value::Float(right)) => left
+            .partial_cmp(&right)
+            .unwrap_or_else(|| left.is_nan().cmp(&right.is_nan())),
+    }
+}
+
 impl Ord for Value {
+    #[inline]
     fn cmp(&self, other: &Value) -> Ordering {
         match (*self, *other) {
             (Value::Int(left), Value::Int(right)) => left.cmp(&right),
-            (Value::Int(left), Value::Float(right)) => compare(left, right),
-            (Value::Float(left), Value::Int(right)) => compare(right, left).reverse(),
-            (Value::Float(left), Value::Float(right)) => left
-                .partial_cmp(&right)
-                .unwrap_or_else(|| left.is_nan().cmp(&right.is_nan())),
+            (Value::Float(left), Value::Float(right)) if left < right => Ordering::Less,
+            (Value::Float(left), Value::Float(right)) if left > right => Ordering::Greater,
+            (Value::Float(left), Value::Float(right)) if left == right => Ordering::Equal,
+            (left, right) => unlike(left, right),
         }
     }
 }

@@ -184,8 +184,8 @@ impl Shards {
         }
     }
 
-    /// How many elements in a shard are a reason to call the driver.
+    /// How many elements in a shard are a reason to call the driver: a batch at least.
     pub(super) fn call_at(&self) -> usize {
-        self.capacity.min(self.hand_over) / 2
+        (self.capacity.min(self.hand_over) / 2).max(self.batch())
     }
 }
