@@ -34,7 +34,7 @@ impl MetricSink for Stuck {
 fn ends<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (tell, told) = mpsc::channel();
     let worker = std::thread::spawn(move || tell.send(work()));
-    match told.recv_timeout(Duration::from_secs(30)) {
+    match told.recv_timeout(Duration::from_secs(120)) {
         Ok(result) => result,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
         Err(mpsc::RecvTimeoutError::Disconnected) => {
