@@ -79,6 +79,19 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         self.len() >= self.keys.max
     }
 
+    /// The number of `key`, which is used now; or its hash. When that is by the clock is not noted:
+    /// [`saw`](KeyTable::saw) does, for many.
+    #[inline]
+    fn number(&mut self, key: &K) -> Result<u32, u64> {
+        let hash = self.hasher.hash_one(key);
+        let Some(place) = self.table.find_mut(hash, |place| place.key == *key) else {
+            return Err(hash);
+        };
+        self.uses += 1;
+        place.used = self.uses;
+        Ok(place.number)
+    }
+
     /// What belongs to `key`, which is used now, with its number; or its hash, to
     /// [`insert`](KeyTable::insert) it with.
     #[inline]
@@ -93,6 +106,17 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
             *seen = now;
         }
         Ok((place.number, &mut place.value))
+    }
+
+    /// These keys were used now, by the clock.
+    fn saw(&mut self, numbers: &[u32], now: Time) {
+        if self.keys.is_timed() {
+            for number in numbers {
+                if let Some(seen) = self.seen.get_mut(*number as usize) {
+                    *seen = now;
+                }
+            }
+        }
     }
 
     /// The number that the next new key gets. Numbers are small: those of keys that are gone are used
@@ -226,22 +250,29 @@ impl Ahead {
         let known = usize::from(begun.is_some()).min(items.len());
         let (first, rest) = self.numbers.split_at_mut(known);
         first.fill(begun.unwrap_or_default());
-        for (at, (item, number)) in items[known..].iter().zip(rest).enumerate() {
+        let (before, mut new) = (table.uses, None);
+        for (item, number) in items[known..].iter().zip(rest) {
             let key = key(item);
-            match table.find(&key, now) {
-                Ok((found, _)) => *number = found,
+            match table.number(&key) {
+                Ok(known) => *number = known,
                 Err(hash) => {
-                    self.numbers.truncate(known + at);
-                    return Some((hash, key));
+                    new = Some((hash, key));
+                    break;
                 }
             }
         }
-        None
+        let found = (table.uses - before) as usize;
+        self.numbers.truncate(known + found);
+        table.saw(&self.numbers, now);
+        new
     }
 
-    /// The numbers of the keys that were found.
+    /// The numbers of the keys that were found, and whether two that follow each other are the same.
     #[inline]
-    pub(super) fn numbers(&self) -> &[u32] {
-        &self.numbers
+    pub(super) fn numbers(&self) -> (&[u32], bool) {
+        let after = self.numbers.get(1..).unwrap_or_default();
+        let pairs = self.numbers.iter().zip(after);
+        let alike = pairs.fold(false, |alike, (one, other)| alike | (one == other));
+        (&self.numbers, alike)
     }
 }

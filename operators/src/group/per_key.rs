@@ -232,13 +232,12 @@ where
 
     /// The elements whose keys were looked up.
     fn push_known(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        let keys = self.ahead.numbers();
+        let (keys, alike) = self.ahead.numbers();
         let Some(last) = keys.last() else { return };
         self.latest = *last;
-        let items = items.drain(..keys.len());
         let unheard = match &mut self.runs {
-            Some(runs) => runs.push_each(keys, items, cx),
-            None => items.count(),
+            Some(runs) => runs.push_each(keys, alike, items, cx),
+            None => items.drain(..keys.len()).count(),
         };
         if unheard > 0 {
             self.unheard(unheard, cx);
