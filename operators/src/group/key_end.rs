@@ -60,12 +60,11 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
         }
     }
 
-    /// Nothing is gathered: makes room for untracked elements.
+    /// No tracked element is gathered: makes room for others.
     fn clear_desk(&mut self) {
         if !self.has_desk() {
             self.desk = std::mem::take(&mut self.drawer);
         }
-        self.desk.reserve_exact(batch_of::<U>());
     }
 
     fn has_desk(&self) -> bool {
@@ -87,8 +86,11 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
             return self.next.push(item, cx);
         }
         if !cx.token.is_some() {
-            self.flush(cx);
+            if !self.drawer.is_empty() || self.desk.len() >= batch_of::<U>() {
+                self.flush(cx);
+            }
             self.clear_desk();
+            // It grows up to a batch, and no further: there may be many of these nodes.
             return self.desk.push(item);
         }
         let full = self.drawer.len() >= batch_of::<U>();
