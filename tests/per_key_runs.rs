@@ -116,6 +116,87 @@ fn runs_need_not_be_alike() {
 }
 
 #[test]
+fn runs_of_many_types_in_one_batch_give_what_they_give_one_by_one() {
+    let emitted = |in_batches: bool| {
+        let graph = Graph::new();
+        let source = graph.source::<u32>();
+        let other = graph.source::<u32>().share();
+        let list = source
+            .per_key(decade, Keys::max(9), move |key, flow| match key % 4 {
+                0 => flow.map(|x| x + 1_000).boxed(),
+                1 => flow.flat_map(|x| [x, x + 2_000]).boxed(),
+                2 => flow.filter(|x| x % 2 == 0).boxed(),
+                // Its elements are not heard.
+                _ => other.map(|x| x).boxed(),
+            })
+            .sink_to_list();
+        // Neighbours of one key, and of different ones, in more than one batch.
+        let items = (0..3_000).map(|at| (at / 2 * 17 + at) % 80);
+        if in_batches {
+            source.emit_all(items).unwrap();
+        } else {
+            items.for_each(|x| source.emit(x).unwrap());
+        }
+        (
+            list.take(),
+            node(&graph, "per_key").counts.lost(Loss::Unheard),
+        )
+    };
+    let one_by_one = emitted(false);
+    assert!(one_by_one.0.len() > 2_000 && one_by_one.1 > 100);
+    assert_eq!(emitted(true), one_by_one);
+}
+
+#[test]
+fn what_becomes_of_tracked_elements_keeps_its_place_in_a_batch_of_others() {
+    let source = Source::<u32>::new();
+    let list = source
+        .per_key(decade, Keys::max(9), |_, flow| flow.partition(2))
+        .sink_to_list();
+    let receipts = [1, 21].map(|x| source.emit_tracked(x).unwrap());
+    source
+        .emit_all([11, 12, 2, 13, 14, 31, 22, 3, 32, 4])
+        .unwrap();
+    let expected = [[11, 12], [1, 2], [13, 14], [21, 22], [31, 32], [3, 4]];
+    assert_eq!(list.take(), expected);
+    assert_eq!(receipts.map(|receipt| receipt.outcome()), [Some(Ok(())); 2]);
+}
+
+#[test]
+fn elements_of_no_size_come_out_of_runs_too() {
+    let source = Source::<u32>::new();
+    let list = source
+        .per_key(decade, Keys::max(9), |_, flow| {
+            flow.filter(|x| x % 2 == 0).map(|_| ())
+        })
+        .sink_to_list();
+    source.emit(2).unwrap();
+    source.emit_all(0..60).unwrap();
+    assert_eq!(list.take().len(), 31);
+    let receipt = source.emit_tracked(4).unwrap();
+    assert_eq!((list.take().len(), receipt.outcome()), (1, Some(Ok(()))));
+}
+
+#[test]
+fn a_failure_in_a_batch_keeps_its_place_behind_what_came_of_the_elements_before() {
+    let source = Source::<u32>::new();
+    let list = source
+        .per_key(decade, Keys::max(9), |_, flow| {
+            flow.try_map(|x| {
+                if x % 10 == 7 {
+                    Err("a seven".into())
+                } else {
+                    Ok(x)
+                }
+            })
+        })
+        .catch(|_| Some(777))
+        .sink_to_list();
+    source.emit_all([1, 17, 11, 2, 27, 21, 7, 3]).unwrap();
+    assert_eq!(list.take(), [1, 777, 11, 2, 777, 21, 777, 3]);
+}
+
+#[test]
 fn a_key_whose_flow_is_not_used_drops_its_elements_and_says_so() {
     let graph = Graph::new();
     let source = graph.source::<u32>();

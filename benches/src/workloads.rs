@@ -9,6 +9,7 @@ pub(crate) mod metric_send;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod per_key;
+mod per_key_promises;
 pub(crate) mod polling;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;

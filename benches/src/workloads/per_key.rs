@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use rustc_hash::FxHashMap;
 
+use super::per_key_promises;
 use crate::target::at_most;
 use crate::workload::{Role, Variant, Workload};
 
@@ -26,6 +27,11 @@ pub(crate) fn workload() -> Workload {
             "loop, batches, last uses",
             Role::Hand,
             batched,
+        ))
+        .variant(Variant::prepared(
+            "loop, the same promises",
+            Role::Hand,
+            per_key_promises::by_hand,
         ))
         .target(at_most("headwater per_key", 1.5, "loop"))
         .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))

@@ -15,7 +15,7 @@ pub(crate) const BATCH: usize = 256;
 
 /// As [`BATCH`], for elements of this type: of small ones, up to 4 KiB, twice as many, or what a batch
 /// costs shows beside them. Not more: a batch must leave room in a join that holds 1024.
-const fn batch_of<T>() -> usize {
+pub(crate) const fn batch_of<T>() -> usize {
     if size_of::<T>() <= 4096 / (2 * BATCH) {
         2 * BATCH
     } else {

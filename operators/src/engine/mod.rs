@@ -102,7 +102,7 @@ pub use workers::WorkerPanicked;
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Entry, Node, Port, PortCounts, taken_twice};
 pub(crate) use clock::Clock;
-pub(crate) use emit_all::BATCH;
+pub(crate) use emit_all::{BATCH, batch_of};
 pub(crate) use fifo::{Fifo, Slot};
 pub(crate) use flight::Flight;
 pub(crate) use fork::Fork;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{BATCH, Cell, Cx, Node, Push, RunId, Signal, Token};
+use crate::engine::{Cell, Cx, Node, Push, RunId, Signal, Token, batch_of};
 use crate::flow::InGraph;
 
 /// What follows `per_key`. It is entered by every run: from within the push of the element under way,
@@ -15,12 +15,13 @@ pub(super) struct OutNode<U, N> {
     closing: bool,
     /// A batch is under way: results are gathered, and go on as a batch too.
     gathers: bool,
-    batch: Vec<U>,
-    /// Of all that is gathered.
+    /// Untracked elements are gathered here. It has room only while a batch is under way and nothing
+    /// else is gathered, so that for an element there is one thing to ask: whether it has.
+    desk: Vec<U>,
+    /// What the desk is made of while it has no room; holds the tracked elements that are gathered.
+    drawer: Vec<U>,
+    /// Of all that is in the drawer.
     token: Token,
-    /// How many untracked elements may be gathered: none while there is no batch, or one of tracked
-    /// elements.
-    limit: usize,
 }
 
 impl<U: InGraph, N: Push<U>> OutNode<U, N> {
@@ -30,9 +31,9 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
             open: 0,
             closing: false,
             gathers: false,
-            batch: Vec::new(),
+            desk: Vec::new(),
+            drawer: Vec::new(),
             token: Token::NONE,
-            limit: 0,
         }
     }
 
@@ -43,21 +44,40 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
 
     /// A batch begins.
     pub(super) fn gather(&mut self) {
-        self.gathers = true;
-        self.limit = BATCH;
+        // Elements that take no memory find room everywhere: there is no telling by it.
+        if size_of::<U>() > 0 {
+            self.gathers = true;
+            self.clear_desk();
+        }
     }
 
     /// The batch is over.
     pub(super) fn scatter(&mut self, cx: &mut Cx) {
         self.gathers = false;
-        self.limit = 0;
         self.flush(cx);
+        if self.has_desk() {
+            self.drawer = std::mem::take(&mut self.desk);
+        }
+    }
+
+    /// No tracked element is gathered: makes room for others.
+    fn clear_desk(&mut self) {
+        if !self.has_desk() {
+            self.desk = std::mem::take(&mut self.drawer);
+        }
+    }
+
+    fn has_desk(&self) -> bool {
+        self.desk.capacity() > 0
     }
 
     fn flush(&mut self, cx: &mut Cx) {
-        if !self.batch.is_empty() {
+        if !self.desk.is_empty() {
+            cx.with_token(Token::NONE, |cx| self.next.push_batch(&mut self.desk, cx));
+        }
+        if !self.drawer.is_empty() {
             let token = std::mem::take(&mut self.token);
-            cx.with_token(token, |cx| self.next.push_batch(&mut self.batch, cx));
+            cx.with_token(token, |cx| self.next.push_batch(&mut self.drawer, cx));
         }
     }
 
@@ -65,23 +85,23 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
         if !self.gathers {
             return self.next.push(item, cx);
         }
-        if self.batch.len() >= BATCH || !self.token.same(&cx.token) {
+        if !cx.token.is_some() {
+            if !self.drawer.is_empty() || self.desk.len() >= batch_of::<U>() {
+                self.flush(cx);
+            }
+            self.clear_desk();
+            // It grows up to a batch, and no further: there may be many of these nodes.
+            return self.desk.push(item);
+        }
+        let full = self.drawer.len() >= batch_of::<U>();
+        if self.has_desk() || full || !self.token.same(&cx.token) {
             self.flush(cx);
             self.token = cx.token.clone();
-            self.limit = if self.token.is_some() { 0 } else { BATCH };
         }
-        self.batch.push(item);
-    }
-
-    /// Keeps an untracked element where a batch is gathered of such.
-    #[inline]
-    fn keep(&mut self, item: U) -> Option<U> {
-        if self.batch.len() < self.limit {
-            self.batch.push(item);
-            None
-        } else {
-            Some(item)
+        if self.has_desk() {
+            self.drawer = std::mem::take(&mut self.desk);
         }
+        self.drawer.push(item);
     }
 
     /// A signal that is not one run's own.
@@ -147,11 +167,10 @@ impl<U: InGraph, N: Push<U>> KeyEnd<U, N> {
 impl<U: InGraph, N: Push<U>> Push<U> for KeyEnd<U, N> {
     #[inline]
     fn push(&mut self, item: U, cx: &mut Cx) {
-        let mut item = item;
-        if !cx.token.is_some() {
-            match self.out.open(cx).keep(item) {
-                Some(back) => item = back,
-                None => return,
+        if size_of::<U>() > 0 && !cx.token.is_some() {
+            let desk = &mut self.out.open(cx).desk;
+            if desk.len() < desk.capacity() {
+                return desk.push(item);
             }
         }
         self.push_through(item, cx);

@@ -16,8 +16,8 @@ pub(super) trait Runs<T>: Any + Send {
     fn push(&mut self, key: u32, item: T, cx: &mut Cx) -> bool;
 
     /// As many of the elements, from the first on, as there are `keys`, each for the run of its key.
-    /// Returns how many were not heard.
-    fn push_each(&mut self, keys: &[u32], items: &mut Vec<T>, cx: &mut Cx) -> usize;
+    /// Returns how many were not heard. `alike`: some that follow each other have one key.
+    fn push_each(&mut self, keys: &[u32], alike: bool, items: &mut Vec<T>, cx: &mut Cx) -> usize;
 
     /// A batch that is for the run of one key, as it is. Returns how many were not heard.
     fn push_all(&mut self, key: u32, items: &mut Vec<T>, cx: &mut Cx) -> usize;
@@ -89,17 +89,35 @@ impl<T: InGraph, N: Push<T>> Slab<T, N> {
         0
     }
 
-    /// As [`push`](Runs::push), of a key whose run is not of the common type.
-    #[cold]
-    #[inline(never)]
-    fn push_apart(&mut self, key: u32, item: T, cx: &mut Cx) -> bool {
-        match self.slots.get_mut(key as usize) {
-            Some(Slot::Apart(run)) => {
-                run.push(item, cx);
-                true
+    /// As [`push_each`](Runs::push_each), where elements that follow each other and have one key go into
+    /// its run as a batch.
+    fn push_groups(&mut self, keys: &[u32], mut items: Drain<'_, T>, cx: &mut Cx) -> usize {
+        let mut unheard = 0;
+        for alike in keys.chunk_by(|one, other| one == other) {
+            match (alike, items.len()) {
+                ([], _) | (_, 0) => {}
+                ([key], _) => {
+                    if let Some(item) = items.next() {
+                        unheard += usize::from(!self.push(*key, item, cx));
+                    }
+                }
+                ([key, ..], _) => unheard += self.push_alike(*key, alike.len(), &mut items, cx),
             }
-            _ => false,
         }
+        unheard
+    }
+}
+
+/// Where the run of the key is not of the common type. Returns how many elements were not heard.
+#[cold]
+#[inline(never)]
+fn push_apart<T: InGraph, N>(slot: Option<&mut Slot<T, N>>, item: T, cx: &mut Cx) -> usize {
+    match slot {
+        Some(Slot::Apart(run)) => {
+            run.push(item, cx);
+            0
+        }
+        _ => 1,
     }
 }
 
@@ -110,25 +128,20 @@ impl<T: InGraph, N: Push<T>> Runs<T> for Slab<T, N> {
                 run.push(item, cx);
                 true
             }
-            _ => self.push_apart(key, item, cx),
+            slot => push_apart(slot, item, cx) == 0,
         }
     }
 
-    fn push_each(&mut self, keys: &[u32], items: &mut Vec<T>, cx: &mut Cx) -> usize {
-        let mut items = items.drain(..keys.len());
-        let (mut unheard, mut rest) = (0, keys);
-        while let [key, behind @ ..] = rest {
-            if behind.first() == Some(key) {
-                let alike = 1 + behind.iter().take_while(|other| *other == key).count();
-                unheard += self.push_alike(*key, alike, &mut items, cx);
-                rest = &rest[alike..];
-                continue;
-            }
-            rest = behind;
-            let Some(item) = items.next() else { break };
-            match self.slots.get_mut(*key as usize) {
+    fn push_each(&mut self, keys: &[u32], alike: bool, items: &mut Vec<T>, cx: &mut Cx) -> usize {
+        let items = items.drain(..keys.len());
+        if alike {
+            return self.push_groups(keys, items, cx);
+        }
+        let (mut unheard, slots) = (0, &mut self.slots[..]);
+        for (key, item) in keys.iter().zip(items) {
+            match slots.get_mut(*key as usize) {
                 Some(Slot::Here(run)) => run.push(item, cx),
-                _ => unheard += usize::from(!self.push_apart(*key, item, cx)),
+                slot => unheard += push_apart(slot, item, cx),
             }
         }
         unheard

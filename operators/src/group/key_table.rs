@@ -79,6 +79,19 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
         self.len() >= self.keys.max
     }
 
+    /// The number of `key`, which is used now; or its hash. When that is by the clock is not noted:
+    /// [`saw`](KeyTable::saw) does, for many.
+    #[inline]
+    fn number(&mut self, key: &K) -> Result<u32, u64> {
+        let hash = self.hasher.hash_one(key);
+        let Some(place) = self.table.find_mut(hash, |place| place.key == *key) else {
+            return Err(hash);
+        };
+        self.uses += 1;
+        place.used = self.uses;
+        Ok(place.number)
+    }
+
     /// What belongs to `key`, which is used now, with its number; or its hash, to
     /// [`insert`](KeyTable::insert) it with.
     #[inline]
@@ -93,6 +106,17 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
             *seen = now;
         }
         Ok((place.number, &mut place.value))
+    }
+
+    /// These keys were used now, by the clock.
+    fn saw(&mut self, numbers: &[u32], now: Time) {
+        if self.keys.is_timed() {
+            for number in numbers {
+                if let Some(seen) = self.seen.get_mut(*number as usize) {
+                    *seen = now;
+                }
+            }
+        }
     }
 
     /// The number that the next new key gets. Numbers are small: those of keys that are gone are used
@@ -205,8 +229,6 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
 #[derive(Default)]
 pub(super) struct Ahead {
     numbers: Vec<u32>,
-    /// How many keys were looked up, and not taken from the element before.
-    looked_up: usize,
 }
 
 impl Ahead {
@@ -228,41 +250,38 @@ impl Ahead {
         let known = usize::from(begun.is_some()).min(items.len());
         let (first, rest) = self.numbers.split_at_mut(known);
         first.fill(begun.unwrap_or_default());
-        self.looked_up = known;
-        // Often one key has several elements in a row, and is looked up once for all of them.
-        let mut latest: Option<(K, u32)> = None;
+        // What follows two elements of one key often has it, too: it is compared, and not looked up.
+        let (mut latest, mut streak) = (begun.unwrap_or(u32::MAX), None);
+        let (mut found, mut new) = (items.len() - known, None);
         for (at, (item, number)) in items[known..].iter().zip(rest).enumerate() {
             let key = key(item);
-            if let Some((known, found)) = &latest
-                && *known == key
-            {
-                *number = *found;
+            if streak.as_ref() == Some(&key) {
+                *number = latest;
                 continue;
             }
-            match table.find(&key, now) {
-                Ok((found, _)) => {
-                    *number = found;
-                    latest = Some((key, found));
-                    self.looked_up += 1;
+            match table.number(&key) {
+                Ok(known) => {
+                    *number = known;
+                    streak = (known == latest).then_some(key);
+                    latest = known;
                 }
                 Err(hash) => {
-                    self.numbers.truncate(known + at);
-                    return Some((hash, key));
+                    (found, new) = (at, Some((hash, key)));
+                    break;
                 }
             }
         }
-        None
+        self.numbers.truncate(known + found);
+        table.saw(&self.numbers, now);
+        new
     }
 
-    /// Whether all elements have the same key, as far as that is seen at a glance.
+    /// The numbers of the keys that were found, and whether two that follow each other are the same.
     #[inline]
-    pub(super) fn is_one_key(&self) -> bool {
-        self.looked_up == 1
-    }
-
-    /// The numbers of the keys that were found.
-    #[inline]
-    pub(super) fn numbers(&self) -> &[u32] {
-        &self.numbers
+    pub(super) fn numbers(&self) -> (&[u32], bool) {
+        let after = self.numbers.get(1..).unwrap_or_default();
+        let pairs = self.numbers.iter().zip(after);
+        let alike = pairs.fold(false, |alike, (one, other)| alike | (one == other));
+        (&self.numbers, alike)
     }
 }

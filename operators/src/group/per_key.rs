@@ -232,14 +232,14 @@ where
 
     /// The elements whose keys were looked up.
     fn push_known(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        let keys = self.ahead.numbers();
+        let (keys, alike) = self.ahead.numbers();
         let Some(last) = keys.last() else { return };
         self.latest = *last;
         let unheard = match &mut self.runs {
-            Some(runs) if keys.len() == items.len() && self.ahead.is_one_key() => {
+            Some(runs) if alike && keys.len() == items.len() && keys.iter().all(|k| k == last) => {
                 runs.push_all(*last, items, cx)
             }
-            Some(runs) => runs.push_each(keys, items, cx),
+            Some(runs) => runs.push_each(keys, alike, items, cx),
             None => items.drain(..keys.len()).count(),
         };
         if unheard > 0 {

@@ -58,23 +58,32 @@ where
 
     fn build<N: Push<I::Item>>(self, next: N, plan: &mut Plan) {
         plan.node(self.site, Role::Operator);
-        let step = FlatMapStep(self.f);
+        let step = FlatMapStep {
+            f: self.f,
+            limited: false,
+        };
         self.upstream.build(StepPush::new(step, next), plan);
     }
 }
 
-struct FlatMapStep<F>(F);
+struct FlatMapStep<F> {
+    f: F,
+    limited: bool,
+}
 
 impl<T, F, I> Step<T, I::Item> for FlatMapStep<F>
 where
     F: FnMut(T) -> I + InGraph,
     I: IntoIterator<Item: InGraph>,
 {
-    const EXPANDS: bool = true;
+    #[inline]
+    fn limited(&mut self) -> Option<&mut bool> {
+        Some(&mut self.limited)
+    }
 
     #[inline]
     fn step<N: Push<I::Item>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
-        (self.0)(item)
+        (self.f)(item)
             .into_iter()
             .for_each(|item| next.push(item, cx));
     }

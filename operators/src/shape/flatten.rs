@@ -55,14 +55,21 @@ where
 
     fn build<N: Push<U>>(self, next: N, plan: &mut Plan) {
         plan.node(self.site, Role::Operator);
-        self.upstream.build(StepPush::new(FlattenStep, next), plan);
+        self.upstream
+            .build(StepPush::new(FlattenStep::default(), next), plan);
     }
 }
 
-struct FlattenStep;
+#[derive(Default)]
+struct FlattenStep {
+    limited: bool,
+}
 
 impl<T: IntoIterator> Step<T, T::Item> for FlattenStep {
-    const EXPANDS: bool = true;
+    #[inline]
+    fn limited(&mut self) -> Option<&mut bool> {
+        Some(&mut self.limited)
+    }
 
     #[inline]
     fn step<N: Push<T::Item>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {

@@ -281,6 +281,7 @@ where
             stage: self.stage,
             label,
             closed: false,
+            limited: false,
         };
         self.upstream.build(StepPush::new(step, next), plan);
     }
@@ -290,11 +291,15 @@ struct StageStep<S> {
     stage: S,
     label: Arc<Label>,
     closed: bool,
+    limited: bool,
 }
 
 impl<T, U, S: Stage<T, U>> Step<T, U> for StageStep<S> {
-    // It may, and nobody knows unless it says.
-    const EXPANDS: bool = true;
+    // It may expand, and nobody knows unless it says.
+    #[inline]
+    fn limited(&mut self) -> Option<&mut bool> {
+        Some(&mut self.limited)
+    }
 
     fn at_most(&self) -> Option<usize> {
         self.stage.at_most()

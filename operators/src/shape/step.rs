@@ -7,8 +7,16 @@ use crate::engine::{Batch, Cx, Failure, Push, Signal};
 /// [`StepPush`] makes an operator's push side of it, which gives the same result for elements one by
 /// one and in batches.
 pub(crate) trait Step<T, U>: Send + 'static {
-    /// Whether many elements may be made of one: then nobody knows how many of a batch fit.
-    const EXPANDS: bool = false;
+    /// Of a step that expands, which makes many elements of one, so that nobody knows how many of a
+    /// batch fit: where it keeps whether something below has only so much room, as a source found that
+    /// asked. What is made of an element then goes on one by one: gathered, it would fill one input of
+    /// a join before the next sees any.
+    ///
+    /// Kept by the few that need it: steps lie in the runs of keys, which are to be small.
+    #[inline]
+    fn limited(&mut self) -> Option<&mut bool> {
+        None
+    }
 
     /// Of a step that expands: how many elements are made of one at the most, if anybody knows.
     #[inline]
@@ -58,10 +66,6 @@ pub(crate) trait Step<T, U>: Send + 'static {
 pub(crate) struct StepPush<S, U, N> {
     step: S,
     out: Gather<U, N>,
-    /// Of a step that expands: whether something below has only so much room, as a source found that
-    /// asked. What is made of an element then goes on one by one: gathered, it would fill one input
-    /// of a join before the next sees any.
-    limited: bool,
 }
 
 impl<S, U, N> StepPush<S, U, N> {
@@ -72,7 +76,6 @@ impl<S, U, N> StepPush<S, U, N> {
                 batch: Batch::new(),
                 next,
             },
-            limited: false,
         }
     }
 }
@@ -90,7 +93,7 @@ where
 
     #[inline]
     fn push_batch(&mut self, items: &mut Vec<T>, cx: &mut Cx) {
-        if self.limited {
+        if self.step.limited().is_some_and(|limited| *limited) {
             self.step
                 .step_all(&mut items.drain(..), &mut self.out.next, cx);
         } else if self.out.next.batches() {
@@ -112,16 +115,18 @@ where
                 self.step.census(cx);
                 self.out.next.signal(Signal::Census, cx);
             }
-            Signal::Room(room) if S::EXPANDS => {
+            Signal::Room(room) if self.step.limited().is_some() => {
                 let mut below = usize::MAX;
                 self.out.next.signal(Signal::Room(&mut below), cx);
+                let mut is_limited = false;
                 if below < usize::MAX {
                     let each = self.step.at_most().map_or(usize::MAX, |most| most.max(1));
                     // One may come while there is any room: it is not to be refused half-way.
                     *room = (*room).min((below / each).max(below.min(1)));
-                    self.limited = below < each;
-                } else {
-                    self.limited = false;
+                    is_limited = below < each;
+                }
+                if let Some(limited) = self.step.limited() {
+                    *limited = is_limited;
                 }
             }
             other => self.out.next.signal(other, cx),

@@ -69,7 +69,11 @@ where
 
     fn build<N: Push<I::Item>>(self, next: N, plan: &mut Plan) {
         let label = plan.node(self.site, Role::Operator);
-        let step = TryFlatMapStep { f: self.f, label };
+        let step = TryFlatMapStep {
+            f: self.f,
+            label,
+            limited: false,
+        };
         self.upstream.build(StepPush::new(step, next), plan);
     }
 }
@@ -77,6 +81,7 @@ where
 struct TryFlatMapStep<F> {
     f: F,
     label: Arc<Label>,
+    limited: bool,
 }
 
 impl<T, F, I> Step<T, I::Item> for TryFlatMapStep<F>
@@ -84,7 +89,10 @@ where
     F: FnMut(T) -> Result<I, BoxError> + InGraph,
     I: IntoIterator<Item: InGraph>,
 {
-    const EXPANDS: bool = true;
+    #[inline]
+    fn limited(&mut self) -> Option<&mut bool> {
+        Some(&mut self.limited)
+    }
 
     #[inline]
     fn step<N: Push<I::Item>>(&mut self, item: T, next: &mut N, cx: &mut Cx) {
