@@ -50,6 +50,7 @@ impl Point {
     }
 
     /// A point of which all is known.
+    #[cfg(feature = "kairosdb")]
     pub(super) fn of(metric: Arc<str>, tags: Tags, millis: i64, value: PointValue) -> Point {
         Point {
             millis,
