@@ -180,9 +180,12 @@ fn atomic(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
     (sum.into_inner(), took)
 }
 
+/// As text: what many small libraries look values up by.
+type NameAndTags = (String, Vec<(String, String)>);
+
 /// Values by name and tags behind a lock, in the manner of many small libraries.
 fn mutex_and_map(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
-    let sums: Mutex<HashMap<(String, Vec<(String, String)>), u64>> = Mutex::default();
+    let sums: Mutex<HashMap<NameAndTags, u64>> = Mutex::default();
     let took = pace.run(n, threads, |x| {
         let tags = vec![("route".to_owned(), "/home".to_owned())];
         let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
