@@ -952,7 +952,7 @@ fn a_pipeline_whose_runtime_has_gone_ends() {
             .unwrap();
         let ended = second.block_on(metrics.shutdown_within(Duration::from_millis(300)));
         assert!(matches!(ended, Err(GraphError::Undriven)));
-        assert!(matches!(refused, Some(SendError::Closed(_))));
+        assert!(matches!(refused, Some(SendError::Undriven(_))));
         drop(metrics);
         drop(handle);
     });

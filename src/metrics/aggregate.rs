@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
+use super::carried::Carried;
 use super::element::Element;
 use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
-use super::sample::Sample;
+use super::sample::{Origin, Sample};
 use super::series::{Lookup, SeriesTable};
 use crate::aggregate::Aggregate;
 use crate::prelude::*;
@@ -46,6 +47,7 @@ pub(super) struct Running {
     pub(super) recipe: Recipe,
     pub(super) series: Arc<SeriesTable>,
     pub(super) counts: Counts,
+    pub(super) carried: Carried,
     /// The Unix time at which the graph's clock was zero, once it is known.
     epoch: Arc<OnceLock<Time>>,
 }
@@ -74,6 +76,7 @@ impl Running {
         Running {
             series: Arc::new(series),
             counts: Counts::default(),
+            carried: Carried::default(),
             recipe,
             epoch,
         }
@@ -124,8 +127,13 @@ impl Running {
         Time::ZERO + (end - Time::from(length))
     }
 
+    /// The end of the window that is under way at `now`, on the graph's clock.
+    pub(super) fn end(&self, now: Time, length: Duration) -> Time {
+        now.next_boundary(self.anchor(), length)
+    }
+
     /// The Unix time of a time on the graph's clock.
-    fn since_epoch(&self, time: Time) -> Time {
+    pub(super) fn since_epoch(&self, time: Time) -> Time {
         let epoch = self.epoch.get().copied().unwrap_or_default();
         epoch + time.elapsed()
     }
@@ -145,6 +153,7 @@ impl Stage<Element, Sample> for Resolve {
         let series = self.0.series(element.tags(), out.now());
         out.emit(Sample {
             metric: 0,
+            origin: Origin::At,
             series,
             value: element.value(),
             time: element.time(),
@@ -188,13 +197,17 @@ impl Stage<Sample, Sample> for Arrive {
     }
 
     fn on_item(&mut self, sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
-        count(&self.running.counts.values, 1);
+        if sample.origin != Origin::Carried {
+            count(&self.running.counts.values, 1);
+        }
         if let Grouping::Window(length) = self.running.recipe.grouping {
             let now = out.now();
             if now >= self.end {
                 self.next_window(&sample, now, length);
             }
-            if sample.time < self.begin {
+            // What is sent as it is measured is not late for the clock's being coarse, or its sender's
+            // having had to wait for a processor.
+            if sample.origin == Origin::At && sample.time < self.begin {
                 count(&self.running.counts.late, 1);
                 if self.running.recipe.metric.late == Late::Drop {
                     return count(&self.running.counts.dropped, 1);

@@ -134,6 +134,8 @@ pub enum SendError {
     Full(Value),
     /// The pipeline was shut down.
     Closed(Value),
+    /// The runtime that drove the pipeline has gone, so that nobody would take the value.
+    Undriven(Value),
 }
 
 impl fmt::Display for SendError {
@@ -155,7 +157,12 @@ impl fmt::Display for SendError {
             SendError::Full(value) => write!(
                 f,
                 "the value {value} was not taken: the buffer of this thread is full, since the \
-                 pipeline does not keep up"
+                 pipeline does not keep up; `send_async` and `blocking_send` of a handle wait for room"
+            ),
+            SendError::Undriven(value) => write!(
+                f,
+                "the value {value} was not taken: the runtime that drove the pipeline has gone; call \
+                 `shutdown` on the pipeline while that runs"
             ),
             SendError::Closed(value) => {
                 write!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::SendError;
-use super::sample::Sample;
+use super::sample::{Origin, Sample};
 use super::series::Entry;
 #[cfg(feature = "facade")]
 use super::series::SeriesTable;
@@ -21,7 +21,7 @@ use crate::{Sharded, Time};
 #[derive(Clone)]
 pub struct Handle {
     intake: Sharded<Sample>,
-    metric: u32,
+    metric: u16,
     series: Arc<Entry>,
     /// When the graph's clock was zero, since the Unix epoch.
     epoch: Time,
@@ -30,7 +30,7 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(
         intake: Sharded<Sample>,
-        metric: u32,
+        metric: u16,
         series: Arc<Entry>,
         epoch: Time,
     ) -> Handle {
@@ -43,13 +43,23 @@ impl Handle {
     }
 
     #[inline]
-    fn sample(&self, value: Value, time: Time) -> Sample {
+    fn sample(&self, value: Value, time: Time, origin: Origin) -> Sample {
         Sample {
             metric: self.metric,
+            origin,
             series: self.series.series,
             value,
             time,
         }
+    }
+
+    #[inline]
+    pub(super) fn sample_now(&self, value: Value) -> Sample {
+        self.sample(value, self.now(), Origin::Now)
+    }
+
+    pub(super) fn intake(&self) -> &Sharded<Sample> {
+        &self.intake
     }
 
     #[inline]
@@ -61,17 +71,17 @@ impl Handle {
     /// counted.
     #[inline]
     pub fn send(&self, value: impl Into<Value>) {
-        self.intake
-            .send_or_drop(self.sample(value.into(), self.now()));
+        self.intake.send_or_drop(self.sample_now(value.into()));
     }
 
     /// Sends a value, or says why not.
     ///
     /// # Errors
-    /// [`SendError::Full`] if the pipeline does not keep up, [`SendError::Closed`] after the shutdown.
+    /// [`SendError::Full`] if the pipeline does not keep up; [`SendError::Closed`] after the shutdown;
+    /// [`SendError::Undriven`] if the runtime that drove the pipeline has gone.
     #[inline]
     pub fn try_send(&self, value: impl Into<Value>) -> Result<(), SendError> {
-        self.send_at(value, self.now())
+        self.put(self.sample_now(value.into()))
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -80,19 +90,23 @@ impl Handle {
     /// # Errors
     /// As [`try_send`](Handle::try_send).
     pub fn send_at(&self, value: impl Into<Value>, time: impl Into<Time>) -> Result<(), SendError> {
-        let sample = self.sample(value.into(), time.into());
-        self.intake
-            .send(sample)
-            .map_err(|error| match error.is_full() {
-                true => SendError::Full(error.into_element().value),
-                false => SendError::Closed(error.into_element().value),
-            })
+        self.put(self.sample(value.into(), time.into(), Origin::At))
+    }
+
+    #[inline]
+    pub(super) fn put(&self, sample: Sample) -> Result<(), SendError> {
+        self.intake.send(sample).map_err(refused)
     }
 
     /// Whether it means all series beyond the bound.
     #[cfg(feature = "facade")]
     pub(super) fn is_overflow(&self) -> bool {
         self.series.series == SeriesTable::OVERFLOW
+    }
+
+    /// The metric's number.
+    pub(super) fn metric(&self) -> u16 {
+        self.metric
     }
 
     pub(super) fn entry(&self) -> &Arc<Entry> {
@@ -110,6 +124,17 @@ impl Handle {
     pub fn tags(&self) -> &Tags {
         &self.series.tags
     }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(error: crate::SendError<Sample>) -> SendError {
+    let wrap = match &error {
+        crate::SendError::Full(_) => SendError::Full,
+        crate::SendError::Undriven(_) => SendError::Undriven,
+        _ => SendError::Closed,
+    };
+    wrap(error.into_element().value)
 }
 
 impl std::fmt::Debug for Handle {

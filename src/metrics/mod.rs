@@ -18,6 +18,7 @@
 //! | say what is measured | [`Metric`], its [`Kind`] and [`Late`] values; aggregators are [`aggregate`](crate::aggregate)s or closures |
 //! | run it | [`MetricsPipeline`], [`SinkOptions`] |
 //! | send values | [`MetricsPipeline::send`], a kept [`Handle`], a [`Timer`] |
+//! | wait for room, where every value counts | [`Handle::send_async`], [`Handle::blocking_send`] |
 //! | get elements out | a [`MetricSink`] of one's own, or one of those below |
 //! | see what happened | [`MetricsSnapshot`] |
 //! | aggregate in one's own graph | [`Metric::aggregate`], [`GroupBy`](crate::aggregate::GroupBy) |
@@ -37,6 +38,7 @@
 mod aggregate;
 mod aggregators;
 mod by_tags;
+mod carried;
 mod delivery;
 mod described;
 mod element;
@@ -62,13 +64,14 @@ mod spans;
 mod tags;
 mod timer;
 mod value;
+mod waiting;
 
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
 pub use error::{MetricError, SendError};
 #[cfg(feature = "facade")]
 pub use facade::{FacadeRecorder, FacadeRecorderBuilder, FacadeSnapshot};
-pub use gauge::Gauge;
+pub use gauge::{Gauge, Held};
 pub use handle::Handle;
 pub use key::KeyError;
 pub use metric::{Aligned, Late, Metric};

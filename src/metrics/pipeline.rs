@@ -70,6 +70,7 @@ pub(super) struct Inner {
     sinks: Mutex<BTreeMap<String, Connected>>,
     pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
+    pub(super) runtime: tokio::runtime::Handle,
     /// Nothing is delivered any more.
     over: AtomicBool,
     /// How many values waited to enter the graph when it was given up.
@@ -80,7 +81,7 @@ pub(super) struct Inner {
 /// The metrics of a pipeline, by name and by number.
 #[derive(Default)]
 pub(super) struct Metrics {
-    pub(super) by_name: HashMap<Arc<str>, u32>,
+    pub(super) by_name: HashMap<Arc<str>, u16>,
     pub(super) all: Vec<Arc<Running>>,
     /// What their elements are called.
     outputs: HashSet<Arc<str>>,
@@ -186,6 +187,7 @@ impl MetricsPipelineBuilder {
             sinks: Mutex::default(),
             descriptions: Descriptions::default(),
             epoch: Arc::new(start.into()),
+            runtime: tokio::runtime::Handle::current(),
             over: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
             _driver: driver,
@@ -203,7 +205,7 @@ impl MetricsPipelineBuilder {
 /// How many metrics a pipeline may have.
 const MAX_METRICS: usize = 65_536;
 
-fn running(metrics: &RwLock<Metrics>, metric: u32) -> Arc<Running> {
+fn running(metrics: &RwLock<Metrics>, metric: u16) -> Arc<Running> {
     let metrics = metrics.read().unwrap_or_else(PoisonError::into_inner);
     metrics.all[metric as usize].clone()
 }
@@ -232,9 +234,9 @@ impl MetricsPipeline {
         if metrics.by_name.contains_key(&name) {
             return Err(MetricError::SameMetric(name));
         }
-        if metrics.all.len() >= MAX_METRICS {
+        let Ok(number) = u16::try_from(metrics.all.len()) else {
             return Err(MetricError::TooMany(name));
-        }
+        };
         if let Some(element) = outputs.clone().find(|o| metrics.outputs.contains(o)) {
             return Err(MetricError::SameOutput {
                 metric: name,
@@ -242,7 +244,6 @@ impl MetricsPipeline {
             });
         }
         metrics.outputs.extend(outputs);
-        let number = metrics.all.len() as u32;
         metrics.all.push(running);
         metrics.by_name.insert(name, number);
         let descriptions = self.0.descriptions.write();
@@ -325,11 +326,15 @@ impl MetricsPipeline {
     /// Sends a value of a metric, with its default tags.
     ///
     /// It waits for nobody: the value goes into a buffer of the sending thread, and from there into the
-    /// graph within a millisecond. Its time is now, to within a millisecond.
+    /// graph within a millisecond, or as soon after that as the pipeline's runtime gets a processor. Its
+    /// time is that of the pipeline's coarse clock: now, or as long ago as the runtime is late, which is
+    /// less than a millisecond in a service that has time left, and tens of milliseconds on processors that
+    /// are all busy. For that it is never [late](Metric::late).
     ///
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric; [`SendError::Full`] if the pipeline does not
-    /// keep up; [`SendError::Closed`] after the shutdown.
+    /// keep up; [`SendError::Closed`] after the shutdown; [`SendError::Undriven`] if the runtime that drove
+    /// the pipeline has gone.
     #[inline]
     pub fn send(&self, metric: &str, value: impl Into<Value>) -> Result<(), SendError> {
         self.send_tagged(metric, value, ())
@@ -391,7 +396,15 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric.
     pub fn gauge(&self, metric: &str, tags: impl IntoTags) -> Result<Gauge, SendError> {
-        Ok(Gauge::new(self.handle(metric, tags)?))
+        Ok(self.gauge_of(self.handle(metric, tags)?))
+    }
+
+    pub(super) fn gauge_of(&self, handle: Handle) -> Gauge {
+        let (number, entry) = (handle.metric(), handle.entry().clone());
+        let gauge = Gauge::new(handle);
+        let metric = running(&self.0.metrics, number);
+        self.0.carry(number, &metric, &entry);
+        gauge
     }
 
     /// Measures how long something takes, and sends it as a value of a metric.

@@ -7,11 +7,23 @@ use crate::Time;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Series(pub(super) u32);
 
+/// Where a value comes from, and so what its time says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was sent as it was measured: its time is that of the coarse clock, and it is never late.
+    Now,
+    /// Who sent it has said when it was measured.
+    At,
+    /// The pipeline's own: what a quantity was as the window began.
+    Carried,
+}
+
 /// A value on its way to being aggregated. Copied, so that senders share no count of references.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     /// The metric, by its number in the pipeline.
-    pub(super) metric: u32,
+    pub(super) metric: u16,
+    pub(super) origin: Origin,
     pub(super) series: Series,
     pub(super) value: Value,
     /// When it was measured, since the Unix epoch.

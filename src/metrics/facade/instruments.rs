@@ -7,12 +7,13 @@ use ::metrics::{CounterFn, GaugeFn, HistogramFn};
 use super::cache::Instrument;
 use crate::metrics::gauge::Gauge;
 use crate::metrics::handle::Handle;
+use crate::metrics::pipeline::MetricsPipeline;
 
 /// A counter.
 pub(super) struct Counted(Handle);
 
 impl Instrument for Counted {
-    fn new(handle: Handle) -> Counted {
+    fn new(_: &MetricsPipeline, handle: Handle) -> Counted {
         Counted(handle)
     }
 
@@ -39,8 +40,8 @@ impl CounterFn for Counted {
 pub(super) struct Levelled(Gauge);
 
 impl Instrument for Levelled {
-    fn new(handle: Handle) -> Levelled {
-        Levelled(Gauge::new(handle))
+    fn new(pipeline: &MetricsPipeline, handle: Handle) -> Levelled {
+        Levelled(pipeline.gauge_of(handle))
     }
 
     /// What it is must not be forgotten: it may be decremented yet.
@@ -67,7 +68,7 @@ impl GaugeFn for Levelled {
 pub(super) struct Observed(Handle);
 
 impl Instrument for Observed {
-    fn new(handle: Handle) -> Observed {
+    fn new(_: &MetricsPipeline, handle: Handle) -> Observed {
         Observed(handle)
     }
 

@@ -34,7 +34,7 @@ pub use self::names::FacadeSnapshot;
 ///   the total is greater than any that was told before, and nothing if it is not. What `increment`
 ///   counts comes on top of that.
 /// - **Gauges** are a [`Gauge`](super::Gauge): an aggregator `Last` comes to what it is when the window is
-///   over, whichever threads changed it.
+///   over, whichever threads changed it, and one that does not change is in each window all the same.
 /// - **Histograms** send each value that is recorded.
 /// - **Labels** are tags. They are text, as the facade has no others; where a label comes twice the last one
 ///   holds.
@@ -150,8 +150,8 @@ impl FacadeRecorder {
         let handle = handle.map_err(|_| names.count(Refusal::Invalid))?;
         match handle.is_overflow() {
             // Not kept: these may be without number.
-            true => Ok(Arc::new(I::new(handle))),
-            false => Ok(cache.insert(key, I::new(handle), now)),
+            true => Ok(Arc::new(I::new(pipeline, handle))),
+            false => Ok(cache.insert(key, I::new(pipeline, handle), now)),
         }
     }
 
