@@ -12,6 +12,7 @@ use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
 use super::sample::{Origin, Sample};
 use super::series::{Lookup, SeriesTable};
+use super::timer::Unit;
 use crate::aggregate::Aggregate;
 use crate::prelude::*;
 use crate::{BoxFlow, Outlet, Push, Stage, Time};
@@ -48,6 +49,8 @@ pub(super) struct Running {
     pub(super) series: Arc<SeriesTable>,
     pub(super) counts: Counts,
     pub(super) carried: Carried,
+    /// What timers count in.
+    pub(super) unit: Unit,
     /// The Unix time at which the graph's clock was zero, once it is known.
     epoch: Arc<OnceLock<Time>>,
 }
@@ -72,11 +75,13 @@ impl Running {
             Grouping::Batch(_) => Duration::ZERO,
         };
         let defaults = metric.default_tags.clone();
+        let unit = recipe.described.unit().and_then(Unit::named);
         let series = SeriesTable::new(defaults, metric.max_tag_sets, window);
         Running {
             series: Arc::new(series),
             counts: Counts::default(),
             carried: Carried::default(),
+            unit: unit.unwrap_or_default(),
             recipe,
             epoch,
         }

@@ -23,6 +23,8 @@ pub struct Handle {
     intake: Sharded<Sample>,
     metric: u16,
     series: Arc<Entry>,
+    /// What timers count in.
+    unit: Unit,
     /// When the graph's clock was zero, since the Unix epoch.
     epoch: Time,
 }
@@ -32,12 +34,14 @@ impl Handle {
         intake: Sharded<Sample>,
         metric: u16,
         series: Arc<Entry>,
+        unit: Unit,
         epoch: Time,
     ) -> Handle {
         Handle {
             intake,
             metric,
             series,
+            unit,
             epoch,
         }
     }
@@ -113,10 +117,16 @@ impl Handle {
         &self.series
     }
 
-    /// Begins to measure how long something takes, in seconds.
+    /// Begins to measure how long something takes, in the metric's [unit](super::Metric::unit), or in seconds
+    /// if that is none of time.
     #[must_use = "a timer that is dropped at once has measured nothing"]
     pub fn timer(&self) -> Timer {
-        Timer::start(self.clone(), Unit::Seconds)
+        Timer::start(self.clone(), self.unit)
+    }
+
+    /// What timers count in.
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// The tags of the series: those that were given, and the metric's default ones.

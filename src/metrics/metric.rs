@@ -252,7 +252,9 @@ impl Metric {
         Metric { kind, ..self }
     }
 
-    /// The unit of its values, such as `seconds`, for receivers that want to know.
+    /// The unit of its values: a [`Unit`](super::Unit) of time, or any other as text, such as `bytes`. Receivers
+    /// hear of it; and timers of the metric, [`SpanTimer`s](crate::metrics) among them, count in it, unless
+    /// they are given another one.
     pub fn unit(self, unit: impl Into<String>) -> Metric {
         Metric {
             unit: Some(unit.into()),

@@ -388,7 +388,8 @@ impl MetricsPipeline {
         let epoch = self.epoch();
         let now = epoch + self.0.intake.now().elapsed();
         let series = running.series.resolve(&tags, now);
-        Ok(Handle::new(self.0.intake.clone(), number, series, epoch))
+        let (intake, unit) = (self.0.intake.clone(), running.unit);
+        Ok(Handle::new(intake, number, series, unit, epoch))
     }
 
     /// A quantity that goes up and down, such as requests under way, and that many threads change.
