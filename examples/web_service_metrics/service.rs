@@ -83,11 +83,7 @@ async fn measure(
 }
 
 impl Shop {
-    async fn measured(
-        &self,
-        route: &str,
-        answer: impl Future<Output = Response>,
-    ) -> Response {
+    async fn measured(&self, route: &str, answer: impl Future<Output = Response>) -> Response {
         // Both end when they are dropped, also if the client goes away half-way.
         let _under_way = self.under_way.hold(1.0);
         let _timer = self.latency(route);

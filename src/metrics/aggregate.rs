@@ -7,12 +7,14 @@ use std::time::Duration;
 use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
 use super::carried::Carried;
+use super::counts::MetricCounts;
 use super::element::Element;
 use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
 use super::sample::{Origin, Sample};
 use super::series::{Lookup, SeriesTable};
 use super::timer::Unit;
+use super::warned::Warned;
 use crate::aggregate::Aggregate;
 use crate::prelude::*;
 use crate::{BoxFlow, Outlet, Push, Stage, Time};
@@ -23,9 +25,52 @@ impl Metric {
     /// An element's time counts from the Unix epoch. How that compares to the graph's clock is taken
     /// from the first element, unless [`epoch`](Metric::epoch) says it.
     ///
+    /// What is dropped as it is late, aggregated as overflow, or fails is counted, and told of by
+    /// [`aggregate_counted`](Metric::aggregate_counted).
+    ///
     /// # Errors
     /// A [`MetricError`] where the metric is not complete or contradicts itself.
     pub fn aggregate<F>(self, elements: F) -> Result<BoxFlow<Element>, MetricError>
+    where
+        F: Flow<Item = Element>,
+    {
+        Ok(self.aggregate_counted(elements)?.0)
+    }
+
+    /// As [`aggregate`](Metric::aggregate), with what tells how many values came, were late, dropped, held,
+    /// beyond the bound of tags, or failed in an aggregator.
+    ///
+    /// ```
+    /// use headwater::metrics::{Element, Late, Metric};
+    /// use headwater::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let source = graph.source::<Element>();
+    /// source.lead_clock(|element| element.time());
+    /// let (sums, counts) = Metric::new("power")
+    ///     .agg("sum", Sum)
+    ///     .window(Duration::from_secs(10))
+    ///     .epoch(Time::ZERO)
+    ///     .late(Late::Drop, Duration::ZERO)
+    ///     .aggregate_counted(&source)?;
+    /// let sums = sums.map(|e| e.to_string()).sink_to_list();
+    /// for (second, watt) in [(1, 5), (12, 7), (3, 100)] {
+    ///     source.emit(Element::new("power", watt).at(Time::from_millis(second * 1_000)))?;
+    /// }
+    /// assert_eq!((counts.snapshot().values, counts.snapshot().held), (3, 1));
+    /// source.close();
+    /// assert_eq!(sums.take(), ["power.sum 5", "power.sum 7"]);
+    /// assert_eq!((counts.snapshot().dropped, counts.snapshot().held), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`aggregate`](Metric::aggregate).
+    pub fn aggregate_counted<F>(
+        self,
+        elements: F,
+    ) -> Result<(BoxFlow<Element>, MetricCounts), MetricError>
     where
         F: Flow<Item = Element>,
     {
@@ -39,7 +84,7 @@ impl Metric {
         let samples = elements
             .filter(move |element| element.is_named(&name))
             .stage(Resolve(Lookup::new(running.series.clone())));
-        Ok(running.aggregate(samples))
+        Ok((running.aggregate(samples), MetricCounts(running)))
     }
 }
 
@@ -65,6 +110,14 @@ pub(super) struct Counts {
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) last_failure: Mutex<Option<String>>,
+    /// How many went into windows and batches, what is carried into them included.
+    pub(super) gathered: AtomicU64,
+    /// How many of those are out of them.
+    pub(super) finished: AtomicU64,
+    /// How many windows were full before their time was over.
+    pub(super) early: AtomicU64,
+    pub(super) warned_of_tags: Warned,
+    pub(super) warned_of_late: Warned,
 }
 
 impl Running {
@@ -202,24 +255,55 @@ impl Stage<Sample, Sample> for Arrive {
     }
 
     fn on_item(&mut self, sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
+        if self.takes(&sample, out.now()) {
+            out.emit(sample);
+        }
+    }
+}
+
+impl Arrive {
+    /// Counts a value, and says whether it is part of the window or batch under way.
+    #[inline]
+    fn takes(&mut self, sample: &Sample, now: Time) -> bool {
+        let counts = &self.running.counts;
         if sample.origin != Origin::Carried {
-            count(&self.running.counts.values, 1);
+            count(&counts.values, 1);
+            count(
+                &counts.overflow,
+                u64::from(sample.series == SeriesTable::OVERFLOW),
+            );
         }
         if let Grouping::Window(length) = self.running.recipe.grouping {
-            let now = out.now();
             if now >= self.end {
-                self.next_window(&sample, now, length);
+                self.next_window(sample, now, length);
             }
             // What is sent as it is measured is not late for the clock's being coarse, or its sender's
             // having had to wait for a processor.
-            if sample.origin == Origin::At && sample.time < self.begin {
-                count(&self.running.counts.late, 1);
-                if self.running.recipe.metric.late == Late::Drop {
-                    return count(&self.running.counts.dropped, 1);
-                }
+            if sample.origin == Origin::At && sample.time < self.begin && !self.takes_late(now) {
+                return false;
             }
         }
-        out.emit(sample);
+        count(&self.running.counts.gathered, 1);
+        true
+    }
+
+    #[cold]
+    fn takes_late(&self, now: Time) -> bool {
+        let Running { counts, recipe, .. } = &*self.running;
+        count(&counts.late, 1);
+        if recipe.metric.late == Late::Keep {
+            return true;
+        }
+        count(&counts.dropped, 1);
+        if counts.warned_of_late.is_due(now) {
+            let dropped = counts.dropped.load(Relaxed);
+            tracing::warn!(
+                metric = recipe.described.name(),
+                dropped,
+                "values come late and are dropped, as the metric says, and counted"
+            );
+        }
+        false
     }
 }
 
@@ -244,7 +328,13 @@ impl Stage<Grouped, Element> for Finish {
                 }
             }
         };
-        count(&counts.overflow, groups.totals.overflow);
+        count(&counts.finished, groups.totals.values);
+        let metric = &running.recipe.metric;
+        let has_kept = running.recipe.aggregators.iter().any(|a| a.keeps_values);
+        let is_window = matches!(running.recipe.grouping, Grouping::Window(_));
+        if is_window && has_kept && groups.totals.values >= metric.max_values as u64 {
+            count(&counts.early, 1);
+        }
         let outputs = &running.recipe.described.outputs;
         for (output, outcomes) in outputs.iter().zip(groups.columns) {
             for (tags, outcome) in groups.tags.iter().zip(outcomes) {

@@ -46,8 +46,6 @@ pub(super) struct Table {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Totals {
     pub(super) values: u64,
-    /// How many came for series beyond the bound.
-    pub(super) overflow: u64,
     /// The time of the latest value.
     pub(super) latest: Time,
 }
@@ -64,7 +62,6 @@ impl Table {
     #[inline]
     fn add(&mut self, sample: &Sample, series: &SeriesTable) {
         self.totals.values += 1;
-        self.totals.overflow += u64::from(sample.series == SeriesTable::OVERFLOW);
         self.totals.latest = self.totals.latest.max(sample.time);
         let row = match self.last {
             (last, row) if last == sample.series => row,
@@ -116,7 +113,6 @@ impl Aggregate<Sample> for ByTags {
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {
                 values: 0,
-                overflow: 0,
                 latest: Time::ZERO,
             },
         };
@@ -143,7 +139,6 @@ impl Aggregate<Sample> for ByTags {
             }
         }
         left.totals.values += right.totals.values;
-        left.totals.overflow += right.totals.overflow;
         left.totals.latest = left.totals.latest.max(right.totals.latest);
     }
 

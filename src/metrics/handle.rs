@@ -10,6 +10,7 @@ use super::series::SeriesTable;
 use super::tags::Tags;
 use super::timer::{Timer, Unit};
 use super::value::Value;
+use super::warned::Warned;
 use crate::{Sharded, Time};
 
 /// One series of a metric: the name and the tags are looked up already, so that to send a value is to
@@ -75,7 +76,23 @@ impl Handle {
     /// counted.
     #[inline]
     pub fn send(&self, value: impl Into<Value>) {
-        self.intake.send_or_drop(self.sample_now(value.into()));
+        if !self.intake.send_or_drop(self.sample_now(value.into())) {
+            self.warn_of_drop();
+        }
+    }
+
+    /// Nobody else tells who sent it.
+    #[cold]
+    #[inline(never)]
+    fn warn_of_drop(&self) {
+        static WARNED: Warned = Warned::new();
+        if !self.intake.is_closed() && WARNED.is_due(self.now()) {
+            tracing::warn!(
+                tags = %self.tags(),
+                "values that are sent are dropped and counted, as the pipeline does not keep up: \
+                 `send_async` and `blocking_send` wait, `Shards::capacity` gives more room"
+            );
+        }
     }
 
     /// Sends a value, or says why not.

@@ -214,7 +214,7 @@ impl Metric {
     /// [`agg_values`]: Metric::agg_values
     pub fn max_values(self, max: usize) -> Metric {
         Metric {
-            max_values: max.max(1),
+            max_values: max,
             ..self
         }
     }
@@ -270,6 +270,15 @@ impl Metric {
         }
     }
 
+    /// The same, with these tags too where it says nothing else.
+    pub(super) fn below(self, tags: &Tags) -> Metric {
+        let default_tags = tags.merged(&self.default_tags);
+        Metric {
+            default_tags,
+            ..self
+        }
+    }
+
     /// The same, with what it leaves open: windows of this length, and these aggregators.
     #[cfg(feature = "facade")]
     pub(super) fn completed(self, window: Duration, aggregators: fn(Metric) -> Metric) -> Metric {
@@ -311,8 +320,17 @@ impl Metric {
     /// Checks it.
     pub(super) fn recipe(self) -> Result<Recipe, MetricError> {
         let name = self.name.clone();
-        if name.is_empty() {
+        if name.trim().is_empty() {
             return Err(MetricError::NoName);
+        }
+        if has_line_break(&name) {
+            return Err(MetricError::LineBreak(name));
+        }
+        if self.max_tag_sets == 0 {
+            return Err(MetricError::NoTagSets(name));
+        }
+        if self.max_values == 0 {
+            return Err(MetricError::NoValues(name));
         }
         let grouping = match self.groupings[..] {
             [] => return Err(MetricError::NoGrouping(name)),
@@ -324,7 +342,16 @@ impl Metric {
         if self.aggregators.is_empty() {
             return Err(MetricError::NoAggregator(name));
         }
+        if self.aligned == Aligned::WallClock && matches!(grouping, Grouping::Batch(_)) {
+            return Err(MetricError::AlignedBatch(name));
+        }
         for (at, named) in self.aggregators.iter().enumerate() {
+            if named.name.trim().is_empty() || has_line_break(&named.name) {
+                return Err(MetricError::AggregatorName {
+                    metric: name,
+                    aggregator: named.name.clone(),
+                });
+            }
             let before = &self.aggregators[..at];
             if before.iter().any(|other| other.name == named.name) {
                 return Err(MetricError::SameAggregator {
@@ -352,6 +379,11 @@ impl Metric {
             metric: self,
         })
     }
+}
+
+/// Names are in lines of text, at receivers and in what is printed.
+fn has_line_break(name: &str) -> bool {
+    name.contains(['\n', '\r'])
 }
 
 /// A metric that was checked.

@@ -20,8 +20,8 @@
 //! | send values | [`MetricsPipeline::send`], a kept [`Handle`], a [`Timer`] |
 //! | wait for room, where every value counts | [`Handle::send_async`], [`Handle::blocking_send`] |
 //! | get elements out | a [`MetricSink`] of one's own, or one of those below |
-//! | see what happened | [`MetricsSnapshot`] |
-//! | aggregate in one's own graph | [`Metric::aggregate`], [`GroupBy`](crate::aggregate::GroupBy) |
+//! | see what happened | [`PipelineSnapshot`] |
+//! | aggregate in one's own graph | [`Metric::aggregate`], [`Metric::aggregate_counted`], [`GroupBy`](crate::aggregate::GroupBy) |
 //!
 //! # Sinks
 //!
@@ -39,6 +39,7 @@ mod aggregate;
 mod aggregators;
 mod by_tags;
 mod carried;
+mod counts;
 mod delivery;
 mod described;
 mod element;
@@ -65,7 +66,9 @@ mod tags;
 mod timer;
 mod value;
 mod waiting;
+mod warned;
 
+pub use counts::MetricCounts;
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
 pub use error::{MetricError, SendError};
@@ -87,7 +90,7 @@ pub use sinks::{
 };
 #[cfg(feature = "json")]
 pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
-pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
+pub use snapshot::{MetricSnapshot, PipelineSnapshot, SinkSnapshot};
 #[cfg(feature = "spans")]
 pub use spans::{SpanLayer, SpanTimer, SpanTimers, Spent};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};

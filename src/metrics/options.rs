@@ -32,6 +32,7 @@ pub struct SinkOptions {
     pub(super) on_full: OnFull,
     pub(super) rate_limit: Option<Duration>,
     pub(super) max_age: Duration,
+    pub(super) timeout: Option<Duration>,
     pub(super) retry: Retry,
 }
 
@@ -43,6 +44,7 @@ impl Default for SinkOptions {
             on_full: OnFull::DropOldest,
             rate_limit: None,
             max_age: Duration::from_millis(10),
+            timeout: None,
             retry: Retry::attempts(u32::MAX)
                 .exponential(Duration::from_millis(100))
                 .max_delay(Duration::from_secs(30))
@@ -110,6 +112,27 @@ impl SinkOptions {
             "a `max_age` of zero would let no batch form: give it a longer time"
         );
         SinkOptions { max_age, ..self }
+    }
+
+    /// How long one attempt to deliver a batch, or to close the sink, may take: for ever, if this is not
+    /// called.
+    ///
+    /// An attempt that takes longer is dropped half-way, and has failed. Nobody knows then what has arrived: a
+    /// sink that promises [`AtLeastOnce`](super::Delivery::AtLeastOnce) gets the batch again; of one that
+    /// promises [`AtMostOnce`](super::Delivery::AtMostOnce) the batch is counted as given up.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
+    pub fn timeout(self, timeout: Duration) -> SinkOptions {
+        assert!(
+            !timeout.is_zero(),
+            "a `timeout` of zero would let no delivery succeed: give it a longer time"
+        );
+        SinkOptions {
+            timeout: Some(timeout),
+            ..self
+        }
     }
 
     /// How often, and after how long, a delivery that failed is tried again, where that can help.

@@ -17,9 +17,10 @@ use super::handle::Handle;
 use super::metric::Metric;
 use super::options::SinkOptions;
 use super::sample::Sample;
+use super::series::SeriesTable;
 use super::sink::MetricSink;
-use super::snapshot::{MetricsSnapshot, of_sink};
-use super::tags::IntoTags;
+use super::snapshot::{PipelineSnapshot, of_sink};
+use super::tags::{IntoTags, Tags};
 use super::timer::TimerBuilder;
 use super::value::Value;
 use crate::prelude::*;
@@ -71,6 +72,7 @@ pub(super) struct Inner {
     pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
     pub(super) runtime: tokio::runtime::Handle,
+    default_tags: Tags,
     /// Nothing is delivered any more.
     over: AtomicBool,
     /// How many values waited to enter the graph when it was given up.
@@ -119,6 +121,7 @@ pub struct MetricsPipelineBuilder {
     sinks: Vec<AddSink>,
     shards: Shards,
     epoch: Option<Time>,
+    default_tags: Tags,
 }
 
 impl MetricsPipelineBuilder {
@@ -138,6 +141,31 @@ impl MetricsPipelineBuilder {
         self.sinks.push(Box::new(move |pipeline| {
             pipeline.add_sink_with(sink, options)
         }));
+        self
+    }
+
+    /// Tags that all values of all metrics have, also of those that are added later, unless the metric or
+    /// the value brings some of the same names: the host, the service, its version.
+    ///
+    /// ```
+    /// use headwater::metrics::{Metric, MetricsPipeline};
+    /// use headwater::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let metrics = MetricsPipeline::builder()
+    ///     .default_tags([("host", "a"), ("zone", "north")])
+    ///     .metric(Metric::new("m").agg("sum", Sum).batch(1).default_tag("zone", "south"))
+    ///     .spawn()?;
+    /// let elements = metrics.elements().map(|e| e.to_string()).sink_to_list();
+    /// metrics.send("m", 1)?;
+    /// metrics.shutdown().await?;
+    /// assert_eq!(elements.take(), ["m.sum{host=a zone=south} 1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn default_tags(mut self, tags: impl IntoTags) -> Self {
+        self.default_tags = self.default_tags.merged(&tags.into_tags());
         self
     }
 
@@ -188,6 +216,7 @@ impl MetricsPipelineBuilder {
             descriptions: Descriptions::default(),
             epoch: Arc::new(start.into()),
             runtime: tokio::runtime::Handle::current(),
+            default_tags: self.default_tags,
             over: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
             _driver: driver,
@@ -222,7 +251,7 @@ impl MetricsPipeline {
     /// A [`MetricError`] where it is not complete, or there is one of this name.
     #[doc(alias = "add_mstream")]
     pub fn add_metric(&self, metric: Metric) -> Result<(), MetricError> {
-        let recipe = metric.recipe()?;
+        let recipe = metric.below(&self.0.default_tags).recipe()?;
         let (name, described) = (recipe.described.name.clone(), recipe.described.clone());
         let outputs = described.outputs.iter().map(|output| output.name.clone());
         let running = Arc::new(Running::new(recipe, self.0.epoch.clone()));
@@ -388,6 +417,18 @@ impl MetricsPipeline {
         let epoch = self.epoch();
         let now = epoch + self.0.intake.now().elapsed();
         let series = running.series.resolve(&tags, now);
+        let running = running.clone();
+        drop(metrics);
+        // Under no lock, as who listens may ask for a snapshot.
+        if series.series == SeriesTable::OVERFLOW && running.counts.warned_of_tags.is_due(now) {
+            tracing::warn!(
+                metric,
+                tags = %tags,
+                max = running.series.max(),
+                "is of one set of tags more than there may be: values of further ones are aggregated \
+                 together, as `overflow=true`, and counted"
+            );
+        }
         let (intake, unit) = (self.0.intake.clone(), running.unit);
         Ok(Handle::new(intake, number, series, unit, epoch))
     }
@@ -426,7 +467,7 @@ impl MetricsPipeline {
 
     /// What went in and out so far, and what is held, for each metric and each sink.
     #[must_use]
-    pub fn snapshot(&self) -> MetricsSnapshot {
+    pub fn snapshot(&self) -> PipelineSnapshot {
         // What went out first, so that it is not more than what came in.
         let sinks = {
             let mut sinks = self.sinks();
@@ -443,7 +484,7 @@ impl MetricsPipeline {
             .metrics
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut snapshot = MetricsSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        let mut snapshot = PipelineSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
         snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
             snapshot.give_up();
@@ -478,7 +519,7 @@ impl MetricsPipeline {
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone.
-    pub async fn shutdown(&self) -> Result<MetricsSnapshot, GraphError> {
+    pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown().await;
         self.ended(ended)
@@ -490,13 +531,13 @@ impl MetricsPipeline {
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone.
-    pub async fn shutdown_within(&self, limit: Duration) -> Result<MetricsSnapshot, GraphError> {
+    pub async fn shutdown_within(&self, limit: Duration) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown_within(limit).await;
         self.ended(ended)
     }
 
-    fn ended(&self, ended: Result<Report, GraphError>) -> Result<MetricsSnapshot, GraphError> {
+    fn ended(&self, ended: Result<Report, GraphError>) -> Result<PipelineSnapshot, GraphError> {
         self.0.over.store(true, Ordering::Relaxed);
         let report = ended?;
         // What waited to enter has gone with the graph.

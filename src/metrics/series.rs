@@ -170,6 +170,11 @@ impl SeriesTable {
         self.read().is_full(self.max)
     }
 
+    /// How many there may be.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
     /// How many series there are.
     pub(super) fn len(&self) -> usize {
         self.read().by_number.len()
