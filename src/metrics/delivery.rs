@@ -266,20 +266,19 @@ pub(super) fn prepare<S: MetricSink>(
     move || {
         let sink = Arc::new(tokio::sync::Mutex::new(Told { sink, told: 0 }));
 
-        let (room, out, sink_name) = (Arc::new(Room::default()), Arc::default(), name.clone());
+        let room = Arc::new(Room::default());
+        let (left, called, capacity) = (room.clone(), name.clone(), options.buffer);
         let drops = matches!(options.on_full, OnFull::DropOldest | OnFull::DropNewest);
-        let (capacity, out): (_, Arc<Room>) =
-            (options.buffer, if drops { room.clone() } else { out });
         let waiting = elements
             .inspect(move |_| {
                 if drops {
-                    room.came(capacity, &sink_name);
+                    room.came(capacity, &called);
                 }
             })
             .buffer(options.buffer)
             .on_full(options.on_full)
             .named(format!("{name}: buffer"))
-            .inspect(move |_| _ = out.left.fetch_add(1, Relaxed));
+            .inspect(move |_| _ = left.left.fetch_add(1, Relaxed));
         let paced = match options.rate_limit {
             Some(interval) => waiting.rate_limit(interval).capacity(1).boxed(),
             None => waiting.boxed(),
