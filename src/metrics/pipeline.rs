@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
@@ -71,7 +71,7 @@ pub(super) struct Inner {
     elements: Shared<Element>,
     sinks: Mutex<BTreeMap<String, Connected>>,
     /// Those that were taken off, and deliver what they have still.
-    removed: Mutex<Vec<(String, Branch)>>,
+    removed: Mutex<Vec<Removed>>,
     pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
     pub(super) runtime: tokio::runtime::Handle,
@@ -97,6 +97,12 @@ pub(super) struct Connected {
     /// None while it is being connected.
     branch: Option<Branch>,
     buffer: Option<NodeId>,
+}
+
+struct Removed {
+    /// Gone when all is delivered.
+    fate: Weak<Fate>,
+    branch: Branch,
 }
 
 impl Connected {
@@ -357,17 +363,25 @@ impl MetricsPipeline {
         let sink = self.sinks().remove(name);
         let is_there = sink.is_some();
         // Not under the lock, as above.
-        if let Some(branch) = sink.and_then(|sink| sink.branch) {
+        if let Some(Connected { fate, branch, .. }) = sink
+            && let Some(branch) = branch
+        {
             branch.disconnect();
-            let mut removed = std::mem::take(&mut *self.removed());
-            removed.retain(|(_, branch)| !branch.nodes().is_empty());
-            removed.push((name.to_owned(), branch));
-            self.removed().append(&mut removed);
+            let fate = Arc::downgrade(&fate);
+            let mut removed = self.removed();
+            let (gone, held) = std::mem::take(&mut *removed)
+                .into_iter()
+                .partition(|removed| removed.fate.strong_count() == 0);
+            *removed = held;
+            removed.push(Removed { fate, branch });
+            drop(removed);
+            // Not under the lock either.
+            drop::<Vec<Removed>>(gone);
         }
         is_there
     }
 
-    fn removed(&self) -> MutexGuard<'_, Vec<(String, Branch)>> {
+    fn removed(&self) -> MutexGuard<'_, Vec<Removed>> {
         let removed = self.0.removed.lock();
         removed.unwrap_or_else(PoisonError::into_inner)
     }
@@ -380,10 +394,10 @@ impl MetricsPipeline {
             if let Ok(ended) = tokio::time::timeout(REMOVED, shutdown.as_mut()).await {
                 return ended;
             }
-            for (sink, branch) in removed {
-                if !branch.nodes().is_empty() {
+            for Removed { fate, branch } in removed {
+                if let Some(fate) = fate.upgrade() {
                     tracing::warn!(
-                        sink,
+                        sink = fate.name,
                         "was removed, and what it has not delivered is given up"
                     );
                     branch.discard();
