@@ -193,6 +193,24 @@ async fn a_snapshot_shows_what_is_held_dropped_early_and_fails() {
     assert_eq!((kept.held, kept.early, kept.elements), (0, 2, 3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_removed_and_hangs_does_not_keep_a_shutdown_for_ever() {
+    let memory = Memory::default();
+    let metrics = MetricsPipeline::builder()
+        .metric(Metric::new("m").agg("sum", Sum).batch(1))
+        .sink(Hung)
+        .sink(memory.clone())
+        .spawn()
+        .unwrap();
+    metrics.send("m", 1).unwrap();
+    tokio::time::sleep(seconds(1)).await;
+    assert!(metrics.remove_sink("Hung"));
+    metrics.send("m", 2).unwrap();
+    let ended = tokio::time::timeout(seconds(60), metrics.shutdown()).await;
+    assert!(ended.expect("it ends").is_ok());
+    assert_eq!(memory.take(), ["m.sum 1", "m.sum 2"]);
+}
+
 /// Takes an hour for the first delivery, and no time for those after it.
 struct SlowAtFirst(Delivery, bool, Memory);
 

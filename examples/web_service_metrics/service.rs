@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use headwater::metrics::{Gauge, MetricError, MetricsPipeline, SendError, Tags, Timer};
+use headwater::metrics::{Gauge, MetricsPipeline, Tags, Timer};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
@@ -69,6 +70,8 @@ pub(super) struct Inner {
     pub(super) metrics: Arc<RwLock<Metrics>>,
     elements: Shared<Element>,
     sinks: Mutex<BTreeMap<String, Connected>>,
+    /// Those that were taken off, and deliver what they have still.
+    removed: Mutex<Vec<Removed>>,
     pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
     pub(super) runtime: tokio::runtime::Handle,
@@ -96,6 +99,12 @@ pub(super) struct Connected {
     /// None while it is being connected.
     branch: Option<Branch>,
     buffer: Option<NodeId>,
+}
+
+struct Removed {
+    /// Gone when all is delivered.
+    fate: Weak<Fate>,
+    branch: Branch,
 }
 
 impl Connected {
@@ -224,6 +233,7 @@ impl MetricsPipelineBuilder {
             metrics,
             elements,
             sinks: Mutex::default(),
+            removed: Mutex::default(),
             descriptions: Descriptions::default(),
             epoch: Arc::new(start.into()),
             runtime: tokio::runtime::Handle::current(),
@@ -246,6 +256,9 @@ impl MetricsPipelineBuilder {
 /// How many values a thread sends before it takes part in aggregating them: half of what its shard can
 /// hold, so that it does before any is refused.
 const HAND_OVER: usize = 4_096;
+
+/// How long a shutdown waits for sinks that were removed.
+const REMOVED: Duration = Duration::from_secs(5);
 
 /// How many metrics a pipeline may have.
 const MAX_METRICS: usize = 65_536;
@@ -371,13 +384,55 @@ impl MetricsPipeline {
 
     /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
     /// was one of this name.
+    ///
+    /// As long as it takes for that, it has the time; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for
+    /// it, and gives up what it holds then.
     pub fn remove_sink(&self, name: &str) -> bool {
         let sink = self.sinks().remove(name);
+        let is_there = sink.is_some();
         // Not under the lock, as above.
-        if let Some(branch) = sink.as_ref().and_then(|sink| sink.branch.as_ref()) {
+        if let Some(Connected { fate, branch, .. }) = sink
+            && let Some(branch) = branch
+        {
             branch.disconnect();
+            let fate = Arc::downgrade(&fate);
+            let mut removed = self.removed();
+            let (gone, held) = std::mem::take(&mut *removed)
+                .into_iter()
+                .partition(|removed| removed.fate.strong_count() == 0);
+            *removed = held;
+            removed.push(Removed { fate, branch });
+            drop(removed);
+            // Not under the lock either.
+            drop::<Vec<Removed>>(gone);
         }
-        sink.is_some()
+        is_there
+    }
+
+    fn removed(&self) -> MutexGuard<'_, Vec<Removed>> {
+        let removed = self.0.removed.lock();
+        removed.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of the graph, but not for ever for sinks that nobody wants any more.
+    async fn end(&self) -> Result<Report, GraphError> {
+        let mut shutdown = pin!(self.0.graph.shutdown());
+        let removed = std::mem::take(&mut *self.removed());
+        if !removed.is_empty() {
+            if let Ok(ended) = tokio::time::timeout(REMOVED, shutdown.as_mut()).await {
+                return ended;
+            }
+            for Removed { fate, branch } in removed {
+                if let Some(fate) = fate.upgrade() {
+                    tracing::warn!(
+                        sink = fate.name,
+                        "was removed, and what it has not delivered is given up"
+                    );
+                    branch.discard();
+                }
+            }
+        }
+        shutdown.await
     }
 
     /// Sends a value of a metric, with its default tags.
@@ -543,14 +598,15 @@ impl MetricsPipeline {
     }
 
     /// Takes no more values, emits windows and batches that are under way, and waits until the sinks
-    /// have delivered everything: for ever, if one of them never can.
+    /// have delivered everything: for ever, if one of them never can, and 5 s for those that were
+    /// [removed](MetricsPipeline::remove_sink) before.
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone.
     pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
-        let ended = self.0.graph.shutdown().await;
+        let ended = self.end().await;
         self.ended(ended)
     }
 
