@@ -447,6 +447,8 @@ impl MetricsPipeline {
     /// [`SendError::Unknown`] if there is no such metric; [`SendError::Full`] if the pipeline does not
     /// keep up; [`SendError::Closed`] after the shutdown; [`SendError::Undriven`] if the runtime that drove
     /// the pipeline has gone.
+    ///
+    /// Where every value counts, [`Handle::send_async`] and [`Handle::blocking_send`] wait for room.
     #[inline]
     pub fn send(&self, metric: &str, value: impl Into<Value>) -> Result<(), SendError> {
         self.send_tagged(metric, value, ())
@@ -603,7 +605,8 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
-    /// runtime that drove the pipeline has gone.
+    /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
+    /// its pipelines down before its runtime ends.
     pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.end().await;
@@ -615,7 +618,8 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
-    /// runtime that drove the pipeline has gone.
+    /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
+    /// its pipelines down before its runtime ends.
     pub async fn shutdown_within(&self, limit: Duration) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown_within(limit).await;
