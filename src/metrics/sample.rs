@@ -38,3 +38,6 @@ impl Sample {
         (self.origin == Origin::At) & (self.time < begin)
     }
 }
+
+// Senders, windows and aggregators copy samples by the thousand: the origin fits beside the metric's number.
+const _: () = assert!(size_of::<Sample>() == 32);
