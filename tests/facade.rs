@@ -618,6 +618,12 @@ async fn label_sets_are_bounded_and_those_that_nobody_uses_make_room() {
         ]
     );
     assert_eq!(pipeline.snapshot().metric("c").unwrap().overflow, 2);
+    // The instrument that nobody keeps or asked for goes first, and then its series is idle for as long again:
+    // who kept an instrument until a moment ago may have sent values that are in a window still.
+    tokio::time::sleep(seconds(700)).await;
+    count_many(&recorder, 6..7);
+    a_window().await;
+    assert_eq!(elements.take(), ["c.sum{overflow=true} 1"]);
     // Only the set of the middle was let go: one has a total, and one is kept.
     tokio::time::sleep(seconds(700)).await;
     count_many(&recorder, 7..9);
