@@ -109,6 +109,25 @@ fn a_metric_that_contradicts_itself_is_refused_with_a_sentence() {
             MetricError::NoName,
         ),
         (
+            Metric::new(" \t").agg("sum", Sum).batch(1),
+            MetricError::NoName,
+        ),
+        (
+            Metric::new("two\nlines").agg("sum", Sum).batch(1),
+            MetricError::LineBreak("two\nlines".into()),
+        ),
+        (
+            sum().agg("", Count).batch(1),
+            MetricError::AggregatorName {
+                metric: "m".into(),
+                aggregator: "".into(),
+            },
+        ),
+        (
+            sum().batch(1).aligned(Aligned::WallClock).epoch(Time::ZERO),
+            MetricError::AlignedBatch("m".into()),
+        ),
+        (
             sum().agg("sum", Count).batch(1),
             MetricError::SameAggregator {
                 metric: "m".into(),

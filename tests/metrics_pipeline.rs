@@ -260,7 +260,10 @@ async fn a_panicking_sink_loses_its_batch_and_goes_on() {
     let report = metrics.shutdown().await.unwrap();
     let sink = report.sink("panics").unwrap();
     assert_eq!((sink.given_up, sink.delivered), (4, 4));
-    assert_eq!(sink.last_error.as_deref(), Some("the sink panicked"));
+    assert_eq!(
+        sink.last_error.as_deref(),
+        Some("the sink panicked: not liked")
+    );
     assert_eq!(quick.take().len(), 8);
 }
 

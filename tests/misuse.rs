@@ -62,8 +62,9 @@ const UNDRIVEN: &str = "not accepted: the graph holds timers or futures and noth
                         call `spawn`, `spawn_thread` or `drive_manually` on the graph first";
 const POISONED: &str = "not accepted: the graph is poisoned, since one of its closures panicked; \
                         build a new one";
-const NOBODY_DRIVES: &str = "the graph holds timers or futures and nothing drives it; call \
-                             `spawn`, `spawn_thread` or `drive_manually` on it first";
+const NOBODY_DRIVES: &str = "the graph holds timers or futures and nothing drives it: call \
+     `spawn`, `spawn_thread` or `drive_manually` on it first, and keep what drives it, such as the \
+     runtime, until it has ended";
 
 // ---- zero ----
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater::metrics::{FacadeSnapshot, MetricsSnapshot, Tags};
+use headwater::metrics::{FacadeSnapshot, PipelineSnapshot, Tags};
 
 use crate::clients::Answers;
 use crate::ledger::Ledger;
@@ -24,7 +24,7 @@ pub fn scrape_faults(scraped: &str) -> Vec<String> {
 pub fn faults(
     ledger: &Ledger,
     answers: &Answers,
-    report: &MetricsSnapshot,
+    report: &PipelineSnapshot,
     facade: &FacadeSnapshot,
 ) -> Vec<String> {
     let books = ledger.books();

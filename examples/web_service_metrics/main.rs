@@ -39,7 +39,7 @@ fn pipeline(ledger: &Ledger) -> Result<MetricsPipeline, MetricError> {
         .metric(
             Metric::new("latency")
                 .kind(Kind::Histogram)
-                .unit("milliseconds")
+                .unit(Unit::Millis)
                 .agg("count", Count)
                 .agg("sum", Sum)
                 .agg("p99", ApproxQuantile::new(0.99))
@@ -49,7 +49,7 @@ fn pipeline(ledger: &Ledger) -> Result<MetricsPipeline, MetricError> {
         .metric(
             Metric::new("query")
                 .kind(Kind::Histogram)
-                .unit("milliseconds")
+                .unit(Unit::Millis)
                 .agg("count", Count)
                 .agg("sum", Sum)
                 .window(WINDOW),
@@ -72,7 +72,7 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     // What libraries measure by the facade, and queries by their spans.
     let recorder = metrics.recorder().window(WINDOW).install()?;
     let queries = SpanTimer::new("query").named("query").field("table");
-    let spans = metrics.time_spans([queries.unit(Unit::Millis)])?;
+    let spans = metrics.time_spans([queries])?;
     tracing_subscriber::registry().with(spans).init();
 
     let service = service::start(&metrics).await?;

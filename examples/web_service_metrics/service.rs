@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
-use headwater::metrics::{Gauge, MetricsPipeline, SendError, Tags, Unit};
+use headwater::metrics::{Gauge, MetricsPipeline, Tags, Timer};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -76,30 +76,29 @@ async fn measure(
     path: Option<MatchedPath>,
     request: Request,
     next: Next,
-) -> Result<Response, StatusCode> {
+) -> Response {
     // A path of the client's own would be a tag of the client's choice.
     let route = path.as_ref().map_or("other", |path| path.as_str());
-    shop.measured(route, next.run(request))
-        .await
-        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+    shop.measured(route, next.run(request)).await
 }
 
 impl Shop {
-    async fn measured(
-        &self,
-        route: &str,
-        answer: impl Future<Output = Response>,
-    ) -> Result<Response, SendError> {
-        self.under_way.add(1.0);
-        // Its value is sent when it is dropped, also if the client goes away half-way.
-        let timer = self.metrics.timer("latency")?;
-        let timer = timer.unit(Unit::Millis).tag("route", route).start();
+    async fn measured(&self, route: &str, answer: impl Future<Output = Response>) -> Response {
+        // Both end when they are dropped, also if the client goes away half-way.
+        let _under_way = self.under_way.hold(1.0);
+        let _timer = self.latency(route);
         let response = answer.await;
-        drop(timer);
         let tags = Tags::from([("route", route)]).with("code", response.status().as_u16());
-        self.metrics.send_tagged("requests", 1, tags)?;
-        self.under_way.sub(1.0);
-        Ok(response)
+        // A measurement that fails is no reason to fail the request.
+        if let Err(error) = self.metrics.send_tagged("requests", 1, tags) {
+            tracing::debug!(%error, "a request was not counted");
+        }
+        response
+    }
+
+    fn latency(&self, route: &str) -> Option<Timer> {
+        let timer = self.metrics.timer("latency").ok()?;
+        Some(timer.tag("route", route).start())
     }
 }
 

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
+use super::carried::Carried;
+use super::counts::MetricCounts;
 use super::element::Element;
 use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
-use super::sample::Sample;
+use super::sample::{Origin, Sample};
 use super::series::{Lookup, SeriesTable};
+use super::timer::Unit;
+use super::warned::Warned;
 use crate::prelude::*;
 use crate::{BoxFlow, Outlet, Push, Stage, Time};
 
@@ -20,9 +24,52 @@ impl Metric {
     /// An element's time counts from the Unix epoch. How that compares to the graph's clock is taken
     /// from the first element, unless [`epoch`](Metric::epoch) says it.
     ///
+    /// What is dropped as it is late, aggregated as overflow, or fails is counted, and told of by
+    /// [`aggregate_counted`](Metric::aggregate_counted).
+    ///
     /// # Errors
     /// A [`MetricError`] where the metric is not complete or contradicts itself.
     pub fn aggregate<F>(self, elements: F) -> Result<BoxFlow<Element>, MetricError>
+    where
+        F: Flow<Item = Element>,
+    {
+        Ok(self.aggregate_counted(elements)?.0)
+    }
+
+    /// As [`aggregate`](Metric::aggregate), with what tells how many values came, were late, dropped, held,
+    /// beyond the bound of tags, or failed in an aggregator.
+    ///
+    /// ```
+    /// use headwater::metrics::{Element, Late, Metric};
+    /// use headwater::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let source = graph.source::<Element>();
+    /// source.lead_clock(|element| element.time());
+    /// let (sums, counts) = Metric::new("power")
+    ///     .agg("sum", Sum)
+    ///     .window(Duration::from_secs(10))
+    ///     .epoch(Time::ZERO)
+    ///     .late(Late::Drop, Duration::ZERO)
+    ///     .aggregate_counted(&source)?;
+    /// let sums = sums.map(|e| e.to_string()).sink_to_list();
+    /// for (second, watt) in [(1, 5), (12, 7), (3, 100)] {
+    ///     source.emit(Element::new("power", watt).at(Time::from_millis(second * 1_000)))?;
+    /// }
+    /// assert_eq!((counts.snapshot().values, counts.snapshot().held), (3, 1));
+    /// source.close();
+    /// assert_eq!(sums.take(), ["power.sum 5", "power.sum 7"]);
+    /// assert_eq!((counts.snapshot().dropped, counts.snapshot().held), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`aggregate`](Metric::aggregate).
+    pub fn aggregate_counted<F>(
+        self,
+        elements: F,
+    ) -> Result<(BoxFlow<Element>, MetricCounts), MetricError>
     where
         F: Flow<Item = Element>,
     {
@@ -36,7 +83,7 @@ impl Metric {
         let samples = elements
             .filter(move |element| element.is_named(&name))
             .stage(Resolve::new(&running.series));
-        Ok(running.aggregate(samples))
+        Ok((running.aggregate(samples), MetricCounts(running)))
     }
 }
 
@@ -45,6 +92,9 @@ pub(super) struct Running {
     pub(super) recipe: Recipe,
     pub(super) series: Arc<SeriesTable>,
     pub(super) counts: Counts,
+    pub(super) carried: Carried,
+    /// What timers count in.
+    pub(super) unit: Unit,
     /// The Unix time at which the graph's clock was zero, once it is known.
     epoch: Arc<OnceLock<Time>>,
 }
@@ -59,6 +109,14 @@ pub(super) struct Counts {
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(super) last_failure: Mutex<Option<String>>,
+    /// How many went into windows and batches, what is carried into them included.
+    pub(super) gathered: AtomicU64,
+    /// How many of those are out of them.
+    pub(super) finished: AtomicU64,
+    /// How many windows were full before their time was over.
+    pub(super) early: AtomicU64,
+    pub(super) warned_of_tags: Warned,
+    pub(super) warned_of_late: Warned,
 }
 
 impl Running {
@@ -69,10 +127,13 @@ impl Running {
             Grouping::Batch(_) => Duration::ZERO,
         };
         let defaults = metric.default_tags.clone();
+        let unit = recipe.described.unit().and_then(Unit::named);
         let series = SeriesTable::new(defaults, metric.max_tag_sets, window);
         Running {
             series: Arc::new(series),
             counts: Counts::default(),
+            carried: Carried::default(),
+            unit: unit.unwrap_or_default(),
             recipe,
             epoch,
         }
@@ -129,8 +190,13 @@ impl Running {
         Time::ZERO + (end - Time::from(length))
     }
 
+    /// The end of the window that is under way at `now`, on the graph's clock.
+    pub(super) fn end(&self, now: Time, length: Duration) -> Time {
+        now.next_boundary(self.anchor(), length)
+    }
+
     /// The Unix time of a time on the graph's clock.
-    fn since_epoch(&self, time: Time) -> Time {
+    pub(super) fn since_epoch(&self, time: Time) -> Time {
         let epoch = self.epoch.get().copied().unwrap_or_default();
         epoch + time.elapsed()
     }
@@ -161,6 +227,7 @@ impl Resolve {
     fn sample(lookup: &mut Lookup, element: &Element, now: Time) -> Sample {
         Sample {
             metric: 0,
+            origin: Origin::At,
             series: lookup.series(element.tags(), now),
             value: element.value(),
             time: element.time(),
@@ -223,51 +290,76 @@ impl Stage<Sample, Sample> for Arrive {
     }
 
     fn on_item(&mut self, sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
-        count(&self.running.counts.values, 1);
-        if let Grouping::Window(length) = self.running.recipe.grouping {
-            let now = out.now();
-            if now >= self.end {
-                self.next_window(&sample, now, length);
-            }
-            if sample.time < self.begin {
-                count(&self.running.counts.late, 1);
-                if self.running.recipe.metric.late == Late::Drop {
-                    return count(&self.running.counts.dropped, 1);
-                }
-            }
+        self.window_of(&sample, out);
+        let late = self.note(std::slice::from_ref(&sample));
+        if late == 0 || self.takes_late(late, out.now()) {
+            count(&self.running.counts.gathered, 1);
+            out.emit(sample);
         }
-        out.emit(sample);
     }
 
     fn on_batch(&mut self, samples: &mut Vec<Sample>, out: &mut Outlet<'_, impl Push<Sample>>) {
-        let counts = &self.running.counts;
-        count(&counts.values, samples.len() as u64);
-        if let Grouping::Window(length) = self.running.recipe.grouping
-            && let Some(first) = samples.first()
-        {
-            let now = out.now();
-            if now >= self.end {
-                self.next_window(first, now, length);
+        if let Some(first) = samples.first() {
+            self.window_of(first, out);
+            let late = self.note(samples);
+            if late > 0 && !self.takes_late(late, out.now()) {
+                let begin = self.begin;
+                samples.retain(|sample| !sample.is_late(begin));
             }
-            self.sift(samples);
+            count(&self.running.counts.gathered, samples.len() as u64);
         }
         out.emit_all(samples);
     }
 }
 
 impl Arrive {
-    /// Counts those that are late, and drops them where that is wished.
-    fn sift(&self, samples: &mut Vec<Sample>) {
-        let Arrive { running, begin, .. } = self;
-        let is_late = |sample: &Sample| sample.time < *begin;
-        let late = samples.iter().filter(|sample| is_late(sample)).count() as u64;
-        if late > 0 {
-            count(&running.counts.late, late);
-            if running.recipe.metric.late == Late::Drop {
-                count(&running.counts.dropped, late);
-                samples.retain(|sample| !is_late(sample));
+    /// A sample may be the first of its window.
+    #[inline]
+    fn window_of(&mut self, sample: &Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
+        if let Grouping::Window(length) = self.running.recipe.grouping {
+            let now = out.now();
+            if now >= self.end {
+                self.next_window(sample, now, length);
             }
         }
+    }
+
+    /// Counts what came, but for what is the pipeline's own, and says how many are late for their window. Of
+    /// batches none is.
+    #[inline]
+    fn note(&self, samples: &[Sample]) -> u64 {
+        let (mut values, mut overflow, mut late) = (0, 0, 0);
+        for sample in samples {
+            let is_value = sample.origin != Origin::Carried;
+            let is_beyond = sample.series == SeriesTable::OVERFLOW;
+            values += u64::from(is_value);
+            overflow += u64::from(is_value & is_beyond);
+            late += u64::from(sample.is_late(self.begin));
+        }
+        let counts = &self.running.counts;
+        count(&counts.values, values);
+        count(&counts.overflow, overflow);
+        late
+    }
+
+    /// Counts those that are late, and says whether they are part of the window all the same.
+    #[cold]
+    fn takes_late(&self, late: u64, now: Time) -> bool {
+        let Running { counts, recipe, .. } = &*self.running;
+        count(&counts.late, late);
+        if recipe.metric.late == Late::Keep {
+            return true;
+        }
+        count(&counts.dropped, late);
+        if counts.warned_of_late.is_due(now) {
+            let dropped = counts.dropped.load(Relaxed);
+            tracing::warn!(
+                metric = recipe.described.name(),
+                dropped,
+                "values come late and are dropped, as the metric says, and counted"
+            );
+        }
+        false
     }
 }
 
@@ -288,7 +380,13 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
             Some(end) => running.since_epoch(end),
             None => groups.totals.latest,
         };
-        count(&counts.overflow, groups.totals.overflow);
+        count(&counts.finished, groups.totals.values);
+        let metric = &running.recipe.metric;
+        let has_kept = running.recipe.aggregators.iter().any(|a| a.keeps_values);
+        let is_window = matches!(running.recipe.grouping, Grouping::Window(_));
+        if is_window && has_kept && groups.totals.values >= metric.max_values as u64 {
+            count(&counts.early, 1);
+        }
         let outputs = &running.recipe.described.outputs;
         for (output, outcomes) in outputs.iter().zip(groups.columns) {
             for (tags, outcome) in groups.tags.iter().zip(outcomes) {

@@ -106,11 +106,15 @@ pub(super) trait Column: Any + Send {
 
 /// A closure of the user's may panic: that is a failure of this aggregator and of this set of tags.
 pub(super) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        format!("the aggregator panicked: {}", text.unwrap_or_default())
-    })
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| format!("the aggregator panicked: {}", panic_text(&*panic)))
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_default()
 }
 
 struct Incremental<A>(A);

@@ -71,8 +71,6 @@ pub(super) struct Table {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Totals {
     pub(super) values: u64,
-    /// How many came for series beyond the bound.
-    pub(super) overflow: u64,
     /// The time of the latest value.
     pub(super) latest: Time,
 }
@@ -98,15 +96,10 @@ impl Table {
         }
         self.totals.latest = latest;
         self.totals.values += samples.len() as u64;
-        let is_overflow = |sample: &&Sample| sample.series == SeriesTable::OVERFLOW;
         if others == 0 {
-            if is_overflow(&first) {
-                self.totals.overflow += samples.len() as u64;
-            }
             let row = self.row(first.series, series);
             return self.add_to(Rows::All(row as usize), samples);
         }
-        self.totals.overflow += samples.iter().filter(is_overflow).count() as u64;
         let mut places = std::mem::take(&mut self.places);
         places.clear();
         places.extend(samples.iter().map(|s| self.row(s.series, series)));
@@ -187,7 +180,6 @@ impl Aggregate<Sample> for ByTags {
             columns: self.aggregators.iter().map(Named::column).collect(),
             totals: Totals {
                 values: 0,
-                overflow: 0,
                 latest: Time::ZERO,
             },
             places: Vec::new(),
@@ -222,7 +214,6 @@ impl Aggregate<Sample> for ByTags {
             }
         }
         left.totals.values += right.totals.values;
-        left.totals.overflow += right.totals.overflow;
         left.totals.latest = left.totals.latest.max(right.totals.latest);
     }
 

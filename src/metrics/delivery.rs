@@ -5,15 +5,17 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use super::aggregators::panic_text;
 use super::described::Described;
 use super::element::Element;
 use super::error::Zero;
 use super::options::SinkOptions;
 use super::sink::{Delivery, MetricSink, SinkError};
+use super::warned::Warned;
 use crate::prelude::*;
-use crate::{BoxError, Branch, Overflow, Shared};
+use crate::{BoxError, Branch, OnFull, Overflow, Shared};
 
 /// The metrics of a pipeline, in the order in which they were added.
 pub(super) type Descriptions = Arc<RwLock<Vec<Arc<Described>>>>;
@@ -209,9 +211,9 @@ impl<S: MetricSink> Told<S> {
         self.sink.deliver(parcel.rest()).await
     }
 
-    async fn close(&mut self, fate: &Fate) -> Result<(), SinkError> {
+    async fn close(&mut self, limit: Option<Duration>, fate: &Fate) -> Result<(), SinkError> {
         self.closes += 1;
-        let Err(error) = self.sink.close().await else {
+        let Err(error) = in_time(limit, fate.delivery, 0, self.sink.close()).await else {
             return Ok(());
         };
         fate.failed(&error);
@@ -245,9 +247,63 @@ impl Future for Attempt {
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended> {
         Pin::new(&mut self.0).poll(task).map(|ended| match ended {
             Ok(outcome) => Ended::Said(outcome),
-            Err(error) if error.is_panic() => Ended::Broken(SinkError::fatal("the sink panicked")),
+            Err(error) if error.is_panic() => {
+                let said = panic_text(&*error.into_panic());
+                Ended::Broken(SinkError::fatal(format!("the sink panicked: {said}")))
+            }
             Err(_) => Ended::Broken(SinkError::fatal("the runtime is shutting down")),
         })
+    }
+}
+
+/// An attempt at so many elements, for as long as it may take.
+async fn in_time(
+    limit: Option<Duration>,
+    delivery: Delivery,
+    elements: usize,
+    attempt: impl Future<Output = Result<(), SinkError>>,
+) -> Result<(), SinkError> {
+    let Some(limit) = limit else {
+        return attempt.await;
+    };
+    let Ok(outcome) = tokio::time::timeout(limit, attempt).await else {
+        let text = format!("there was no answer within {limit:?}");
+        // What has arrived nobody knows.
+        return Err(match delivery {
+            Delivery::AtLeastOnce => SinkError::retry(text),
+            Delivery::AtMostOnce => SinkError::fatal(text).done(elements).unknown(elements),
+        });
+    };
+    outcome
+}
+
+/// Warns of elements that find no room in the buffer, where the policy is to drop them: follows what goes
+/// in and out.
+#[derive(Default)]
+struct Room {
+    came: AtomicU64,
+    left: AtomicU64,
+    lost: AtomicU64,
+    warned: Warned,
+}
+
+impl Room {
+    fn came(&self, capacity: usize, name: &str) {
+        let came = self.came.fetch_add(1, Relaxed);
+        let lost = self.lost.load(Relaxed);
+        let waiting = came.saturating_sub(self.left.load(Relaxed) + lost);
+        if waiting >= capacity as u64 {
+            self.lost.store(lost + 1, Relaxed);
+            let now = SystemTime::now().into();
+            if self.warned.is_due(now) {
+                tracing::warn!(
+                    sink = name,
+                    capacity,
+                    lost = lost + 1,
+                    "its buffer is full: elements are dropped, and counted"
+                );
+            }
+        }
     }
 }
 
@@ -282,10 +338,19 @@ pub(super) fn prepare<S: MetricSink>(
             closes: 0,
         }));
 
+        let room = Arc::new(Room::default());
+        let (left, called, capacity) = (room.clone(), name.clone(), options.buffer);
+        let drops = matches!(options.on_full, OnFull::DropOldest | OnFull::DropNewest);
         let waiting = elements
+            .inspect(move |_| {
+                if drops {
+                    room.came(capacity, &called);
+                }
+            })
             .buffer(options.buffer)
             .on_full(options.on_full)
-            .named(format!("{name}: buffer"));
+            .named(format!("{name}: buffer"))
+            .inspect(move |_| _ = left.left.fetch_add(1, Relaxed));
         let paced = match options.rate_limit {
             Some(interval) => waiting.rate_limit(interval).capacity(1).boxed(),
             None => waiting.boxed(),
@@ -297,7 +362,7 @@ pub(super) fn prepare<S: MetricSink>(
             .map(move |elements| Job::Deliver(Parcel::new(elements, &parcels)))
             .chain(graph.from_iter([Job::Close]));
 
-        let failed = fate.clone();
+        let (failed, timeout) = (fate.clone(), options.timeout);
         let attempt = move |job: Job| {
             let (sink, descriptions, fate) = (sink.clone(), descriptions.clone(), fate.clone());
             let broken = fate.clone();
@@ -305,10 +370,12 @@ pub(super) fn prepare<S: MetricSink>(
                 let mut sink = sink.lock().await;
                 match job {
                     Job::Deliver(parcel) => {
-                        let outcome = sink.deliver(&parcel, &descriptions).await;
+                        let rest = parcel.rest().len();
+                        let attempt = sink.deliver(&parcel, &descriptions);
+                        let outcome = in_time(timeout, fate.delivery, rest, attempt).await;
                         parcel.attempted(outcome)
                     }
-                    Job::Close => sink.close(&fate).await,
+                    Job::Close => sink.close(timeout, &fate).await,
                 }
             };
             let attempt = Attempt(runtime.spawn(attempt));

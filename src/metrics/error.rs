@@ -10,8 +10,19 @@ use super::value::Value;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricError {
-    /// The metric has no name.
+    /// The metric has no name, or a blank one.
     NoName,
+    /// The metric's name has a line break in it.
+    LineBreak(Arc<str>),
+    /// An aggregator's name is blank, or has a line break in it.
+    AggregatorName {
+        /// The metric.
+        metric: Arc<str>,
+        /// The name of the aggregator.
+        aggregator: Arc<str>,
+    },
+    /// Batches, which have no beginning in time, are to be aligned to the wall clock.
+    AlignedBatch(Arc<str>),
     /// Neither a window nor a batch was named.
     NoGrouping(Arc<str>),
     /// A window and a batch were named, or one of them twice.
@@ -66,7 +77,22 @@ impl fmt::Display for MetricError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MetricError::NoName => f.write_str(
-                "a metric has an empty name: its elements are called by it, so give it one",
+                "a metric has an empty or blank name: its elements are called by it, so give it one",
+            ),
+            MetricError::LineBreak(metric) => write!(
+                f,
+                "the name of metric {metric:?} has a line break in it, which receivers of lines would take \
+                 for its end: leave it out"
+            ),
+            MetricError::AggregatorName { metric, aggregator } => write!(
+                f,
+                "metric {metric:?} has an aggregator called {aggregator:?}: give it a name that is not \
+                 blank, without line breaks"
+            ),
+            MetricError::AlignedBatch(metric) => write!(
+                f,
+                "metric {metric:?} has batches, which begin at no time and cannot be aligned to the wall \
+                 clock: leave `aligned` out, or call `.window(duration)` instead of `.batch(n)`"
             ),
             MetricError::NoGrouping(metric) => write!(
                 f,
@@ -178,6 +204,8 @@ pub enum SendError {
     Full(Value),
     /// The pipeline was shut down.
     Closed(Value),
+    /// The runtime that drove the pipeline has gone, so that nobody would take the value.
+    Undriven(Value),
 }
 
 impl fmt::Display for SendError {
@@ -199,7 +227,12 @@ impl fmt::Display for SendError {
             SendError::Full(value) => write!(
                 f,
                 "the value {value} was not taken: the buffer of this thread is full, since the \
-                 pipeline does not keep up"
+                 pipeline does not keep up; `send_async` and `blocking_send` of a handle wait for room"
+            ),
+            SendError::Undriven(value) => write!(
+                f,
+                "the value {value} was not taken: the runtime that drove the pipeline has gone; call \
+                 `shutdown` on the pipeline while that runs"
             ),
             SendError::Closed(value) => {
                 write!(

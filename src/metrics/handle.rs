@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::error::SendError;
-use super::sample::{Sample, Series};
+use super::sample::{Origin, Sample, Series};
 use super::series::Entry;
 #[cfg(feature = "facade")]
 use super::series::SeriesTable;
 use super::tags::Tags;
 use super::timer::{Timer, Unit};
 use super::value::Value;
+use super::warned::Warned;
 use crate::{Sharded, Time};
 
 /// One series of a metric: the name and the tags are looked up already, so that to send a value is to
@@ -21,10 +22,12 @@ use crate::{Sharded, Time};
 #[derive(Clone)]
 pub struct Handle {
     intake: Sharded<Sample>,
-    metric: u32,
+    metric: u16,
     /// The number of the series.
     number: Series,
     series: Arc<Entry>,
+    /// What timers count in.
+    unit: Unit,
     /// When the graph's clock was zero, since the Unix epoch.
     epoch: Time,
 }
@@ -32,8 +35,9 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(
         intake: Sharded<Sample>,
-        metric: u32,
+        metric: u16,
         series: Arc<Entry>,
+        unit: Unit,
         epoch: Time,
     ) -> Handle {
         Handle {
@@ -41,18 +45,29 @@ impl Handle {
             metric,
             number: series.series,
             series,
+            unit,
             epoch,
         }
     }
 
     #[inline]
-    fn sample(&self, value: Value, time: Time) -> Sample {
+    fn sample(&self, value: Value, time: Time, origin: Origin) -> Sample {
         Sample {
             metric: self.metric,
+            origin,
             series: self.number,
             value,
             time,
         }
+    }
+
+    #[inline]
+    pub(super) fn sample_now(&self, value: Value) -> Sample {
+        self.sample(value, self.now(), Origin::Now)
+    }
+
+    pub(super) fn intake(&self) -> &Sharded<Sample> {
+        &self.intake
     }
 
     #[inline]
@@ -65,24 +80,41 @@ impl Handle {
     /// counted.
     #[inline]
     pub fn send(&self, value: impl Into<Value>) {
-        self.intake
-            .send_or_drop(self.sample(value.into(), self.now()));
+        self.send_or_drop(value);
     }
 
     /// As [`send`](Handle::send); says whether the value was taken.
-    #[cfg(feature = "facade")]
+    #[inline]
     pub(super) fn send_or_drop(&self, value: impl Into<Value>) -> bool {
-        let sample = self.sample(value.into(), self.now());
-        self.intake.send_or_drop(sample)
+        let taken = self.intake.send_or_drop(self.sample_now(value.into()));
+        if !taken {
+            self.warn_of_drop();
+        }
+        taken
+    }
+
+    /// Nobody else tells who sent it.
+    #[cold]
+    #[inline(never)]
+    fn warn_of_drop(&self) {
+        static WARNED: Warned = Warned::new();
+        if !self.intake.is_closed() && WARNED.is_due(self.now()) {
+            tracing::warn!(
+                tags = %self.tags(),
+                "values that are sent are dropped and counted, as the pipeline does not keep up: \
+                 `send_async` and `blocking_send` wait, `Shards::capacity` gives more room"
+            );
+        }
     }
 
     /// Sends a value, or says why not.
     ///
     /// # Errors
-    /// [`SendError::Full`] if the pipeline does not keep up, [`SendError::Closed`] after the shutdown.
+    /// [`SendError::Full`] if the pipeline does not keep up; [`SendError::Closed`] after the shutdown;
+    /// [`SendError::Undriven`] if the runtime that drove the pipeline has gone.
     #[inline]
     pub fn try_send(&self, value: impl Into<Value>) -> Result<(), SendError> {
-        self.put(self.sample(value.into(), self.now()))
+        self.put(self.sample_now(value.into()))
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -91,11 +123,11 @@ impl Handle {
     /// # Errors
     /// As [`try_send`](Handle::try_send).
     pub fn send_at(&self, value: impl Into<Value>, time: impl Into<Time>) -> Result<(), SendError> {
-        self.put(self.sample(value.into(), time.into()))
+        self.put(self.sample(value.into(), time.into(), Origin::At))
     }
 
     #[inline]
-    fn put(&self, sample: Sample) -> Result<(), SendError> {
+    pub(super) fn put(&self, sample: Sample) -> Result<(), SendError> {
         self.intake.send(sample).map_err(refused)
     }
 
@@ -105,14 +137,25 @@ impl Handle {
         self.number == SeriesTable::OVERFLOW
     }
 
+    /// The metric's number.
+    pub(super) fn metric(&self) -> u16 {
+        self.metric
+    }
+
     pub(super) fn entry(&self) -> &Arc<Entry> {
         &self.series
     }
 
-    /// Begins to measure how long something takes, in seconds.
+    /// Begins to measure how long something takes, in the metric's [unit](super::Metric::unit), or in seconds
+    /// if that is none of time.
     #[must_use = "a timer that is dropped at once has measured nothing"]
     pub fn timer(&self) -> Timer {
-        Timer::start(self.clone(), Unit::Seconds)
+        Timer::start(self.clone(), self.unit)
+    }
+
+    /// What timers count in.
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// The tags of the series: those that were given, and the metric's default ones.
@@ -132,10 +175,12 @@ impl Drop for Handle {
 #[cold]
 #[inline(never)]
 fn refused(error: crate::SendError<Sample>) -> SendError {
-    match error.is_full() {
-        true => SendError::Full(error.into_element().value),
-        false => SendError::Closed(error.into_element().value),
-    }
+    let wrap = match &error {
+        crate::SendError::Full(_) => SendError::Full,
+        crate::SendError::Undriven(_) => SendError::Undriven,
+        _ => SendError::Closed,
+    };
+    wrap(error.into_element().value)
 }
 
 impl std::fmt::Debug for Handle {

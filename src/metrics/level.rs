@@ -1,35 +1,45 @@
 //! A quantity that goes up and down, as it is at present.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// A quantity that many threads change, kept beside its series.
 ///
 /// Values of several threads reach the graph in no particular order. So the one that came last need not
 /// be what the quantity is in the end; where a level is kept it is read when the window is over.
 #[derive(Debug, Default)]
-pub(super) struct Level(AtomicU64);
+pub(super) struct Level {
+    bits: AtomicU64,
+    /// Somebody has said what it is.
+    is_known: AtomicBool,
+}
 
 impl Level {
     pub(super) fn get(&self) -> f64 {
-        f64::from_bits(self.0.load(Relaxed))
+        f64::from_bits(self.bits.load(Relaxed))
+    }
+
+    /// What it is, if anybody has said so.
+    pub(super) fn known(&self) -> Option<f64> {
+        self.is_known.load(Relaxed).then(|| self.get())
     }
 
     pub(super) fn set(&self, value: f64) {
-        self.0.store(value.to_bits(), Relaxed);
+        self.bits.store(value.to_bits(), Relaxed);
+        self.note_known();
     }
 
     /// Adds, and says what it is then.
     pub(super) fn add(&self, more: f64) -> f64 {
-        let mut before = self.0.load(Relaxed);
-        loop {
-            let after = f64::from_bits(before) + more;
-            match self
-                .0
-                .compare_exchange_weak(before, after.to_bits(), Relaxed, Relaxed)
-            {
-                Ok(_) => return after,
-                Err(now) => before = now,
-            }
+        let add = |before| Some((f64::from_bits(before) + more).to_bits());
+        let before = self.bits.fetch_update(Relaxed, Relaxed, add);
+        self.note_known();
+        f64::from_bits(before.unwrap_or_else(|before| before)) + more
+    }
+
+    /// Written once, as all who change it read it.
+    fn note_known(&self) {
+        if !self.is_known.load(Relaxed) {
+            self.is_known.store(true, Relaxed);
         }
     }
 }

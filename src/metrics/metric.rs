@@ -252,7 +252,9 @@ impl Metric {
         Metric { kind, ..self }
     }
 
-    /// The unit of its values, such as `seconds`, for receivers that want to know.
+    /// The unit of its values: a [`Unit`](super::Unit) of time, or any other as text, such as `bytes`. Receivers
+    /// hear of it; and timers of the metric, [`SpanTimer`s](crate::metrics) among them, count in it, unless
+    /// they are given another one.
     pub fn unit(self, unit: impl Into<String>) -> Metric {
         Metric {
             unit: Some(unit.into()),
@@ -264,6 +266,15 @@ impl Metric {
     pub fn help(self, help: impl Into<String>) -> Metric {
         Metric {
             help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// The same, with these tags too where it says nothing else.
+    pub(super) fn below(self, tags: &Tags) -> Metric {
+        let default_tags = tags.merged(&self.default_tags);
+        Metric {
+            default_tags,
             ..self
         }
     }
@@ -309,18 +320,11 @@ impl Metric {
     /// Checks it.
     pub(super) fn recipe(self) -> Result<Recipe, MetricError> {
         let name = self.name.clone();
-        if name.is_empty() {
+        if name.trim().is_empty() {
             return Err(MetricError::NoName);
         }
-        let grouping = match self.groupings[..] {
-            [] => return Err(MetricError::NoGrouping(name)),
-            [Grouping::Window(Duration::ZERO)] => return Err(MetricError::ZeroWindow(name)),
-            [Grouping::Batch(0)] => return Err(MetricError::ZeroBatch(name)),
-            [grouping] => grouping,
-            _ => return Err(MetricError::TwoGroupings(name)),
-        };
-        if self.aggregators.is_empty() {
-            return Err(MetricError::NoAggregator(name));
+        if has_line_break(&name) {
+            return Err(MetricError::LineBreak(name));
         }
         let bounds = [
             (
@@ -338,7 +342,26 @@ impl Metric {
         if let Some((_, zero)) = bounds.into_iter().find(|(bound, _)| *bound == 0) {
             return Err(MetricError::ZeroBound { metric: name, zero });
         }
+        let grouping = match self.groupings[..] {
+            [] => return Err(MetricError::NoGrouping(name)),
+            [Grouping::Window(Duration::ZERO)] => return Err(MetricError::ZeroWindow(name)),
+            [Grouping::Batch(0)] => return Err(MetricError::ZeroBatch(name)),
+            [grouping] => grouping,
+            _ => return Err(MetricError::TwoGroupings(name)),
+        };
+        if self.aggregators.is_empty() {
+            return Err(MetricError::NoAggregator(name));
+        }
+        if self.aligned == Aligned::WallClock && matches!(grouping, Grouping::Batch(_)) {
+            return Err(MetricError::AlignedBatch(name));
+        }
         for (at, named) in self.aggregators.iter().enumerate() {
+            if named.name.trim().is_empty() || has_line_break(&named.name) {
+                return Err(MetricError::AggregatorName {
+                    metric: name,
+                    aggregator: named.name.clone(),
+                });
+            }
             let before = &self.aggregators[..at];
             if before.iter().any(|other| other.name == named.name) {
                 return Err(MetricError::SameAggregator {
@@ -366,6 +389,11 @@ impl Metric {
             metric: self,
         })
     }
+}
+
+/// Names are in lines of text, at receivers and in what is printed.
+fn has_line_break(name: &str) -> bool {
+    name.contains(['\n', '\r'])
 }
 
 /// A metric that was checked.

@@ -18,9 +18,10 @@
 //! | say what is measured | [`Metric`], its [`Kind`] and [`Late`] values; aggregators are [`aggregate`](crate::aggregate)s or closures |
 //! | run it | [`MetricsPipeline`], [`SinkOptions`] |
 //! | send values | [`MetricsPipeline::send`], a kept [`Handle`], a [`Timer`] |
+//! | wait for room, where every value counts | [`Handle::send_async`], [`Handle::blocking_send`] |
 //! | get elements out | a [`MetricSink`] of one's own, or one of those below |
-//! | see what happened | [`MetricsSnapshot`] |
-//! | aggregate in one's own graph | [`Metric::aggregate`], [`GroupBy`](crate::aggregate::GroupBy) |
+//! | see what happened | [`PipelineSnapshot`] |
+//! | aggregate in one's own graph | [`Metric::aggregate`], [`Metric::aggregate_counted`], [`GroupBy`](crate::aggregate::GroupBy) |
 //!
 //! # Sinks
 //!
@@ -37,6 +38,8 @@
 mod aggregate;
 mod aggregators;
 mod by_tags;
+mod carried;
+mod counts;
 mod delivery;
 mod described;
 mod element;
@@ -64,13 +67,16 @@ mod timer;
 #[cfg(feature = "facade")]
 mod total;
 mod value;
+mod waiting;
+mod warned;
 
+pub use counts::MetricCounts;
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
 pub use error::{MetricError, SendError, Zero};
 #[cfg(feature = "facade")]
 pub use facade::{FacadeRecorder, FacadeRecorderBuilder, FacadeSnapshot};
-pub use gauge::Gauge;
+pub use gauge::{Gauge, Held};
 pub use handle::Handle;
 pub use key::KeyError;
 pub use metric::{Aligned, Late, Metric};
@@ -86,7 +92,7 @@ pub use sinks::{
 };
 #[cfg(feature = "json")]
 pub use sinks::{JsonFileError, JsonLinesSink, JsonTime, NonFinite, Tail};
-pub use snapshot::{MetricSnapshot, MetricsSnapshot, SinkSnapshot};
+pub use snapshot::{MetricSnapshot, PipelineSnapshot, SinkSnapshot};
 #[cfg(feature = "spans")]
 pub use spans::{SpanLayer, SpanTimer, SpanTimers, Spent};
 pub use tags::{AsTag, IntoTags, TagRef, TagValue, Tags};

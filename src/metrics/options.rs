@@ -37,6 +37,7 @@ pub struct SinkOptions {
     pub(super) on_full: OnFull,
     pub(super) rate_limit: Option<Duration>,
     pub(super) max_age: Duration,
+    pub(super) timeout: Option<Duration>,
     pub(super) retry: Retry,
 }
 
@@ -48,6 +49,7 @@ impl Default for SinkOptions {
             on_full: OnFull::DropOldest,
             rate_limit: None,
             max_age: Duration::from_millis(10),
+            timeout: None,
             retry: again::for_ever(),
         }
     }
@@ -99,6 +101,20 @@ impl SinkOptions {
         SinkOptions { max_age, ..self }
     }
 
+    /// How long one attempt to deliver a batch, or to close the sink, may take: for ever, if this is not
+    /// called.
+    ///
+    /// An attempt that takes longer is dropped half-way, and has failed. Nobody knows then what has arrived: a
+    /// sink that promises [`AtLeastOnce`](super::Delivery::AtLeastOnce) gets the batch again; of one that
+    /// promises [`AtMostOnce`](super::Delivery::AtMostOnce) the batch is counted as of
+    /// [unknown](super::SinkSnapshot::unknown) fate.
+    pub fn timeout(self, timeout: Duration) -> SinkOptions {
+        SinkOptions {
+            timeout: Some(timeout),
+            ..self
+        }
+    }
+
     /// How often, and after how long, a delivery that failed is tried again.
     ///
     /// Where that can't help, as the sink [says](super::SinkError::can_retry), it is not, whatever the policy.
@@ -119,6 +135,10 @@ impl SinkOptions {
         if self.max_age.is_zero() {
             let advice = "give it a longer time, so that batches can form";
             return Err(Zero::of("max_age", advice));
+        }
+        if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
+            let advice = "no delivery would succeed: give it a longer time";
+            return Err(Zero::of("timeout", advice));
         }
         Ok(())
     }

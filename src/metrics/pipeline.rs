@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
@@ -17,9 +18,10 @@ use super::handle::Handle;
 use super::metric::Metric;
 use super::options::SinkOptions;
 use super::sample::Sample;
+use super::series::SeriesTable;
 use super::sink::MetricSink;
-use super::snapshot::{MetricsSnapshot, of_sink};
-use super::tags::IntoTags;
+use super::snapshot::{PipelineSnapshot, of_sink};
+use super::tags::{IntoTags, Tags};
 use super::timer::TimerBuilder;
 use super::value::Value;
 use crate::prelude::*;
@@ -68,8 +70,12 @@ pub(super) struct Inner {
     pub(super) metrics: Arc<RwLock<Metrics>>,
     elements: Shared<Element>,
     sinks: Mutex<BTreeMap<String, Connected>>,
+    /// Those that were taken off, and deliver what they have still.
+    removed: Mutex<Vec<Removed>>,
     pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
+    pub(super) runtime: tokio::runtime::Handle,
+    default_tags: Tags,
     /// Nothing is delivered any more.
     over: AtomicBool,
     /// How many values waited to enter the graph when it was given up.
@@ -82,7 +88,7 @@ pub(super) struct Inner {
 /// The metrics of a pipeline, by name and by number.
 #[derive(Default)]
 pub(super) struct Metrics {
-    pub(super) by_name: HashMap<Arc<str>, u32>,
+    pub(super) by_name: HashMap<Arc<str>, u16>,
     pub(super) all: Vec<Arc<Running>>,
     /// What their elements are called.
     outputs: HashSet<Arc<str>>,
@@ -93,6 +99,12 @@ pub(super) struct Connected {
     /// None while it is being connected.
     branch: Option<Branch>,
     buffer: Option<NodeId>,
+}
+
+struct Removed {
+    /// Gone when all is delivered.
+    fate: Weak<Fate>,
+    branch: Branch,
 }
 
 impl Connected {
@@ -120,6 +132,7 @@ pub struct MetricsPipelineBuilder {
     sinks: Vec<AddSink>,
     shards: Option<Shards>,
     epoch: Option<Time>,
+    default_tags: Tags,
 }
 
 impl MetricsPipelineBuilder {
@@ -139,6 +152,31 @@ impl MetricsPipelineBuilder {
         self.sinks.push(Box::new(move |pipeline| {
             pipeline.add_sink_with(sink, options)
         }));
+        self
+    }
+
+    /// Tags that all values of all metrics have, also of those that are added later, unless the metric or
+    /// the value brings some of the same names: the host, the service, its version.
+    ///
+    /// ```
+    /// use headwater::metrics::{Metric, MetricsPipeline};
+    /// use headwater::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let metrics = MetricsPipeline::builder()
+    ///     .default_tags([("host", "a"), ("zone", "north")])
+    ///     .metric(Metric::new("m").agg("sum", Sum).batch(1).default_tag("zone", "south"))
+    ///     .spawn()?;
+    /// let elements = metrics.elements().map(|e| e.to_string()).sink_to_list();
+    /// metrics.send("m", 1)?;
+    /// metrics.shutdown().await?;
+    /// assert_eq!(elements.take(), ["m.sum{host=a zone=south} 1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn default_tags(mut self, tags: impl IntoTags) -> Self {
+        self.default_tags = self.default_tags.merged(&tags.into_tags());
         self
     }
 
@@ -195,8 +233,11 @@ impl MetricsPipelineBuilder {
             metrics,
             elements,
             sinks: Mutex::default(),
+            removed: Mutex::default(),
             descriptions: Descriptions::default(),
             epoch: Arc::new(start.into()),
+            runtime: tokio::runtime::Handle::current(),
+            default_tags: self.default_tags,
             over: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
             refused_by_facade: Arc::default(),
@@ -216,10 +257,13 @@ impl MetricsPipelineBuilder {
 /// hold, so that it does before any is refused.
 const HAND_OVER: usize = 4_096;
 
+/// How long a shutdown waits for sinks that were removed.
+const REMOVED: Duration = Duration::from_secs(5);
+
 /// How many metrics a pipeline may have.
 const MAX_METRICS: usize = 65_536;
 
-fn running(metrics: &RwLock<Metrics>, metric: u32) -> Arc<Running> {
+fn running(metrics: &RwLock<Metrics>, metric: u16) -> Arc<Running> {
     let metrics = metrics.read().unwrap_or_else(PoisonError::into_inner);
     metrics.all[metric as usize].clone()
 }
@@ -237,7 +281,7 @@ impl MetricsPipeline {
     /// after the shutdown.
     #[doc(alias = "add_mstream")]
     pub fn add_metric(&self, metric: Metric) -> Result<(), MetricError> {
-        let recipe = metric.recipe()?;
+        let recipe = metric.below(&self.0.default_tags).recipe()?;
         let (name, described) = (recipe.described.name.clone(), recipe.described.clone());
         let outputs = described.outputs.iter().map(|output| output.name.clone());
         let running = Arc::new(Running::new(recipe, self.0.epoch.clone()));
@@ -252,9 +296,9 @@ impl MetricsPipeline {
         if metrics.by_name.contains_key(&name) {
             return Err(MetricError::SameMetric(name));
         }
-        if metrics.all.len() >= MAX_METRICS {
+        let Ok(number) = u16::try_from(metrics.all.len()) else {
             return Err(MetricError::TooMany(name));
-        }
+        };
         if let Some(element) = outputs.clone().find(|o| metrics.outputs.contains(o)) {
             return Err(MetricError::SameOutput {
                 metric: name,
@@ -262,7 +306,6 @@ impl MetricsPipeline {
             });
         }
         metrics.outputs.extend(outputs);
-        let number = metrics.all.len() as u32;
         metrics.all.push(running);
         metrics.by_name.insert(name, number);
         let descriptions = self.0.descriptions.write();
@@ -341,23 +384,71 @@ impl MetricsPipeline {
 
     /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
     /// was one of this name.
+    ///
+    /// As long as it takes for that, it has the time; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for
+    /// it, and gives up what it holds then.
     pub fn remove_sink(&self, name: &str) -> bool {
         let sink = self.sinks().remove(name);
+        let is_there = sink.is_some();
         // Not under the lock, as above.
-        if let Some(branch) = sink.as_ref().and_then(|sink| sink.branch.as_ref()) {
+        if let Some(Connected { fate, branch, .. }) = sink
+            && let Some(branch) = branch
+        {
             branch.disconnect();
+            let fate = Arc::downgrade(&fate);
+            let mut removed = self.removed();
+            let (gone, held) = std::mem::take(&mut *removed)
+                .into_iter()
+                .partition(|removed| removed.fate.strong_count() == 0);
+            *removed = held;
+            removed.push(Removed { fate, branch });
+            drop(removed);
+            // Not under the lock either.
+            drop::<Vec<Removed>>(gone);
         }
-        sink.is_some()
+        is_there
+    }
+
+    fn removed(&self) -> MutexGuard<'_, Vec<Removed>> {
+        let removed = self.0.removed.lock();
+        removed.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of the graph, but not for ever for sinks that nobody wants any more.
+    async fn end(&self) -> Result<Report, GraphError> {
+        let mut shutdown = pin!(self.0.graph.shutdown());
+        let removed = std::mem::take(&mut *self.removed());
+        if !removed.is_empty() {
+            if let Ok(ended) = tokio::time::timeout(REMOVED, shutdown.as_mut()).await {
+                return ended;
+            }
+            for Removed { fate, branch } in removed {
+                if let Some(fate) = fate.upgrade() {
+                    tracing::warn!(
+                        sink = fate.name,
+                        "was removed, and what it has not delivered is given up"
+                    );
+                    branch.discard();
+                }
+            }
+        }
+        shutdown.await
     }
 
     /// Sends a value of a metric, with its default tags.
     ///
     /// It waits for nobody: the value goes into a buffer of the sending thread, and from there into the
-    /// graph within a millisecond. Its time is now, to within a millisecond.
+    /// graph within a millisecond, or as soon after that as the pipeline's runtime gets a processor. Its
+    /// time is that of the pipeline's coarse clock: now, or as long ago as the runtime is late, which is
+    /// less than a millisecond in a service that has time left, and tens of milliseconds on processors that
+    /// are all busy. For that it is never [late](Metric::late).
     ///
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric; [`SendError::Full`] if the pipeline does not
-    /// keep up; [`SendError::Closed`] after the shutdown.
+    /// keep up; [`SendError::Closed`] after the shutdown; [`SendError::Undriven`] if the runtime that drove
+    /// the pipeline has gone.
+    ///
+    /// Where every value counts, [`Handle::send_async`] and [`Handle::blocking_send`] wait for room.
     #[inline]
     pub fn send(&self, metric: &str, value: impl Into<Value>) -> Result<(), SendError> {
         self.send_tagged(metric, value, ())
@@ -411,7 +502,20 @@ impl MetricsPipeline {
         let epoch = self.epoch();
         let now = epoch + self.0.intake.now().elapsed();
         let series = running.series.resolve(&tags, now);
-        Ok(Handle::new(self.0.intake.clone(), number, series, epoch))
+        let running = running.clone();
+        drop(metrics);
+        // Under no lock, as who listens may ask for a snapshot.
+        if series.series == SeriesTable::OVERFLOW && running.counts.warned_of_tags.is_due(now) {
+            tracing::warn!(
+                metric,
+                tags = %tags,
+                max = running.series.max(),
+                "is of one set of tags more than there may be: values of further ones are aggregated \
+                 together, as `overflow=true`, and counted"
+            );
+        }
+        let (intake, unit) = (self.0.intake.clone(), running.unit);
+        Ok(Handle::new(intake, number, series, unit, epoch))
     }
 
     /// A quantity that goes up and down, such as requests under way, and that many threads change.
@@ -419,7 +523,15 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric.
     pub fn gauge(&self, metric: &str, tags: impl IntoTags) -> Result<Gauge, SendError> {
-        Ok(Gauge::new(self.handle(metric, tags)?))
+        Ok(self.gauge_of(self.handle(metric, tags)?))
+    }
+
+    pub(super) fn gauge_of(&self, handle: Handle) -> Gauge {
+        let (number, entry) = (handle.metric(), handle.entry().clone());
+        let gauge = Gauge::new(handle);
+        let metric = running(&self.0.metrics, number);
+        self.0.carry(number, &metric, &entry);
+        gauge
     }
 
     /// Measures how long something takes, and sends it as a value of a metric.
@@ -440,7 +552,7 @@ impl MetricsPipeline {
 
     /// What went in and out so far, and what is held, for each metric and each sink.
     #[must_use]
-    pub fn snapshot(&self) -> MetricsSnapshot {
+    pub fn snapshot(&self) -> PipelineSnapshot {
         // What went out first, so that it is not more than what came in.
         let sinks = {
             let mut sinks = self.sinks();
@@ -457,7 +569,7 @@ impl MetricsPipeline {
             .metrics
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut snapshot = MetricsSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        let mut snapshot = PipelineSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
         snapshot.refused_by_facade = self.0.refused_by_facade.load(Ordering::Relaxed);
         snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
@@ -488,14 +600,16 @@ impl MetricsPipeline {
     }
 
     /// Takes no more values, emits windows and batches that are under way, and waits until the sinks
-    /// have delivered everything: for ever, if one of them never can.
+    /// have delivered everything: for ever, if one of them never can, and 5 s for those that were
+    /// [removed](MetricsPipeline::remove_sink) before.
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
-    /// runtime that drove the pipeline has gone.
-    pub async fn shutdown(&self) -> Result<MetricsSnapshot, GraphError> {
+    /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
+    /// its pipelines down before its runtime ends.
+    pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
-        let ended = self.0.graph.shutdown().await;
+        let ended = self.end().await;
         self.ended(ended)
     }
 
@@ -504,14 +618,15 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
-    /// runtime that drove the pipeline has gone.
-    pub async fn shutdown_within(&self, limit: Duration) -> Result<MetricsSnapshot, GraphError> {
+    /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
+    /// its pipelines down before its runtime ends.
+    pub async fn shutdown_within(&self, limit: Duration) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
         let ended = self.0.graph.shutdown_within(limit).await;
         self.ended(ended)
     }
 
-    fn ended(&self, ended: Result<Report, GraphError>) -> Result<MetricsSnapshot, GraphError> {
+    fn ended(&self, ended: Result<Report, GraphError>) -> Result<PipelineSnapshot, GraphError> {
         self.0.over.store(true, Ordering::Relaxed);
         let report = ended?;
         // What waited to enter has gone with the graph.

@@ -7,13 +7,37 @@ use crate::Time;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Series(pub(super) u32);
 
+/// Where a value comes from, and so what its time says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was sent as it was measured: its time is that of the coarse clock, and it is never late.
+    Now,
+    /// Who sent it has said when it was measured.
+    At,
+    /// The pipeline's own: what a quantity was as the window began.
+    Carried,
+}
+
 /// A value on its way to being aggregated. Copied, so that senders share no count of references.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     /// The metric, by its number in the pipeline.
-    pub(super) metric: u32,
+    pub(super) metric: u16,
+    pub(super) origin: Origin,
     pub(super) series: Series,
     pub(super) value: Value,
     /// When it was measured, since the Unix epoch.
     pub(super) time: Time,
 }
+
+impl Sample {
+    /// Whether it was measured before a window began. What is sent as it is measured is not late for the
+    /// clock's being coarse, or its sender's having had to wait for a processor.
+    #[inline]
+    pub(super) fn is_late(&self, begin: Time) -> bool {
+        (self.origin == Origin::At) & (self.time < begin)
+    }
+}
+
+// Senders, windows and aggregators copy samples by the thousand: the origin fits beside the metric's number.
+const _: () = assert!(size_of::<Sample>() == 32);

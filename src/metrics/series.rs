@@ -72,6 +72,12 @@ impl Entry {
         self.level.get()
     }
 
+    /// Whether somebody holds a [`Gauge`](super::Gauge) of it.
+    pub(super) fn is_level_held(&self) -> bool {
+        let level = self.level.get();
+        level.is_some_and(|level| Arc::strong_count(level) > 1)
+    }
+
     /// What the quantity is at present, from the first call on.
     pub(super) fn level(&self) -> &Arc<Level> {
         self.level.get_or_init(Arc::default)
@@ -151,6 +157,11 @@ impl SeriesTable {
     #[cfg(feature = "facade")]
     pub(super) fn is_full(&self) -> bool {
         self.read().is_full(self.max)
+    }
+
+    /// How many there may be.
+    pub(super) fn max(&self) -> usize {
+        self.max
     }
 
     /// How many series there are.

@@ -14,6 +14,11 @@ use super::element::Element;
 /// A sink gets them in batches, one batch at a time, in the order in which they were aggregated. It
 /// runs outside of the graph: it may take its time, and delays nobody but itself.
 ///
+/// If it panics, what is left of the batch is given up and counted as such, whatever the sink promises:
+/// given again, the batch might make it panic for ever. The sink gets the next one, and what the panic
+/// said is its [`last_error`](super::SinkSnapshot::last_error). A sink that hangs is left alone, unless
+/// [`SinkOptions::timeout`](super::SinkOptions::timeout) says for how long.
+///
 /// ```
 /// use headwater::metrics::{Delivery, Element, MetricSink, SinkError};
 ///
@@ -116,7 +121,7 @@ impl SinkError {
         }
     }
 
-    /// It will never succeed: what is not done with is counted as dropped.
+    /// It will never succeed: what is not done with is counted as given up.
     pub fn fatal(error: impl Into<Box<dyn Error + Send + Sync>>) -> SinkError {
         SinkError {
             can_retry: false,
@@ -174,6 +179,28 @@ impl SinkError {
     #[must_use]
     pub fn unknown_count(&self) -> usize {
         self.unknown
+    }
+}
+
+/// What reads and writes fails with may go by, and is [tried again](SinkError::retry): so `?` does in
+/// [`deliver`](MetricSink::deliver).
+///
+/// ```
+/// use headwater::metrics::{Element, SinkError};
+/// use std::io::Write;
+///
+/// fn write(mut to: impl Write, batch: &[Element]) -> Result<(), SinkError> {
+///     for element in batch {
+///         writeln!(to, "{element}")?;
+///     }
+///     Ok(())
+/// }
+/// let full = write(&mut [0_u8; 3][..], &[Element::new("m", 1)]).unwrap_err();
+/// assert!(full.can_retry());
+/// ```
+impl From<std::io::Error> for SinkError {
+    fn from(error: std::io::Error) -> SinkError {
+        SinkError::retry(error)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{Loss, NodeId, NodeSnapshot, Snapshot};
 /// What a pipeline has done so far: what went in and out, was dropped, is held, for each metric and each
 /// sink. Printed, it is two tables.
 #[derive(Debug, Clone)]
-pub struct MetricsSnapshot {
+pub struct PipelineSnapshot {
     /// The metrics, in the order in which they were added.
     pub metrics: Vec<MetricSnapshot>,
     /// The sinks, by name.
@@ -52,6 +52,12 @@ pub struct MetricSnapshot {
     pub failed: u64,
     /// What it said the last time.
     pub last_failure: Option<String>,
+    /// Values in the window or batch that is under way; what [gauges](super::Gauge) carried into it is among
+    /// them.
+    pub held: u64,
+    /// Windows that were emitted before their time was over, as they had
+    /// [as many values](super::Metric::max_values) as they may keep.
+    pub early: u64,
 }
 
 /// What became of the elements for one sink.
@@ -84,18 +90,18 @@ pub struct SinkSnapshot {
     pub last_error: Option<String>,
 }
 
-impl MetricsSnapshot {
+impl PipelineSnapshot {
     pub(super) fn new(
         metrics: &[Arc<Running>],
         mut sinks: Vec<(SinkSnapshot, Option<NodeId>)>,
         graph: Option<&Snapshot>,
         samples: Option<&NodeSnapshot>,
-    ) -> MetricsSnapshot {
+    ) -> PipelineSnapshot {
         for (sink, buffer) in &mut sinks {
             let node = graph.and_then(|graph| graph.node((*buffer)?));
             sink.came(node);
         }
-        MetricsSnapshot {
+        PipelineSnapshot {
             metrics: metrics.iter().map(|metric| of_metric(metric)).collect(),
             sinks: sinks.into_iter().map(|(sink, _)| sink).collect(),
             overflow: samples.map_or(0, |node| node.counts.lost(Loss::Overflow)),
@@ -148,9 +154,11 @@ impl SinkSnapshot {
     }
 }
 
-fn of_metric(metric: &Running) -> MetricSnapshot {
+pub(super) fn of_metric(metric: &Running) -> MetricSnapshot {
     let counts = &metric.counts;
     let last_failure = counts.last_failure.lock();
+    // First, so that it is not more than what came in.
+    let finished = counts.finished.load(Relaxed);
     MetricSnapshot {
         name: metric.recipe.described.name().to_owned(),
         values: counts.values.load(Relaxed),
@@ -161,6 +169,8 @@ fn of_metric(metric: &Running) -> MetricSnapshot {
         dropped: counts.dropped.load(Relaxed),
         failed: counts.failed.load(Relaxed),
         last_failure: last_failure.unwrap_or_else(PoisonError::into_inner).clone(),
+        held: counts.gathered.load(Relaxed).saturating_sub(finished),
+        early: counts.early.load(Relaxed),
     }
 }
 
@@ -183,18 +193,36 @@ pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
     }
 }
 
-impl fmt::Display for MetricsSnapshot {
+impl fmt::Display for PipelineSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
-            "metric", "values", "elements", "tag sets", "overflow", "late", "failed"
+            "{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "metric",
+            "values",
+            "held",
+            "elements",
+            "tag sets",
+            "overflow",
+            "late",
+            "dropped",
+            "failed",
+            "early"
         )?;
         for m in &self.metrics {
             writeln!(
                 f,
-                "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
-                m.name, m.values, m.elements, m.tag_sets, m.overflow, m.late, m.failed
+                "{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                m.name,
+                m.values,
+                m.held,
+                m.elements,
+                m.tag_sets,
+                m.overflow,
+                m.late,
+                m.dropped,
+                m.failed,
+                m.early
             )?;
             if let Some(failure) = &m.last_failure {
                 writeln!(f, "    the last failure: {failure}")?;
@@ -202,22 +230,36 @@ impl fmt::Display for MetricsSnapshot {
         }
         writeln!(
             f,
-            "\n{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
-            "sink", "elements", "delivered", "held", "overflow", "rejected", "given up"
+            "\n{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}",
+            "sink", "elements", "held", "delivered", "overflow", "rejected", "given up", "failures"
         )?;
         for s in &self.sinks {
             writeln!(
                 f,
-                "{:<24} {:>12} {:>10} {:>9} {:>9} {:>9} {:>9}",
-                s.name, s.elements, s.delivered, s.held, s.overflow, s.rejected, s.given_up
+                "{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}",
+                s.name,
+                s.elements,
+                s.held,
+                s.delivered,
+                s.overflow,
+                s.rejected,
+                s.given_up,
+                s.failures
             )?;
             if s.unknown > 0 {
                 writeln!(f, "    {} more may have arrived or not", s.unknown)?;
             }
-            if let (Some(since), Some(error)) = (s.failing_since, &s.last_error) {
-                let ago = since.elapsed().unwrap_or_default().as_secs();
-                writeln!(f, "    has been failing for {ago} s: {error}")?;
+            match (s.failing_since, &s.last_error) {
+                (Some(since), Some(error)) => {
+                    let ago = since.elapsed().unwrap_or_default().as_secs();
+                    writeln!(f, "    has been failing for {ago} s: {error}")?;
+                }
+                (None, Some(error)) => writeln!(f, "    the last failure: {error}")?,
+                _ => {}
             }
+        }
+        if self.waiting > 0 {
+            writeln!(f, "\n{} values wait to be aggregated", self.waiting)?;
         }
         let losses = [
             (self.overflow, "found the buffer of their thread full"),

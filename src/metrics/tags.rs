@@ -238,7 +238,7 @@ impl<T: AsTag + ?Sized> AsTag for &T {
 ///
 /// Methods take whatever can be tags ([`IntoTags`]): an array or a `Vec` of pairs, a map, `Tags`, or
 /// `()` for none. If a name comes twice, the last one holds. Values of different kinds don't fit into
-/// one array; [`with`](Tags::with) takes them one by one.
+/// one array; [`tags!`](crate::tags) takes them together, and [`with`](Tags::with) one by one.
 ///
 /// As text ([`key`](Tags::key)) a set survives the round trip, whatever is in it.
 ///
@@ -382,10 +382,33 @@ impl AsTag for TagRef<'_> {
     }
 }
 
+/// [`Tags`](crate::metrics::Tags) of values of any kinds.
+///
+/// ```
+/// use headwater::tags;
+///
+/// let route = String::from("/home");
+/// let tags = tags!["route" => route, "code" => 200, "cached" => true];
+/// assert_eq!(tags.to_string(), "cached=true code=200 route=/home");
+/// assert!(tags![].is_empty());
+/// ```
+#[macro_export]
+macro_rules! tags {
+    () => {
+        $crate::metrics::Tags::new()
+    };
+    ($($name:expr => $value:expr),+ $(,)?) => {
+        $crate::metrics::IntoTags::into_tags([
+            $(($name, $crate::metrics::AsTag::as_tag(&$value))),+
+        ])
+    };
+}
+
 /// What tags are made from.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be tags",
-    note = "tags are an array or a `Vec` of pairs, such as `[(\"route\", \"/home\")]`, a map, `Tags`, or `()`"
+    note = "tags are an array or a `Vec` of pairs, such as `[(\"route\", \"/home\")]`, a map, `Tags`, or `()`",
+    note = "values of different kinds are tags by `headwater::tags![\"route\" => \"/home\", \"code\" => 200]`"
 )]
 pub trait IntoTags {
     /// As tags.

@@ -22,7 +22,36 @@ pub enum Unit {
     Nanos,
 }
 
+/// Its name, for [`Metric::unit`](super::Metric::unit).
+impl From<Unit> for String {
+    fn from(unit: Unit) -> String {
+        unit.name().to_owned()
+    }
+}
+
 impl Unit {
+    /// Its name: `seconds`, `milliseconds`, `microseconds` or `nanoseconds`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Seconds => "seconds",
+            Unit::Millis => "milliseconds",
+            Unit::Micros => "microseconds",
+            Unit::Nanos => "nanoseconds",
+        }
+    }
+
+    /// The unit of this name or sign, such as `milliseconds` or `ms`.
+    pub(super) fn named(name: &str) -> Option<Unit> {
+        match name.to_ascii_lowercase().as_str() {
+            "s" | "sec" | "second" | "seconds" => Some(Unit::Seconds),
+            "ms" | "milli" | "millis" | "millisecond" | "milliseconds" => Some(Unit::Millis),
+            "us" | "µs" | "μs" | "micros" | "microsecond" | "microseconds" => Some(Unit::Micros),
+            "ns" | "nanos" | "nanosecond" | "nanoseconds" => Some(Unit::Nanos),
+            _ => None,
+        }
+    }
+
     /// A duration in this unit.
     #[must_use]
     pub fn of(self, duration: Duration) -> f64 {
@@ -42,7 +71,7 @@ impl Unit {
 pub struct TimerBuilder {
     pipeline: MetricsPipeline,
     metric: String,
-    unit: Unit,
+    unit: Option<Unit>,
     tags: Tags,
 }
 
@@ -51,14 +80,16 @@ impl TimerBuilder {
         TimerBuilder {
             pipeline,
             metric: metric.to_owned(),
-            unit: Unit::default(),
+            unit: None,
             tags: Tags::new(),
         }
     }
 
-    /// What the duration is counted in: seconds, if this is not called.
+    /// What the duration is counted in. If this is not called it is the metric's
+    /// [unit](super::Metric::unit), and seconds if that is none of time.
     #[doc(alias = "scale")]
     pub fn unit(self, unit: Unit) -> TimerBuilder {
+        let unit = Some(unit);
         TimerBuilder { unit, ..self }
     }
 
@@ -77,10 +108,12 @@ impl TimerBuilder {
     /// Begins to measure.
     #[must_use = "a timer that is dropped at once has measured nothing: give it a name, as `let _timer`"]
     pub fn start(self) -> Timer {
+        // The metric was there when the timer was asked for, and metrics stay.
+        let handle = self.pipeline.handle(&self.metric, self.tags).ok();
+        let own = handle.as_ref().map(Handle::unit);
         Timer {
-            // The metric was there when the timer was asked for, and metrics stay.
-            handle: self.pipeline.handle(&self.metric, self.tags).ok(),
-            unit: self.unit,
+            unit: self.unit.or(own).unwrap_or_default(),
+            handle,
             start: Instant::now(),
         }
     }
@@ -96,10 +129,10 @@ impl TimerBuilder {
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let metrics = MetricsPipeline::builder()
-///     .metric(Metric::new("latency").agg("max", Max).batch(10))
+///     .metric(Metric::new("latency").unit(Unit::Millis).agg("max", Max).batch(10))
 ///     .spawn()?;
 /// let answer = {
-///     let _timer = metrics.timer("latency")?.unit(Unit::Millis).tag("route", "/home").start();
+///     let _timer = metrics.timer("latency")?.tag("route", "/home").start(); // in milliseconds
 ///     6 * 7
 /// };
 /// metrics.timer("latency")?.start().discard();

@@ -9,9 +9,8 @@ use crate::aggregate::{Real, Summand};
 
 /// A number: an integer or a float, and it stays what it was through sums, minima and maxima.
 ///
-/// Made by `into()` from every integer type up to 64 bits, from floats, from `bool` (0 or 1), and from
-/// a `Duration` (its seconds, as a float). A `u64` or `usize` beyond `i64::MAX` becomes the nearest
-/// float.
+/// Made by `into()` from every integer type, from floats, from `bool` (0 or 1), and from a `Duration` (its
+/// seconds, as a float). An integer beyond the bounds of `i64` becomes the nearest float.
 ///
 /// # Equality and order
 ///
@@ -27,6 +26,8 @@ use crate::aggregate::{Real, Summand};
 /// assert!(Value::from(f64::NAN) > Value::from(f64::INFINITY));
 /// assert_eq!(Value::from(3_u8).to_string(), "3");
 /// assert_eq!(Value::from(3.0).to_string(), "3.0");
+/// assert_eq!(Value::from(std::time::Duration::from_secs(2).as_millis()).as_i64(), Some(2_000));
+/// assert_eq!(Value::from(u128::MAX).as_i64(), None);
 /// ```
 #[derive(Clone, Copy)]
 pub enum Value {
@@ -195,6 +196,21 @@ macro_rules! from_large {
 
 from_small!(bool i8 i16 i32 i64 u8 u16 u32);
 from_large!(u64 usize isize);
+
+macro_rules! from_huge {
+    ($($int:ident)+) => {$(
+        /// Beyond the bounds of `i64`, the nearest float.
+        impl From<$int> for Value {
+            #[inline]
+            fn from(int: $int) -> Value {
+                i64::try_from(int).map_or_else(|_| Value::Float(int as f64), Value::Int)
+            }
+        }
+    )+};
+}
+
+// As `Duration::as_millis` gives.
+from_huge!(u128 i128);
 
 impl From<f64> for Value {
     #[inline]

@@ -304,8 +304,9 @@ impl fmt::Display for GraphError {
                 "the graph is busy with the closure that asks; ask from outside of its closures",
             ),
             GraphError::Undriven => f.write_str(
-                "the graph holds timers or futures and nothing drives it; call `spawn`, \
-                 `spawn_thread` or `drive_manually` on it first",
+                "the graph holds timers or futures and nothing drives it: call `spawn`, \
+                 `spawn_thread` or `drive_manually` on it first, and keep what drives it, such as the \
+                 runtime, until it has ended",
             ),
             GraphError::Stopped(cause) => write!(f, "the graph stopped after {cause}"),
             GraphError::Full(held) => write!(

@@ -109,8 +109,9 @@ impl FacadeRecorderBuilder {
 
     /// How many metrics the recorder may add: 1 000 by default. Values for further names are refused, and
     /// counted. Each metric has at most [`max_tag_sets`](Metric::max_tag_sets) sets of labels besides;
-    /// those that no macro named for ten minutes and nobody keeps a handle of make room, gauges and counters
-    /// with an absolute value excepted.
+    /// those that no macro named for ten minutes and nobody keeps a handle of are let go when there is no room,
+    /// gauges and counters with an absolute value excepted, and make room ten minutes later: what was kept until
+    /// then may have sent values that are in a window still.
     pub fn max_metrics(mut self, max: usize) -> Self {
         self.max_metrics = max;
         self

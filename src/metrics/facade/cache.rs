@@ -9,11 +9,12 @@ use hashbrown::HashMap;
 use super::names::Names;
 use crate::Time;
 use crate::metrics::handle::Handle;
+use crate::metrics::pipeline::MetricsPipeline;
 use crate::metrics::series::{IDLE, SWEEP};
 
 /// What stands behind a counter, a gauge or a histogram.
 pub(super) trait Instrument {
-    fn new(handle: Handle, names: &Names) -> Self;
+    fn new(pipeline: &MetricsPipeline, handle: Handle, names: &Names) -> Self;
 
     /// Whether nothing is lost if a new one takes its place.
     fn may_go(&self) -> bool;

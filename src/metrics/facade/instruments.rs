@@ -9,6 +9,7 @@ use super::cache::Instrument;
 use super::names::{Names, Refusal};
 use crate::metrics::gauge::Gauge;
 use crate::metrics::handle::Handle;
+use crate::metrics::pipeline::MetricsPipeline;
 
 /// A counter.
 pub(super) struct Counted {
@@ -18,7 +19,7 @@ pub(super) struct Counted {
 }
 
 impl Instrument for Counted {
-    fn new(handle: Handle, names: &Names) -> Counted {
+    fn new(_: &MetricsPipeline, handle: Handle, names: &Names) -> Counted {
         let beyond = handle.is_overflow().then(|| names.count(Refusal::Total));
         Counted { handle, beyond }
     }
@@ -50,8 +51,8 @@ impl CounterFn for Counted {
 pub(super) struct Levelled(Gauge);
 
 impl Instrument for Levelled {
-    fn new(handle: Handle, _: &Names) -> Levelled {
-        Levelled(Gauge::new(handle))
+    fn new(pipeline: &MetricsPipeline, handle: Handle, _: &Names) -> Levelled {
+        Levelled(pipeline.gauge_of(handle))
     }
 
     /// What it is must not be forgotten: it may be decremented yet.
@@ -78,7 +79,7 @@ impl GaugeFn for Levelled {
 pub(super) struct Observed(Handle);
 
 impl Instrument for Observed {
-    fn new(handle: Handle, _: &Names) -> Observed {
+    fn new(_: &MetricsPipeline, handle: Handle, _: &Names) -> Observed {
         Observed(handle)
     }
 

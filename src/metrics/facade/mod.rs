@@ -36,7 +36,7 @@ pub use self::names::FacadeSnapshot;
 ///   labels sends it too. With labels beyond the [bound](super::Metric::max_tag_sets), which share one
 ///   series, totals cannot be told apart: they are refused, while increments are taken.
 /// - **Gauges** are a [`Gauge`](super::Gauge): an aggregator `Last` comes to what it is when the window is
-///   over, whichever threads changed it.
+///   over, whichever threads changed it, and one that does not change is in each window all the same.
 /// - **Histograms** send each value that is recorded.
 /// - **Labels** are tags. They are text, as the facade has no others; where a label comes twice the last one
 ///   holds.
@@ -53,7 +53,7 @@ pub use self::names::FacadeSnapshot;
 ///
 /// **Nothing is lost unseen**: what could not be sent is in the pipeline's
 /// [snapshot](MetricsPipeline::snapshot), and so is how much the recorder refused
-/// ([`refused_by_facade`](super::MetricsSnapshot::refused_by_facade)); why, is in
+/// ([`refused_by_facade`](super::PipelineSnapshot::refused_by_facade)); why, is in
 /// [its own](FacadeRecorder::snapshot).
 /// It refuses a name that was used for another kind before (a metric that the pipeline has as a counter or
 /// as a histogram is of this kind; one that it has as a gauge, which may be just what nobody has said, is of
@@ -155,8 +155,8 @@ impl FacadeRecorder {
         let handle = handle.map_err(|_| names.count(Refusal::Invalid))?;
         match handle.is_overflow() {
             // Not kept: these may be without number.
-            true => Ok(Arc::new(I::new(handle, names))),
-            false => Ok(cache.insert(key, I::new(handle, names), now)),
+            true => Ok(Arc::new(I::new(pipeline, handle, names))),
+            false => Ok(cache.insert(key, I::new(pipeline, handle, names), now)),
         }
     }
 

@@ -40,7 +40,7 @@ pub struct FacadeSnapshot {
     /// Values for names of which a template made no complete metric.
     pub invalid: u64,
     /// Values for names that were new after the shutdown. What comes for others is in the pipeline's
-    /// [`refused`](crate::metrics::MetricsSnapshot::refused).
+    /// [`refused`](crate::metrics::PipelineSnapshot::refused).
     pub closed: u64,
     /// Absolute values of counters whose labels were beyond the [bound](crate::metrics::Metric::max_tag_sets):
     /// these share one series, where the increase of one total can't be told from that of another.

@@ -126,7 +126,8 @@ impl SpanLayer {
 
     fn send(&self, timing: Timing, now: Instant) {
         let rule = &self.0.rules[timing.rule];
-        let value = rule.timer.value(timing.spent(now, rule.timer.is_busy()));
+        let value = timing.spent(now, rule.timer.is_busy());
+        let value = rule.timer.value(value, rule.handle.unit());
         if timing.fields.is_empty() {
             return rule.handle.send(value);
         }

@@ -44,7 +44,7 @@ pub struct SpanTimer {
     metric: String,
     conditions: Vec<Condition>,
     spent: Spent,
-    unit: Unit,
+    unit: Option<Unit>,
     tags: Tags,
     fields: Vec<(String, String)>,
 }
@@ -76,7 +76,7 @@ impl SpanTimer {
             metric: metric.into(),
             conditions: Vec::new(),
             spent: Spent::default(),
-            unit: Unit::default(),
+            unit: None,
             tags: Tags::new(),
             fields: Vec::new(),
         }
@@ -111,8 +111,10 @@ impl SpanTimer {
         SpanTimer { spent, ..self }
     }
 
-    /// What the duration is counted in: seconds, if this is not called.
+    /// What the duration is counted in. If this is not called it is the metric's
+    /// [unit](crate::metrics::Metric::unit), and seconds if that is none of time.
     pub fn unit(self, unit: Unit) -> SpanTimer {
+        let unit = Some(unit);
         SpanTimer { unit, ..self }
     }
 
@@ -130,6 +132,7 @@ impl SpanTimer {
 
     /// This field of the span is a tag of the same name.
     ///
+    /// A field that spans don't have is no error, as others may: its tag is missing then.
     /// It holds what was recorded last, and is left out where nothing was. Integers, floats and truth values
     /// stay what they are. Fields are often without number, such as identities: the metric's
     /// [`max_tag_sets`](crate::metrics::Metric::max_tag_sets) bounds what becomes of them.
@@ -164,8 +167,9 @@ impl SpanTimer {
         self.conditions.iter().all(|c| c.holds(metadata))
     }
 
-    pub(super) fn value(&self, duration: Duration) -> f64 {
-        self.unit.of(duration)
+    /// A duration, in the metric's unit if no other was given.
+    pub(super) fn value(&self, duration: Duration, own: Unit) -> f64 {
+        self.unit.unwrap_or(own).of(duration)
     }
 
     /// The tags of a span that had these values in its fields.
