@@ -105,12 +105,6 @@ async fn each_fault_is_told_and_repeated_and_costs_no_point() -> Tested {
             false,
             16,
         ),
-        (
-            Fault::Endless(Duration::ZERO),
-            "more than 1048576 bytes",
-            true,
-            20,
-        ),
         (Fault::Silence, "no complete answer within 15s", false, 16),
         (
             Fault::Late(secs(20)),
@@ -167,6 +161,49 @@ async fn each_fault_is_told_and_repeated_and_costs_no_point() -> Tested {
         );
         assert!(control.state().is_healthy(), "{fault:?}");
         assert!(stats.repeated > 0, "{fault:?}: {stats:?}");
+    }
+    Ok(())
+}
+
+/// It may be that too much was asked for.
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_end_is_broken_off_and_less_is_asked_for() -> Tested {
+    let_time_pass();
+    let endless = Fault::Endless(Duration::ZERO);
+    for times in [1, 2, 100] {
+        let world = World::new();
+        let seconds = [-40, -30, -20, -10];
+        for second in seconds {
+            world.put(point(0, second, second));
+        }
+        let front = kairosdb_of(&world).await;
+        let road = BadRoad::to(front.url()).await;
+        road.worsen(once(vec![endless; times]));
+        let mut stream = polling(&world, store(&road, 1, true)).start()?;
+        let control = stream.control();
+        if times == 100 {
+            // Whatever is asked for.
+            let mut state = control.watch();
+            let state = state.wait_for(|state| state.is_down()).await?.clone();
+            let error = state.last_error().expect("an error").to_string();
+            assert!(error.contains("more than 1048576 bytes"), "{error}");
+            road.repair();
+        }
+        let mut came = vec![stream.next().await.ok_or("it ended")?];
+        came.extend(until(&world, &mut stream, world.now() + 100 * SECOND).await);
+        let came: Vec<_> = came.iter().map(|polled| polled.point().millis()).collect();
+        assert_eq!(
+            came,
+            seconds.map(|second| NOON + second * SECOND),
+            "{times}"
+        );
+        assert!(control.state().is_healthy(), "{times}");
+        let failures = control.stats().failures;
+        assert!((1..=100).contains(&failures), "{times}: {failures}");
+        assert!(
+            times == 100 || failures == times as u64,
+            "{times}: {failures}"
+        );
     }
     Ok(())
 }
