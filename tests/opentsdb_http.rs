@@ -16,6 +16,7 @@ use headwater::metrics::{
 use headwater::prelude::*;
 use opentsdb::{Fate, Front, Got, deliver, element, elements, failure};
 use proptest::prelude::*;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -141,6 +142,25 @@ fn point_error(element: &Element, why: &str) -> Value {
         "metric": element.name(), "timestamp": element.millis(), "value": value, "tags": tags,
     });
     json!({ "error": why, "datapoint": datapoint })
+}
+
+#[tokio::test]
+async fn a_receiver_may_ask_who_sends() {
+    let got = Got::default();
+    let front = front(&got, |request: &Request| {
+        let known = request.head.contains("authorization: bearer open-sesame");
+        status(if known { 204 } else { 401 })
+    })
+    .await;
+    let batch = [element("m", 1, 1)];
+    let refused = sink(&front).deliver(&batch).await.unwrap_err();
+    assert!(refused.to_string().contains("401"), "{refused}");
+
+    let token = HeaderValue::from_static("Bearer open-sesame");
+    let headers = HeaderMap::from_iter([(AUTHORIZATION, token)]);
+    let client = reqwest::Client::builder().default_headers(headers);
+    let mut sink = sink(&front).client(client.build().unwrap());
+    sink.deliver(&batch).await.unwrap();
 }
 
 #[tokio::test]
