@@ -108,9 +108,7 @@ impl Clock {
         let off = first && self.now().abs_diff(before) > OFF;
         self.store.filter(|_| off).map(|origin| origin as i64)
     }
-}
 
-impl Clock {
     /// Takes a measurement into the estimate.
     fn learn(&mut self, measured: f64) {
         let near = |other: &f64| (measured - other).abs() < JUMP_MS;
