@@ -174,7 +174,7 @@ impl Drop for Handle {
 
 #[cold]
 #[inline(never)]
-fn refused(error: crate::SendError<Sample>) -> SendError {
+pub(super) fn refused(error: crate::SendError<Sample>) -> SendError {
     let wrap = match &error {
         crate::SendError::Full(_) => SendError::Full,
         crate::SendError::Undriven(_) => SendError::Undriven,

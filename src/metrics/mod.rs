@@ -55,6 +55,7 @@ mod metric;
 mod options;
 mod outcome;
 mod pipeline;
+mod recent;
 mod sample;
 mod series;
 mod sink;

@@ -14,14 +14,15 @@ use super::delivery::{self, Descriptions, Fate};
 use super::element::Element;
 use super::error::{MetricError, SendError};
 use super::gauge::Gauge;
-use super::handle::Handle;
+use super::handle::{Handle, refused};
 use super::metric::Metric;
 use super::options::SinkOptions;
-use super::sample::Sample;
-use super::series::SeriesTable;
+use super::recent;
+use super::sample::{Origin, Sample, Series};
+use super::series::{Entry, SeriesTable};
 use super::sink::MetricSink;
 use super::snapshot::{PipelineSnapshot, of_sink};
-use super::tags::{IntoTags, Tags};
+use super::tags::{IntoTags, Refs, Tags, tags_of};
 use super::timer::TimerBuilder;
 use super::value::Value;
 use crate::prelude::*;
@@ -65,6 +66,8 @@ use crate::{Branch, Driver, GraphError, Keys, NodeId, Report, Sharded, Shards, S
 pub struct MetricsPipeline(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
+    /// Tells it from all others of the program.
+    id: u64,
     pub(super) graph: Graph,
     pub(super) intake: Sharded<Sample>,
     pub(super) metrics: Arc<RwLock<Metrics>>,
@@ -228,6 +231,7 @@ impl MetricsPipelineBuilder {
             .named("metrics")
             .share();
         let pipeline = MetricsPipeline(Arc::new(Inner {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
             graph,
             intake,
             metrics,
@@ -256,6 +260,9 @@ impl MetricsPipelineBuilder {
 /// How many values a thread sends before it takes part in aggregating them: half of what its shard can
 /// hold, so that it does before any is refused.
 const HAND_OVER: usize = 4_096;
+
+/// The pipelines there were.
+static IDS: AtomicU64 = AtomicU64::new(0);
 
 /// How long a shutdown waits for sinks that were removed.
 const REMOVED: Duration = Duration::from_secs(5);
@@ -456,6 +463,9 @@ impl MetricsPipeline {
 
     /// Sends a value of a metric, with tags.
     ///
+    /// What a thread sent a moment ago it remembers, and does not look up again; a
+    /// [handle](MetricsPipeline::handle) looks up nothing at all.
+    ///
     /// # Errors
     /// As [`send`](MetricsPipeline::send).
     pub fn send_tagged(
@@ -464,7 +474,16 @@ impl MetricsPipeline {
         value: impl Into<Value>,
         tags: impl IntoTags,
     ) -> Result<(), SendError> {
-        self.handle(metric, tags)?.try_send(value)
+        let value = value.into();
+        let (metric, series) = tags.lend(|tags| self.series(metric, tags))?;
+        let sample = Sample {
+            metric,
+            origin: Origin::Now,
+            series,
+            value,
+            time: self.now(),
+        };
+        self.0.intake.send(sample).map_err(refused)
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -479,7 +498,28 @@ impl MetricsPipeline {
         tags: impl IntoTags,
         time: impl Into<Time>,
     ) -> Result<(), SendError> {
-        self.handle(metric, tags)?.send_at(value, time)
+        let (value, time) = (value.into(), time.into());
+        let (metric, series) = tags.lend(|tags| self.series(metric, tags))?;
+        let sample = Sample {
+            metric,
+            origin: Origin::At,
+            series,
+            value,
+            time,
+        };
+        self.0.intake.send(sample).map_err(refused)
+    }
+
+    /// The numbers of a metric, and of the series of these tags.
+    fn series(&self, metric: &str, tags: Refs<'_, '_>) -> Result<(u16, Series), SendError> {
+        recent::series((self.0.id, metric, tags), self.now(), || {
+            let (number, _, entry) = self.look_up(metric, &tags_of(tags))?;
+            Ok((number, entry.series))
+        })
+    }
+
+    fn now(&self) -> Time {
+        self.epoch() + self.0.intake.now().elapsed()
     }
 
     /// A handle to one series: the metric's name and the tags are looked up once, and not for each
@@ -490,6 +530,16 @@ impl MetricsPipeline {
     pub fn handle(&self, metric: &str, tags: impl IntoTags) -> Result<Handle, SendError> {
         // Under no lock: it is the user's code.
         let tags = tags.into_tags();
+        let (number, running, series) = self.look_up(metric, &tags)?;
+        let (intake, unit) = (self.0.intake.clone(), running.unit);
+        Ok(Handle::new(intake, number, series, unit, self.epoch()))
+    }
+
+    fn look_up(
+        &self,
+        metric: &str,
+        tags: &Tags,
+    ) -> Result<(u16, Arc<Running>, Arc<Entry>), SendError> {
         let metrics = self
             .0
             .metrics
@@ -499,9 +549,8 @@ impl MetricsPipeline {
             return Err(metrics.unknown(metric));
         };
         let running = &metrics.all[number as usize];
-        let epoch = self.epoch();
-        let now = epoch + self.0.intake.now().elapsed();
-        let series = running.series.resolve(&tags, now);
+        let now = self.now();
+        let series = running.series.resolve(tags, now);
         let running = running.clone();
         drop(metrics);
         // Under no lock, as who listens may ask for a snapshot.
@@ -514,8 +563,7 @@ impl MetricsPipeline {
                  together, as `overflow=true`, and counted"
             );
         }
-        let (intake, unit) = (self.0.intake.clone(), running.unit);
-        Ok(Handle::new(intake, number, series, unit, epoch))
+        Ok((number, running, series))
     }
 
     /// A quantity that goes up and down, such as requests under way, and that many threads change.

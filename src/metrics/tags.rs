@@ -413,12 +413,29 @@ macro_rules! tags {
 pub trait IntoTags {
     /// As tags.
     fn into_tags(self) -> Tags;
+
+    /// Lends them to `work` as they are, in any order, and perhaps a name twice: for who knows them already.
+    #[doc(hidden)]
+    fn lend<R>(self, work: impl FnOnce(&[(&str, TagRef<'_>)]) -> R) -> R
+    where
+        Self: Sized,
+    {
+        let tags = self.into_tags();
+        work(&tags.refs().collect::<SmallVec<[_; 8]>>())
+    }
+}
+
+/// Tags as they were given.
+pub(super) type Refs<'a, 't> = &'a [(&'t str, TagRef<'t>)];
+
+fn refs_of<N: AsRef<str>, V: AsTag>(pairs: &[(N, V)]) -> SmallVec<[(&str, TagRef<'_>); 8]> {
+    let pairs = pairs.iter().map(|(n, v)| (n.as_ref(), v.as_tag()));
+    pairs.collect()
 }
 
 /// The tags of these pairs. Nothing is allocated if they are known.
-fn from_pairs<N: AsRef<str>, V: AsTag>(pairs: &[(N, V)]) -> Tags {
-    let pairs = pairs.iter().map(|(n, v)| (n.as_ref(), v.as_tag()));
-    let mut refs: SmallVec<[(&str, TagRef<'_>); 8]> = pairs.collect();
+pub(super) fn tags_of(refs: Refs<'_, '_>) -> Tags {
+    let mut refs: SmallVec<[(&str, TagRef<'_>); 8]> = refs.into();
     // Stable: of those with the same name, the last one is the last.
     refs.sort_by_key(|(name, _)| *name);
     let mut kept = 0;
@@ -436,6 +453,10 @@ fn from_pairs<N: AsRef<str>, V: AsTag>(pairs: &[(N, V)]) -> Tags {
 impl IntoTags for () {
     fn into_tags(self) -> Tags {
         Tags::new()
+    }
+
+    fn lend<R>(self, work: impl FnOnce(&[(&str, TagRef<'_>)]) -> R) -> R {
+        work(&[])
     }
 }
 
@@ -455,8 +476,12 @@ macro_rules! into_tags {
     ($(($($param:tt)*) $type:ty: $pairs:ident => $slice:expr;)+) => {$(
         impl<$($param)*> IntoTags for $type {
             fn into_tags(self) -> Tags {
+                self.lend(|refs| tags_of(refs))
+            }
+
+            fn lend<R>(self, work: impl FnOnce(&[(&str, TagRef<'_>)]) -> R) -> R {
                 let $pairs = self;
-                from_pairs($slice)
+                work(&refs_of($slice))
             }
         }
     )+};
