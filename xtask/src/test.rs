@@ -2,6 +2,7 @@
 
 mod examples;
 mod feature_sets;
+mod oldest;
 mod steps;
 mod suite;
 mod tally;
@@ -50,6 +51,7 @@ pub(crate) fn run() -> ExitCode {
     for (name, line) in feature_sets::lines() {
         steps.command(&name, &line);
     }
+    steps.run("the oldest Rust", oldest::check);
     steps.run("examples", examples::run);
     steps.run("packages", || suite::packages(PACKAGES));
     steps.run("default dependencies", suite::dependencies);

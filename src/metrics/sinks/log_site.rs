@@ -82,7 +82,7 @@ impl Site {
     /// An event with this message.
     pub(super) fn log(&'static self, message: &str) {
         let fields = self.known().fields();
-        let message = format_args!("{message}");
+        let message = tracing::field::display(message);
         let message: &dyn Value = &message;
         let Some(field) = fields.field("message") else {
             return;
