@@ -32,8 +32,8 @@ impl<'de> Visitor<'de> for Values {
     }
 }
 
-/// Goes into the list as soon as its value is read. Handed up from call to call instead, it would be copied by
-/// each of them, which takes as long as a third of the parsing.
+/// Goes into the list where its value is read: handed up from call to call, it would be copied by each of them,
+/// which took a third of the time.
 struct Pair<'a>(&'a mut Vec<(i64, PointValue)>);
 
 impl<'de> DeserializeSeed<'de> for Pair<'_> {
