@@ -11,6 +11,10 @@ use super::unfit::Unfit;
 use crate::metrics::{TagValue, Tags, Value};
 use crate::timeseries::{Point, PointValue};
 
+/// The longest number has fewer letters.
+const NUMBER: usize = 32;
+/// What a series begins with has fewer, as a rule, besides the metric's name.
+const HEAD: usize = 120;
 /// How much memory for series may stay from one request to the next.
 const KEPT: usize = 4 << 20;
 
@@ -149,6 +153,9 @@ impl<'f> Encoder<'f> {
         self.known.find(hash, same).copied()
     }
 
+    /// Out of line: most points find their series.
+    #[cold]
+    #[inline(never)]
     fn insert(&mut self, point: &Point, kind: Kind) -> Result<usize, Unfit> {
         let at = self.series.len();
         self.series.push(Series {
@@ -212,7 +219,7 @@ fn head(point: &Point, kind: Kind, format: &Format) -> Result<Vec<u8>, Unfit> {
     Unfit::name(point.metric())?;
     let tags = point.tags().merged(&format.tags);
     Unfit::tags(&tags)?;
-    let mut to = Vec::new();
+    let mut to = Vec::with_capacity(point.metric().len() + HEAD);
     to.extend_from_slice(b"{\"name\":");
     json(&mut to, point.metric());
     to.extend_from_slice(b",\"tags\":{");
@@ -246,6 +253,11 @@ fn head(point: &Point, kind: Kind, format: &Format) -> Result<Vec<u8>, Unfit> {
 /// `[1700000000000,21.5]`, of which the beginning is given.
 #[inline]
 fn datapoint(to: &mut Vec<u8>, begin: &[u8], value: &PointValue) {
+    let room = begin.len() + NUMBER;
+    if to.capacity() - to.len() < room {
+        // In few steps: a request of a hundred series grows as many lists, each from nothing.
+        to.reserve(4 * room + 2 * to.len());
+    }
     to.extend_from_slice(begin);
     match value {
         PointValue::Number(Value::Int(int)) => json(to, int),
