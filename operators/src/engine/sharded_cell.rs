@@ -102,12 +102,17 @@ impl<T: InGraph> ShardedCell<T> {
         &self.shards[slot() & (self.shards.len() - 1)]
     }
 
-    /// Whether there is room for one more in a shard, and nothing speaks against it. Under the shard's
-    /// lock, so that nothing comes behind a close.
+    /// Whether something speaks against any element. Under the shard's lock, so that nothing comes behind a
+    /// close.
     #[inline]
-    pub(super) fn takes_more(&self, buffer: &mut Buffer<T>) -> bool {
-        let refused = self.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0;
-        !refused && buffer.has_room(self.batch, self.options.capacity)
+    pub(super) fn refuses(&self) -> bool {
+        self.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0
+    }
+
+    /// Whether there is room for one more in a shard.
+    #[inline]
+    pub(super) fn has_room(&self, buffer: &mut Buffer<T>) -> bool {
+        buffer.has_room(self.batch, self.options.capacity)
     }
 
     /// How many elements lie in the shards.
