@@ -651,7 +651,7 @@ impl Metrics {
         known.sort_unstable();
         SendError::Unknown {
             metric: metric.to_owned(),
-            known,
+            known: known.into(),
         }
     }
 }
