@@ -89,10 +89,20 @@ impl<T> Buffer<T> {
     #[inline]
     pub(super) fn push(&mut self, item: T) -> usize {
         self.items.push(item);
+        let n = self.items.len();
+        match n == self.limit || n == 1 {
+            true => self.at_an_end(),
+            false => 0,
+        }
+    }
+
+    /// See [`push`](Buffer::push). Out of line, so that nothing is worked out for those in between.
+    #[cold]
+    #[inline(never)]
+    fn at_an_end(&self) -> usize {
         match self.items.len() {
             n if n == self.limit => self.in_behind + n,
-            1 => 1,
-            _ => 0,
+            n => n,
         }
     }
 
