@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use headwater::prelude::*;
@@ -51,6 +52,61 @@ fn a_sharded_source_allocates_nothing_per_element() {
     };
     assert_eq!(allocations(some), 0);
     let _ = time;
+    assert_ne!(sum.get(), 0);
+}
+
+/// A thread's busy moment: more than a batch, before anybody comes for it.
+const BURST: u64 = 2_000;
+
+#[test]
+fn a_burst_into_a_sharded_source_needs_no_fresh_memory_after_another() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let sharded = graph.sharded::<u64>(Shards::default().left_to_driver());
+    let (sum, sink) = twice();
+    sharded.sink(move |x| sink.add(x));
+    let burst = || (0..BURST).for_each(|x| sharded.send(x).unwrap());
+    // Who drains has a batch of its own, too.
+    for _ in 0..2 {
+        burst();
+        time.advance(Duration::from_millis(1));
+    }
+    assert_eq!(measure(burst).count_total, 0);
+    time.advance(Duration::from_millis(1));
+    assert_eq!(sum.get(), 3 * (0..BURST).sum::<u64>());
+}
+
+#[test]
+fn what_only_a_peak_needed_is_let_go() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let sharded = graph.sharded::<u64>(Shards::default().left_to_driver());
+    let (sum, sink) = twice();
+    sharded.sink(move |x| sink.add(x));
+    let send = |n: u64| {
+        (0..n).for_each(|x| sharded.send(x).unwrap());
+        time.advance(Duration::from_millis(1));
+    };
+    let batch = 256 * size_of::<u64>() as i64;
+    let kept = |run: &mut dyn FnMut()| measure(run).bytes_current;
+    send(BURST);
+    let peak = kept(&mut || send(4 * BURST));
+    assert!(
+        peak > 20 * batch,
+        "{peak} bytes of a peak are kept for another"
+    );
+    // It flows on, with bursts that need as much as the first.
+    let since = kept(&mut || (0..2_500).for_each(|_| send(BURST)));
+    assert!(
+        peak + since < 3 * batch,
+        "{peak} bytes are {since} more after 2.5 s"
+    );
+    // And then it does not.
+    let rest = kept(&mut || (0..3).for_each(|_| send(0)));
+    assert!(
+        rest < -4 * batch,
+        "{rest} bytes more after nothing has come"
+    );
     assert_ne!(sum.get(), 0);
 }
 

@@ -276,7 +276,7 @@ async fn a_metric_that_is_not_there_is_an_error() {
     let Err(SendError::Unknown { metric, known }) = error else {
         panic!("it has to be unknown");
     };
-    assert_eq!((metric.as_str(), known), ("u", vec!["t".into()]));
+    assert_eq!((metric.as_str(), &*known), ("u", &["t".into()][..]));
 }
 
 #[tokio::test(start_paused = true)]

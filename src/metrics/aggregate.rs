@@ -328,6 +328,11 @@ impl Arrive {
     /// batches none is.
     #[inline]
     fn note(&self, samples: &[Sample]) -> u64 {
+        let counts = &self.running.counts;
+        if Sample::are_plain(samples) {
+            count(&counts.values, samples.len() as u64);
+            return 0;
+        }
         let (mut values, mut overflow, mut late) = (0, 0, 0);
         for sample in samples {
             let is_value = sample.origin != Origin::Carried;
@@ -336,7 +341,6 @@ impl Arrive {
             overflow += u64::from(is_value & is_beyond);
             late += u64::from(sample.is_late(self.begin));
         }
-        let counts = &self.running.counts;
         count(&counts.values, values);
         count(&counts.overflow, overflow);
         late

@@ -198,7 +198,7 @@ pub enum SendError {
         /// The name that was given.
         metric: String,
         /// The names that there are, sorted.
-        known: Vec<Arc<str>>,
+        known: Arc<[Arc<str>]>,
     },
     /// The buffer of the sending thread is full: the pipeline does not keep up.
     Full(Value),

@@ -699,7 +699,7 @@ impl Metrics {
         known.sort_unstable();
         SendError::Unknown {
             metric: metric.to_owned(),
-            known,
+            known: known.into(),
         }
     }
 }

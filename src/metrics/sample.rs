@@ -1,5 +1,6 @@
 //! What travels through a pipeline's graph: a value, and numbers for its metric and tags.
 
+use super::series::SeriesTable;
 use super::value::Value;
 use crate::Time;
 
@@ -9,9 +10,11 @@ pub(super) struct Series(pub(super) u32);
 
 /// Where a value comes from, and so what its time says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Origin {
-    /// It was sent as it was measured: its time is that of the coarse clock, and it is never late.
-    Now,
+    /// It was sent as it was measured: its time is that of the coarse clock, and it is never late. No bits,
+    /// so that a batch is seen to be all of these.
+    Now = 0,
     /// Who sent it has said when it was measured.
     At,
     /// The pipeline's own: what a quantity was as the window began.
@@ -36,6 +39,18 @@ impl Sample {
     #[inline]
     pub(super) fn is_late(&self, begin: Time) -> bool {
         (self.origin == Origin::At) & (self.time < begin)
+    }
+
+    /// Whether all were sent as they were measured, and are of a series of their own: what most batches are,
+    /// and there is nothing to look at in each.
+    #[inline]
+    pub(super) fn are_plain(samples: &[Sample]) -> bool {
+        let look = |(origins, least), sample: &Sample| {
+            let series = sample.series.0 ^ SeriesTable::OVERFLOW.0;
+            (origins | sample.origin as u8, series.min(least))
+        };
+        let (origins, least) = samples.iter().fold((0, u32::MAX), look);
+        (origins == Origin::Now as u8) & (least > 0)
     }
 }
 

@@ -3,7 +3,15 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use spin::mutex::{SpinMutex, SpinMutexGuard};
+
+/// How often somebody who wants a shard that is locked looks again at once, and then after yielding, before
+/// it naps.
+const SPINS: u32 = 64;
+const YIELDS: u32 = 128;
+const NAP: Duration = Duration::from_micros(50);
 
 thread_local! {
     /// This thread's number, given when it sends for the first time.
@@ -30,9 +38,14 @@ fn take_slot() -> usize {
 /// Elements of the threads that send here. On cache lines of its own, two of them, as processors fetch
 /// them in pairs.
 ///
-/// No code of users runs while it is locked: not even a destructor.
+/// Its lock is one that spins: nobody else wants it as a rule, and then it takes one locked instruction where
+/// one that can put threads to sleep takes two. It is held for the move of an element or of a batch. No code of
+/// users runs while it is locked: not even a destructor.
 #[repr(align(128))]
-pub(super) struct Shard<T>(Mutex<Buffer<T>>);
+pub(super) struct Shard<T>(SpinMutex<Buffer<T>>);
+
+// As the docs of `Shards` say.
+const _: () = assert!(size_of::<Shard<u64>>() == 128);
 
 pub(super) struct Buffer<T> {
     /// What came last: one batch at the most.
@@ -40,9 +53,14 @@ pub(super) struct Buffer<T> {
     /// How many of them there may be before somebody looks whether there is room: a batch, or what is left
     /// of the capacity.
     limit: usize,
-    /// Batches before it that nobody has come for, the oldest first.
+    /// Batches before it that nobody has come for, the oldest first; then empty ones, whose memory is for
+    /// those to come. There are never more of them together than lay here at once.
     behind: VecDeque<Vec<T>>,
-    /// How many elements those hold.
+    /// How many of those are not empty.
+    full: u32,
+    /// How many of the empty ones nobody has needed since somebody asked.
+    unneeded: u32,
+    /// How many elements lie in `behind`.
     in_behind: usize,
     /// How many have been taken out, ever.
     taken: u64,
@@ -71,10 +89,20 @@ impl<T> Buffer<T> {
     #[inline]
     pub(super) fn push(&mut self, item: T) -> usize {
         self.items.push(item);
+        let n = self.items.len();
+        match n == self.limit || n == 1 {
+            true => self.at_an_end(),
+            false => 0,
+        }
+    }
+
+    /// See [`push`](Buffer::push). Out of line, so that nothing is worked out for those in between.
+    #[cold]
+    #[inline(never)]
+    fn at_an_end(&self) -> usize {
         match self.items.len() {
             n if n == self.limit => self.in_behind + n,
-            1 => 1,
-            _ => 0,
+            n => n,
         }
     }
 
@@ -85,24 +113,41 @@ impl<T> Buffer<T> {
     fn make_room(&mut self, batch: usize, capacity: usize) -> bool {
         let mut room = capacity.saturating_sub(self.in_behind);
         if self.items.len() >= batch && room > self.items.len() {
-            let full = std::mem::take(&mut self.items);
-            room -= full.len();
-            self.in_behind += full.len();
-            self.behind.push_back(full);
+            room -= self.items.len();
+            self.set_behind();
         }
         self.limit = batch.min(room);
         let more = self.limit.saturating_sub(self.items.len());
         self.items.reserve_exact(more);
         more > 0
     }
+
+    /// Puts the last batch behind those that wait, and takes an empty one, where there is one.
+    fn set_behind(&mut self) {
+        self.in_behind += self.items.len();
+        let full = self.full as usize;
+        match self.behind.get_mut(full) {
+            Some(empty) => std::mem::swap(empty, &mut self.items),
+            None => self.behind.push_back(std::mem::take(&mut self.items)),
+        }
+        self.full += 1;
+        self.unneeded = self.unneeded.min(self.empty());
+    }
+
+    /// How many empty batches there are.
+    fn empty(&self) -> u32 {
+        self.behind.len() as u32 - self.full
+    }
 }
 
 impl<T> Shard<T> {
     pub(super) fn new() -> Shard<T> {
-        Shard(Mutex::new(Buffer {
+        Shard(SpinMutex::new(Buffer {
             items: Vec::new(),
             limit: 0,
             behind: VecDeque::new(),
+            full: 0,
+            unneeded: 0,
             in_behind: 0,
             taken: 0,
             passed: 0,
@@ -112,8 +157,32 @@ impl<T> Shard<T> {
     }
 
     #[inline]
-    pub(super) fn lock(&self) -> MutexGuard<'_, Buffer<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> SpinMutexGuard<'_, Buffer<T>> {
+        match self.0.try_lock_weak() {
+            Some(buffer) => buffer,
+            None => self.wait(),
+        }
+    }
+
+    /// Somebody else has it, for some nanoseconds: unless the processor was taken from them meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> SpinMutexGuard<'_, Buffer<T>> {
+        let mut attempt = 0_u32;
+        loop {
+            if !self.0.is_locked()
+                && let Some(buffer) = self.0.try_lock()
+            {
+                return buffer;
+            }
+            match attempt {
+                ..SPINS => std::hint::spin_loop(),
+                SPINS..YIELDS => std::thread::yield_now(),
+                // They may be of a lower priority, and would not run while this thread only yields.
+                _ => std::thread::sleep(NAP),
+            }
+            attempt = attempt.saturating_add(1);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -126,9 +195,10 @@ impl<T> Shard<T> {
     pub(super) fn take(&self, most: usize, batch: &mut Vec<T>) -> usize {
         let mut buffer = self.lock();
         let buffer = &mut *buffer;
+        let waits = buffer.full > 0;
         let oldest = match buffer.behind.front_mut() {
-            Some(oldest) => oldest,
-            None => {
+            Some(oldest) if waits => oldest,
+            _ => {
                 // Whoever sends next looks what there is room for.
                 buffer.limit = 0;
                 &mut buffer.items
@@ -139,14 +209,42 @@ impl<T> Shard<T> {
         } else {
             batch.extend(oldest.drain(..most));
         }
-        if let Some(oldest) = buffer.behind.front() {
+        if waits {
             buffer.in_behind -= batch.len();
-            if oldest.is_empty() {
-                buffer.behind.pop_front();
+            if buffer.behind[0].is_empty() {
+                buffer.full -= 1;
+                buffer.behind.rotate_left(1);
             }
         }
         buffer.taken += batch.len() as u64;
         batch.len()
+    }
+
+    /// Lets go of the memory that nobody has needed since this was called last.
+    pub(super) fn tidy(&self) {
+        loop {
+            let mut buffer = self.lock();
+            if buffer.unneeded == 0 {
+                buffer.unneeded = buffer.empty();
+                return;
+            }
+            buffer.unneeded -= 1;
+            let memory = buffer.behind.pop_back();
+            // Not under the lock.
+            drop(buffer);
+            drop(memory);
+        }
+    }
+
+    /// Lets go of all memory that holds nothing, but for a batch's.
+    pub(super) fn rest(&self) {
+        let mut buffer = self.lock();
+        if buffer.full == 0 {
+            let memory = std::mem::take(&mut buffer.behind);
+            buffer.unneeded = 0;
+            drop(buffer);
+            drop(memory);
+        }
     }
 
     /// What was taken out is through.
@@ -161,6 +259,7 @@ impl<T> Shard<T> {
         let mut all = std::mem::take(&mut buffer.behind);
         all.push_back(std::mem::take(&mut buffer.items));
         (buffer.in_behind, buffer.limit) = (0, 0);
+        (buffer.full, buffer.unneeded) = (0, 0);
         buffer.taken += all.iter().map(|batch| batch.len() as u64).sum::<u64>();
         buffer.passed = buffer.taken;
         all

@@ -41,7 +41,8 @@ use crate::flow::{Flow, Forkable};
 ///   thread keep their order. A batch runs at one moment of the graph's time, within `max_age` of when
 ///   each of its elements was sent.
 /// - **Holds** up to 8 192 elements a shard ([`capacity`](Shards::capacity)), in 64 shards
-///   ([`count`](Shards::count)).
+///   ([`count`](Shards::count)). The memory of a burst is kept for the next one: as long as elements flow,
+///   and any second of them has needed it.
 /// - **Waits**: `send` never does. Where its shard is full the element comes back as
 ///   [`Full`](SendError::Full), or is dropped and counted
 ///   ([`send_or_drop`](Sharded::send_or_drop)). While an operator downstream is full, nothing is drained,

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
+use std::time::Duration;
 
 use super::cell::{Cell, Node};
 use super::census::Loss;
@@ -58,7 +59,12 @@ struct Desk<T> {
     flowed: bool,
     /// What the shards held when the alarm rang under pressure.
     stalled_at: usize,
+    /// When the shards let go of memory that they have not needed since they were asked last.
+    tidy_at: Time,
 }
+
+/// How often, at the most.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// Rings when elements have lain long enough.
 pub(super) struct Bell<T>(pub(super) Arc<ShardedCell<T>>);
@@ -96,12 +102,17 @@ impl<T: InGraph> ShardedCell<T> {
         &self.shards[slot() & (self.shards.len() - 1)]
     }
 
-    /// Whether there is room for one more in a shard, and nothing speaks against it. Under the shard's
-    /// lock, so that nothing comes behind a close.
+    /// Whether something speaks against any element. Under the shard's lock, so that nothing comes behind a
+    /// close.
     #[inline]
-    pub(super) fn takes_more(&self, buffer: &mut Buffer<T>) -> bool {
-        let refused = self.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0;
-        !refused && buffer.has_room(self.batch, self.options.capacity)
+    pub(super) fn refuses(&self) -> bool {
+        self.signs.state.load(Ordering::Relaxed) & bits::REFUSED != 0
+    }
+
+    /// Whether there is room for one more in a shard.
+    #[inline]
+    pub(super) fn has_room(&self, buffer: &mut Buffer<T>) -> bool {
+        buffer.has_room(self.batch, self.options.capacity)
     }
 
     /// How many elements lie in the shards.
@@ -152,6 +163,10 @@ impl<T: InGraph> ShardedCell<T> {
             } else {
                 idle = !std::mem::take(&mut desk.flowed);
             }
+            if now >= desk.tidy_at {
+                desk.tidy_at = now + TIDY_EVERY;
+                self.shards.iter().for_each(Shard::tidy);
+            }
         });
         if idle {
             self.rest(cx);
@@ -164,6 +179,7 @@ impl<T: InGraph> ShardedCell<T> {
     /// Nothing came for a while: the driver need not come, until somebody sends.
     fn rest(&self, cx: &mut Cx) {
         self.signs.beats.store(false, Ordering::Release);
+        self.shards.iter().for_each(Shard::rest);
         if cx.gated(self.id) {
             return;
         }
@@ -201,6 +217,7 @@ impl<T: InGraph> Desk<T> {
             alarm: Alarm::default(),
             flowed: false,
             stalled_at: 0,
+            tidy_at: Time::ZERO,
         }
     }
 
@@ -315,6 +332,7 @@ impl<T: InGraph> Inlet for ShardedCell<T> {
             let id = self.id;
             cx.gathering.retain(|inlet| inlet.id() != id);
             cx.open_sources -= 1;
+            self.shards.iter().for_each(Shard::rest);
             self.signal(Signal::Close, cx);
             cx.wake_waiters();
         }

@@ -31,14 +31,26 @@ impl<T> Clone for ShardedWay<T> {
     }
 }
 
+/// An element that was not put into its shard, and why.
+///
+/// Two things, and so a copy: where the element itself went to the road that is seldom taken, it would lie in
+/// memory on the other one too, written and read again for each send.
+struct Unsent<T> {
+    item: T,
+    /// For want of room, and nothing else.
+    full: bool,
+}
+
 impl<T: InGraph> ShardedWay<T> {
     #[inline]
     pub(super) fn send(&self, item: T) -> Result<(), SendError<T>> {
         let cell = &*self.cell;
         let mut buffer = cell.shard().lock();
-        if !cell.takes_more(&mut buffer) {
+        let refused = cell.refuses();
+        if refused || !cell.has_room(&mut buffer) {
             drop(buffer);
-            return self.send_unusual(item);
+            let full = !refused;
+            return self.send_unusual(Unsent { item, full });
         }
         let held = buffer.push(item);
         drop(buffer);
@@ -62,7 +74,7 @@ impl<T: InGraph> ShardedWay<T> {
     /// does, or the element.
     fn put(&self, item: T) -> Result<usize, T> {
         let mut buffer = self.cell.shard().lock();
-        match self.cell.takes_more(&mut buffer) {
+        match !self.cell.refuses() && self.cell.has_room(&mut buffer) {
             true => Ok(buffer.push(item)),
             false => Err(item),
         }
@@ -70,8 +82,8 @@ impl<T: InGraph> ShardedWay<T> {
 
     #[cold]
     #[inline(never)]
-    fn send_unusual(&self, item: T) -> Result<(), SendError<T>> {
-        if let Some(error) = self.refusal() {
+    fn send_unusual(&self, Unsent { item, full }: Unsent<T>) -> Result<(), SendError<T>> {
+        if !full && let Some(error) = self.refusal() {
             return Err(error(item));
         }
         // Whoever kept the graph busy may have gone.

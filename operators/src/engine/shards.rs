@@ -51,7 +51,9 @@ impl Default for Shards {
 impl Shards {
     /// How many buffers there are, rounded up to a power of two. A thread sends into one of them; as
     /// many threads as there are shards have one each, and more than that share. An empty shard takes
-    /// 128 bytes, and a look at it costs a drain some nanoseconds.
+    /// 128 bytes, and a look at it costs a drain some nanoseconds. One that was used keeps the memory of a batch
+    /// of up to 256 elements, and while elements flow that of its busiest moment, up to its
+    /// [`capacity`](Shards::capacity).
     ///
     /// # Panics
     /// If `count` is 0 or more than 65 536.
