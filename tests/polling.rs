@@ -1023,6 +1023,32 @@ async fn a_graph_acknowledges_what_has_arrived_and_not_what_was_lost() -> Tested
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_shutdown_the_cursor_knows_all_that_was_delivered() -> Tested {
+    let world = World::new();
+    for second in 0..6 {
+        world.put(point(second - 6, second));
+    }
+    let graph = Graph::new();
+    let stream = polling(&world).start()?;
+    let control = stream.control();
+    let counts = stream
+        .flow(&graph)
+        .fold_window(secs(60), Count)
+        .sink_to_list();
+    let driver = graph.spawn();
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(control.stats().unacknowledged, 6);
+    let report = graph.shutdown().await?;
+    // At once: who saves the cursor now saves that the window was delivered.
+    assert_eq!(control.stats().unacknowledged, 0);
+    assert_eq!((counts.take(), report.complete), (vec![6], true));
+    driver.await?;
+    let mut again = polling(&world).resume(control.cursor()).start()?;
+    assert_eq!(come(&mut again).await, []);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn back_filled_points_fall_into_the_right_windows_of_a_graph_they_lead() -> Tested {
     let world = World::new();
     for second in 0..1200 {
