@@ -243,7 +243,8 @@ impl Cx {
     /// The report, if the shutdown is over; else `waker` is called when it may be.
     fn report_or_wait(&mut self, waker: &Waker) -> Option<Report> {
         let drained = self.has_arrived();
-        if !(drained && self.is_told()) && !self.out_of_time {
+        let over = self.out_of_time || (drained && self.is_told());
+        if !over {
             if !self.waiting_for_end.iter().any(|w| w.will_wake(waker)) {
                 self.waiting_for_end.push(waker.clone());
             }
