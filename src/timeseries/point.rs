@@ -135,6 +135,13 @@ impl From<&Element> for Point {
     }
 }
 
+impl From<Element> for Point {
+    /// With the time cut to whole milliseconds: `aggregated.map(Point::from)`.
+    fn from(element: Element) -> Point {
+        Point::from(&element)
+    }
+}
+
 impl From<Point> for SystemTime {
     fn from(point: Point) -> SystemTime {
         SystemTime::UNIX_EPOCH + point.time().elapsed()
