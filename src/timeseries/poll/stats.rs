@@ -61,6 +61,7 @@ pub struct PollStats {
     /// Points before this time are too late, in milliseconds since the Unix epoch; unknown before the first poll.
     pub horizon: Option<i64>,
     /// By how many milliseconds the store's clock is ahead of this computer's, where it tells the time.
+    #[doc(alias = "getTimeOffsetToUtc")]
     pub clock_ahead: Option<i64>,
 }
 
