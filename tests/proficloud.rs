@@ -296,6 +296,11 @@ fn a_token_is_read_from_text_and_files() -> Tested {
         let all = format!("{error:?} {error}");
         assert!(!all.contains("secret") && !all.contains("dXV"), "{all}");
     }
+    let error = "4f6c1d:secret".parse::<Token>().unwrap_err().to_string();
+    assert!(
+        error.contains("Token::new") && !error.contains("secret"),
+        "{error}"
+    );
     std::fs::write(&file, "no token")?;
     let error = Token::from_file(&file).unwrap_err();
     assert!(

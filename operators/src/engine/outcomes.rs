@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use super::context::Cx;
 use super::lineage::{Outcome, Token};
+use super::waking::Wakeups;
 
 /// Outcomes of the elements of a node that was given them by somebody who wants to know. Tokens leave them
 /// here, wherever they resolve; the node [tells](Outcomes::tell) when it is polled. As long as one is here the
@@ -17,6 +18,7 @@ struct Kept {
     list: Mutex<Option<Vec<(u64, Outcome)>>>,
     /// How many there are in all lists of the graph.
     untold: Arc<AtomicUsize>,
+    wakeups: Arc<Wakeups>,
 }
 
 impl Outcomes {
@@ -24,6 +26,7 @@ impl Outcomes {
         Outcomes(Arc::new(Kept {
             list: Mutex::new(Some(Vec::new())),
             untold: cx.untold.clone(),
+            wakeups: cx.wakeups.clone(),
         }))
     }
 
@@ -65,5 +68,7 @@ impl Drop for Outcomes {
             let untold = list.take().map_or(0, |list| list.len());
             self.0.untold.fetch_sub(untold, Ordering::AcqRel);
         }
+        // The node was taken off: the driver, which may have waited for it alone, sees that it is gone.
+        self.0.wakeups.driver.wake();
     }
 }
