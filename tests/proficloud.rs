@@ -271,7 +271,7 @@ fn a_token_is_read_from_text_and_files() -> Tested {
             Token::new("a:b", "secret").unwrap_err(),
             "can't have a colon",
         ),
-        (" \n".parse::<Token>().unwrap_err(), "nothing"),
+        (" \n".parse::<Token>().unwrap_err(), "blank"),
         (
             "dXVpZDp!secret".parse::<Token>().unwrap_err(),
             "its character 7 is none",

@@ -159,7 +159,7 @@ impl fmt::Display for TokenError {
             TokenError::NameWithColon => f.write_str(
                 "a token's name can't have a colon, as that stands between name and password",
             ),
-            TokenError::Empty => f.write_str("there is no token: the text is empty"),
+            TokenError::Empty => f.write_str("there is no token: the text is blank"),
             TokenError::NotBase64 { place: Some(place) } => write!(
                 f,
                 "the token is not in base64: its character {place} is none of that; `Token::new` makes one of a \
