@@ -24,10 +24,22 @@ pub(crate) fn zipped(body: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// An error and what caused it: reqwest's own words alone say little.
+/// An error and what caused it: reqwest's own words alone say little. Where there was no connection they say
+/// even less, at more length.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let unconnected = error
+        .downcast_ref::<reqwest::Error>()
+        .filter(|error| error.is_connect())
+        .and_then(reqwest::Error::url);
     let mut source = error.source();
+    let mut text = match unconnected {
+        Some(url) => {
+            // Its client says no more than that it could not connect.
+            source = source.and_then(Error::source).or(source);
+            format!("can't reach {}", url.origin().ascii_serialization())
+        }
+        None => error.to_string(),
+    };
     while let Some(error) = source {
         text = format!("{text}: {error}");
         source = error.source();

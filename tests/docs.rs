@@ -262,7 +262,8 @@ fn every_sink_and_every_way_of_sending_is_in_the_chapters_on_metrics() {
     let chapters = ["metrics.md", "from_metrix.md"].map(|chapter| read(&guide.join(chapter)));
     let exports = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics/mod.rs"));
     let names = exports.split(|c: char| !c.is_alphanumeric());
-    let sinks: Vec<_> = names.filter(|name| name.ends_with("Sink")).collect();
+    let sinks = names.filter(|name| name.ends_with("Sink"));
+    let sinks: Vec<_> = sinks.chain(["KairosDbSink"]).collect();
     assert!(sinks.len() > 5, "{sinks:?}");
     let pipeline = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics/pipeline.rs"));
     let (_, pipeline) = pipeline.split_once("\nimpl MetricsPipeline {").unwrap();
@@ -284,6 +285,51 @@ fn every_sink_and_every_way_of_sending_is_in_the_chapters_on_metrics() {
     for chapter in chapters {
         assert_eq!(doubles(&chapter), [""; 0]);
     }
+}
+
+/// All Rust sources of a folder, one after the other.
+fn below(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let texts = paths.map(|path| match path.is_dir() {
+        true => below(&path),
+        false if path.extension().is_some_and(|e| e == "rs") => read(&path),
+        false => String::new(),
+    });
+    texts.collect()
+}
+
+/// Names of another package in the first column of a chapter's tables: those in code that no Rust item is
+/// written like (`camelCase`, `CAPITALS`).
+fn old_names(chapter: &str) -> Vec<&str> {
+    let rows = chapter.lines().filter_map(|line| line.strip_prefix('|'));
+    let cells = rows.filter_map(|row| row.split('|').next());
+    let code = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let words = code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric()));
+    let foreign = |word: &&str| {
+        let mut letters = word.chars();
+        let lower = letters.next().is_some_and(char::is_lowercase);
+        word.starts_with("DEBUG") || lower && letters.any(char::is_uppercase)
+    };
+    let mut names: Vec<_> = words.filter(foreign).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn the_search_finds_the_old_names_of_proficloud() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let chapter = read(&src.join("guide/from_proficloud.md"));
+    let names = old_names(&chapter);
+    assert!(
+        names.contains(&"addMetrics") && names.contains(&"DEBUGTIME") && names.len() > 25,
+        "{names:?}"
+    );
+    let sources = below(&src.join("timeseries"));
+    let unknown = |name: &&str| !sources.contains(&format!("alias = \"{name}\""));
+    let unknown: Vec<_> = names.into_iter().filter(unknown).collect();
+    assert!(unknown.is_empty(), "the search does not find {unknown:?}");
 }
 
 #[test]

@@ -336,6 +336,56 @@ fn what_a_filter_takes_out_is_acknowledged_once_like_what_it_lets_through() {
 }
 
 #[test]
+fn when_a_shutdown_has_returned_what_the_close_set_free_is_acknowledged() {
+    for _ in 0..20 {
+        let graph = Graph::new();
+        let driver = graph.spawn_thread();
+        let acks = Acks::default();
+        let endless = |items: std::ops::Range<u32>| {
+            let log = acks.clone();
+            let items = stream::iter(items.map(|x| (x, x))).chain(stream::pending());
+            graph.from_acked_stream(items, move |x, how| log.lock().unwrap().push((x, how)))
+        };
+        let (came, coming) = std_mpsc::channel();
+        // What is held goes when the second one has closed, too.
+        let batches = endless(0..60)
+            .union(endless(60..100))
+            .inspect(move |_| came.send(()).unwrap())
+            .partition(1_000)
+            .sink_to_list();
+        coming.iter().take(100).for_each(drop);
+        let report = graph.close().unwrap();
+        assert!(report.complete);
+        assert_eq!(batches.take()[0].len(), 100);
+        assert_eq!(sorted(&acks), all_good(0..100));
+        driver.join().unwrap();
+    }
+}
+
+#[test]
+fn a_shutdown_that_runs_out_of_time_does_not_wait_to_acknowledge_what_it_gives_up() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let acks = Acks::default();
+    let log = acks.clone();
+    let items = stream::iter((0..3).map(|x| (x, x))).chain(stream::pending());
+    let flow = graph.from_acked_stream(items, move |x, how| log.lock().unwrap().push((x, how)));
+    flow.sink_async(1, |x: u32| async move {
+        if x > 0 {
+            std::future::pending::<()>().await;
+        }
+    });
+    time.settle();
+    let shutdown = graph.shutdown_within(Duration::from_secs(1));
+    let mut shutdown = std::pin::pin!(shutdown);
+    assert!(shutdown.as_mut().now_or_never().is_none());
+    time.advance(Duration::from_secs(2));
+    let report = shutdown.now_or_never().unwrap().unwrap();
+    assert!(!report.complete);
+    assert_eq!(sorted(&acks), all_good(0..1));
+}
+
+#[test]
 fn members_of_a_partition_are_acknowledged_once_each_when_their_batch_is_written() {
     let graph = Graph::new();
     let time = graph.drive_manually();

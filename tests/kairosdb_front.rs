@@ -142,6 +142,24 @@ async fn attempts_end() -> Tested {
 }
 
 #[tokio::test]
+async fn a_store_that_is_out_of_reach_is_named_with_the_cause_and_no_more() -> Tested {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let url = format!("http://{nobody}");
+    let error = fails(quick(&url).attempts(2)).await?.to_string();
+    let said = format!("POST /api/v1/datapoints/query: can't reach {url}: ");
+    let cause = error
+        .strip_prefix(&said)
+        .unwrap_or_else(|| panic!("{error}"));
+    assert!(cause.ends_with(" (tried 2 times)"), "{error}");
+    // The cause is the system's, and not what layers of the client call it.
+    assert!(
+        !cause.contains("http") && !cause.contains("client error"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_store_that_asks_for_patience_gets_it_up_to_a_limit() -> Tested {
     let front = once(Reply::errors(429, &["slowly"]).with("retry-after", "1")).await;
     let begin = Instant::now();
@@ -633,7 +651,15 @@ async fn paths_can_be_those_of_a_gateway() -> Tested {
 fn what_a_client_cannot_be_made_of_is_said() {
     let at = KairosDb::builder("http://127.0.0.1:1");
     let cases = [
-        (KairosDb::builder("127.0.0.1:8080"), "127.0.0.1:8080"),
+        (
+            KairosDb::builder("127.0.0.1:8080"),
+            "the URL \"127.0.0.1:8080\" can't be used: it should be one of HTTP, such as http://127.0.0.1:8080",
+        ),
+        (KairosDb::builder(""), "such as http://127.0.0.1:8080"),
+        (
+            KairosDb::builder("http://"),
+            "such as http://127.0.0.1:8080",
+        ),
         (KairosDb::builder("ftp://store"), "one of HTTP"),
         (KairosDb::builder("http://user:geheim@store"), "basic_auth"),
         (KairosDb::builder("http://store/?x=1"), "end with the path"),

@@ -17,7 +17,7 @@ use headwater::timeseries::kairosdb::{KairosDb, KairosDbSink, Query, Rejected};
 use headwater::{Outcome, Retry, Time};
 use headwater_services::or_skip;
 use http_front::{Asked, Front, Reply};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 type Failed = Box<dyn std::error::Error>;
 type Tested = Result<(), Failed>;
@@ -280,6 +280,40 @@ async fn a_flow_of_points_is_written_in_batches_by_count_and_age() -> Tested {
     graph.shutdown().await?;
     assert_eq!(stored.times().last(), Some(&25));
     drop(driver);
+    Ok(())
+}
+
+#[tokio::test]
+async fn points_without_a_tag_are_rejected_or_get_the_one_that_is_said() -> Tested {
+    let untagged = |millis| Point::new("m", millis, 1);
+    for (client_has_tags, default, sent, rejected) in [
+        (false, None, None, 1),
+        (false, Some("lab"), Some(json!({"source": "lab"})), 0),
+        (true, Some("lab"), Some(json!({"plant": "north"})), 0),
+        (true, None, Some(json!({"plant": "north"})), 0),
+    ] {
+        let (front, _) = store(|_, _| None).await;
+        let client = match client_has_tags {
+            true => quick(&front.url()).tag("plant", "north"),
+            false => quick(&front.url()),
+        };
+        let sink = client.build()?.point_sink();
+        let sink = match default {
+            Some(value) => sink.default_tag("source", value),
+            None => sink,
+        };
+        let graph = Graph::new();
+        let source = graph.source::<Point>();
+        let given_back = sink.write(&source).sink_to_list();
+        let driver = graph.spawn();
+        source.send(untagged(1)).await?;
+        graph.shutdown().await?;
+        driver.await?;
+        assert_eq!(given_back.len(), rejected);
+        let asked = front.asked();
+        let bodies = asked.iter().map(|asked| asked.json()[0]["tags"].clone());
+        assert_eq!(bodies.collect::<Vec<_>>(), Vec::from_iter(sent));
+    }
     Ok(())
 }
 

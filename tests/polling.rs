@@ -118,6 +118,8 @@ async fn another_value_of_a_seen_point_goes_to_the_outlet_for_revisions() -> Tes
     let revision = revised.try_next().unwrap();
     assert_eq!(revision.point, point(0, 2));
     assert_eq!(revision.before, 1.into());
+    let printed = format!("m 2 @ {NOON}, 1 before");
+    assert_eq!(revision.to_string(), printed);
     // Once, although it is answered again.
     world.until(NOON + 20_500).await;
     assert!(ready(&mut revised).await.is_empty());
@@ -126,7 +128,13 @@ async fn another_value_of_a_seen_point_goes_to_the_outlet_for_revisions() -> Tes
     world.put(point(0, 1));
     world.until(NOON + 30_500).await;
     assert_eq!(ready(&mut revised).await[0].point, point(0, 1));
-    assert_eq!(stream.control().stats().revised, 2);
+    let stats = stream.control().stats();
+    assert_eq!(stats.revised, 2);
+    let printed = stats.to_string();
+    assert!(
+        printed.contains("1 emitted, ") && printed.contains(", 2 revised; "),
+        "{printed}"
+    );
     Ok(())
 }
 
@@ -462,6 +470,7 @@ async fn failures_are_repeated_with_growing_delays_and_shown() -> Tested {
         .start()?;
     let control = stream.control();
     assert!(matches!(control.state(), PollState::Starting));
+    assert_eq!(control.state().to_string(), "starting");
     world.until(NOON + 2000).await;
     let state = control.state();
     let Some(PollError::Store {
@@ -478,6 +487,10 @@ async fn failures_are_repeated_with_growing_delays_and_shown() -> Tested {
         state.last_error().unwrap().to_string(),
         format!("World did not answer for {range}: unplugged")
     );
+    assert_eq!(
+        state.to_string(),
+        format!("degraded after 2 failures: World did not answer for {range}: unplugged")
+    );
     assert_eq!(state.failing(), Some((unix(NOON), 2)));
     assert!(!state.is_down());
     world.until(NOON + 8000).await;
@@ -493,6 +506,7 @@ async fn failures_are_repeated_with_growing_delays_and_shown() -> Tested {
     world.heal();
     let mut watch = control.watch();
     watch.wait_for(PollState::is_healthy).await?;
+    assert_eq!(control.state().to_string(), "healthy");
     assert_eq!(world.now() - NOON, 307_000);
     // Back at its rate.
     assert_eq!(
@@ -1019,6 +1033,65 @@ async fn a_graph_acknowledges_what_has_arrived_and_not_what_was_lost() -> Tested
     drop(driver);
     let mut again = polling(&world).resume(control.cursor()).start()?;
     assert_eq!(come(&mut again).await, [(-4, true)]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_shutdown_the_cursor_knows_all_that_was_delivered() -> Tested {
+    let world = World::new();
+    for second in 0..6 {
+        world.put(point(second - 6, second));
+    }
+    let graph = Graph::new();
+    let stream = polling(&world).start()?;
+    let control = stream.control();
+    let counts = stream
+        .flow(&graph)
+        .fold_window(secs(60), Count)
+        .sink_to_list();
+    let driver = graph.spawn();
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(control.stats().unacknowledged, 6);
+    let report = graph.shutdown().await?;
+    // At once: who saves the cursor now saves that the window was delivered.
+    assert_eq!(control.stats().unacknowledged, 0);
+    assert_eq!((counts.take(), report.complete), (vec![6], true));
+    driver.await?;
+    let mut again = polling(&world).resume(control.cursor()).start()?;
+    assert_eq!(come(&mut again).await, []);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_is_left_open_without_a_shutdown_comes_again_whole() -> Tested {
+    let world = World::new();
+    // A quarter of a minute, and then the half of the next.
+    for second in -75..30 {
+        world.put(point(second - 30, second));
+    }
+    let windows = async |resume: Option<Cursor>| -> Result<_, BoxError> {
+        let graph = Graph::new();
+        let stream = polling(&world).buffer(secs(120)).resume(resume).start()?;
+        let control = stream.control();
+        let counts = stream
+            .flow(&graph)
+            .lead_clock(Polled::time)
+            .fold_window(secs(60), Count)
+            .sink_to_list();
+        let driver = graph.spawn();
+        tokio::time::sleep(secs(1)).await;
+        drop((driver, graph));
+        Ok((counts.take(), control.cursor()))
+    };
+    let (first, cursor) = windows(None).await?;
+    assert_eq!(first, [45]);
+    assert_eq!(cursor.len(), 45);
+    for second in 30..90 {
+        world.put(point(second - 30, second));
+    }
+    world.until(NOON + 61_000).await;
+    let (second, _) = windows(Some(cursor)).await?;
+    assert_eq!(second, [60]);
     Ok(())
 }
 

@@ -271,7 +271,7 @@ fn a_token_is_read_from_text_and_files() -> Tested {
             Token::new("a:b", "secret").unwrap_err(),
             "can't have a colon",
         ),
-        (" \n".parse::<Token>().unwrap_err(), "nothing"),
+        (" \n".parse::<Token>().unwrap_err(), "blank"),
         (
             "dXVpZDp!secret".parse::<Token>().unwrap_err(),
             "its character 7 is none",
@@ -296,6 +296,11 @@ fn a_token_is_read_from_text_and_files() -> Tested {
         let all = format!("{error:?} {error}");
         assert!(!all.contains("secret") && !all.contains("dXV"), "{all}");
     }
+    let error = "4f6c1d:secret".parse::<Token>().unwrap_err().to_string();
+    assert!(
+        error.contains("Token::new") && !error.contains("secret"),
+        "{error}"
+    );
     std::fs::write(&file, "no token")?;
     let error = Token::from_file(&file).unwrap_err();
     assert!(

@@ -422,3 +422,21 @@ fn a_graph_is_driven_by_one_after_the_other_and_its_time_goes_on() {
     driver.stop();
     driver.join().unwrap();
 }
+
+#[tokio::test]
+async fn the_report_of_a_graph_that_has_ended_asks_for_no_driver() {
+    let graph = Graph::new();
+    let source = graph.source::<u32>();
+    let groups = source
+        .partition(3)
+        .max_age(Duration::from_secs(3_600))
+        .sink_to_list();
+    let driver = graph.spawn();
+    source.send(1).await.unwrap();
+    source.close();
+    driver.await.unwrap();
+    assert_eq!(groups.take(), [[1]]);
+    let report = graph.shutdown().await.unwrap();
+    assert!(report.complete && !report.snapshot.undriven);
+    assert!(!report.to_string().contains("drives"), "{report}");
+}

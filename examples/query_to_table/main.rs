@@ -1,8 +1,8 @@
 //! Asks a store of time series for a day, prints it as a table, and draws it.
 //!
 //! ```text
-//! cargo run --release --features kairosdb,tables --example query_to_table -- [--svg FILE]
-//!     [--seconds N] [--url URL --metric NAME … [--by TAG] [--since TIME] [--fill]]
+//! cargo run --release --features kairosdb,tables --example query_to_table -- [--svg FILE] [--fill]
+//!     [--seconds N] [--url URL --metric NAME … [--by TAG] [--since TIME]]
 //! ```
 //!
 //! Without `--url` it asks a store of its own, in memory, in which it writes a day of a house before. Of a real
@@ -15,13 +15,25 @@ mod in_memory;
 mod options;
 mod plot;
 
+use std::process::ExitCode;
+
 use headwater::BoxError;
 use headwater::timeseries::Table;
 use headwater::timeseries::kairosdb::{GroupBy, KairosDb, Query, QueryMetric, Relative, When};
 use options::Options;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
+async fn main() -> ExitCode {
+    match table().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn table() -> Result<(), BoxError> {
     let options = Options::parse()?;
     let asked = async {
         match &options.url {
@@ -29,8 +41,11 @@ async fn main() -> Result<(), BoxError> {
             None => at_home().await,
         }
     };
-    let table = tokio::time::timeout(options.patience, asked).await??;
-    println!("{table:.12}");
+    let patience = options.patience;
+    let table = tokio::time::timeout(patience, asked)
+        .await
+        .map_err(|_| format!("no answer within {patience:?}: give it longer by --seconds"))??;
+    println!("{table:120.12}");
 
     let tidy = table.drop_trailing_gaps();
     let tidy = match options.fill {
@@ -38,7 +53,9 @@ async fn main() -> Result<(), BoxError> {
         false => tidy,
     };
     let dropped = table.len() - tidy.len();
-    println!("{dropped} rows at the end were not complete yet");
+    if dropped > 0 {
+        println!("{dropped} rows at the end are left out: not every metric has come that far");
+    }
     plot::draw(&tidy, &options.svg)?;
     println!("drawn: {}", options.svg.display());
     Ok(())

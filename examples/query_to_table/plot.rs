@@ -105,12 +105,8 @@ fn lines(table: &Table) -> Result<Vec<Line<'_>>, BoxError> {
     let mut lines = Vec::new();
     for name in table.names() {
         let mut pieces = vec![Vec::new()];
-        for (row, &millis) in table.times().iter().enumerate() {
+        for (millis, value) in table.numbers(name)? {
             let time = DateTime::from_timestamp_millis(millis);
-            let value = match table.value(row, name)? {
-                headwater::timeseries::PointValue::Number(number) => Some(number.as_f64()),
-                _ => None,
-            };
             match (time, value.filter(|value| value.is_finite())) {
                 (Some(time), Some(value)) => {
                     if let Some(piece) = pieces.last_mut() {

@@ -27,6 +27,15 @@ pub struct Point {
 }
 
 /// The value of a point: stores hold text too.
+///
+/// ```
+/// use headwater::timeseries::PointValue;
+///
+/// assert_eq!(PointValue::from(21).number().map(|number| number.as_f64()), Some(21.0));
+/// assert_eq!(PointValue::from("ajar").text(), Some("ajar"));
+/// assert_eq!((PointValue::from("21").number(), PointValue::Null.text()), (None, None));
+/// assert!(PointValue::Null.is_null());
+/// ```
 #[derive(Clone)]
 pub enum PointValue {
     /// A number.
@@ -107,10 +116,7 @@ impl Point {
     /// The number, if the value is one.
     #[must_use]
     pub fn number(&self) -> Option<Value> {
-        match self.value {
-            PointValue::Number(number) => Some(number),
-            PointValue::Text(_) | PointValue::Null => None,
-        }
+        self.value.number()
     }
 
     /// As an element of the metrics pipeline, if the value is a number.
@@ -126,6 +132,13 @@ impl From<&Element> for Point {
     fn from(element: &Element) -> Point {
         let millis = i64::try_from(element.millis()).unwrap_or(i64::MAX);
         Point::new(element.name(), millis, element.value()).tagged(element.tags())
+    }
+}
+
+impl From<Element> for Point {
+    /// With the time cut to whole milliseconds: `aggregated.map(Point::from)`.
+    fn from(element: Element) -> Point {
+        Point::from(&element)
     }
 }
 
@@ -154,6 +167,30 @@ impl From<String> for PointValue {
 }
 
 impl PointValue {
+    /// The number, if it is one.
+    #[must_use]
+    pub fn number(&self) -> Option<Value> {
+        match self {
+            PointValue::Number(number) => Some(*number),
+            PointValue::Text(_) | PointValue::Null => None,
+        }
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            PointValue::Text(text) => Some(text),
+            PointValue::Number(_) | PointValue::Null => None,
+        }
+    }
+
+    /// Whether it is a gap.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, PointValue::Null)
+    }
+
     fn rank(&self) -> u8 {
         match self {
             PointValue::Null => 0,

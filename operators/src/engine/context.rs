@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -75,6 +76,8 @@ pub struct Cx {
     pub(crate) open_pumps: usize,
     pub(crate) open_ends: usize,
     pub(crate) ends: usize,
+    /// Outcomes of elements that nobody was told of yet: see [`Outcomes`](super::outcomes::Outcomes).
+    pub(crate) untold: Arc<AtomicUsize>,
     /// Wakers of those who wait for the last end to close.
     pub(crate) waiting_for_end: Vec<Waker>,
     /// The graph was shut down: what is built from now on closes at once.
@@ -142,6 +145,7 @@ impl Cx {
             open_pumps: 0,
             open_ends: 0,
             ends: 0,
+            untold: Arc::default(),
             waiting_for_end: Vec::new(),
             shut: false,
             out_of_time: false,

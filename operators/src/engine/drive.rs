@@ -1,6 +1,7 @@
 //! Driving a graph: firing its timers and polling its futures, by whoever has a clock and a thread.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -362,7 +363,8 @@ impl Cx {
     /// Whether nothing more can happen: an empty graph is not finished, but about to be built.
     pub(crate) fn is_finished(&self) -> bool {
         let begun = self.ends > 0 || self.nodes.iter().flatten().any(|n| n.role == Role::Source);
-        begun && self.open_ends == 0 && self.open_sources == 0 && self.open_pumps == 0
+        let closed = self.open_ends == 0 && self.open_sources == 0 && self.open_pumps == 0;
+        begun && closed && self.untold.load(Ordering::Acquire) == 0
     }
 
     /// Where the data led the clock and no more will come, the time of what is due later is now.

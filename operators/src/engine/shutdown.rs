@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ use super::topology::{Label, NodeId, Role, Site};
 
 impl Graph {
     /// Closes all sources, has streams and iterators stop, waits until everything that is held has
-    /// reached its end, and reports. Nothing that was accepted is lost.
+    /// reached its end, and reports. Nothing that was accepted is lost, and what came of a
+    /// [stream that is acknowledged](Graph::from_acked_stream) and has arrived is acknowledged then.
     ///
     /// From the first poll on emits return [`Closed`](crate::EmitError::Closed), and what is built
     /// on the graph closes at once. A source that the graph itself feeds
@@ -192,7 +194,7 @@ struct Deadline;
 
 impl Node for Deadline {
     fn tick(&mut self, cx: &mut Cx) {
-        if !cx.is_drained() {
+        if !cx.has_arrived() {
             cx.out_of_time = true;
             cx.wakes.append(&mut cx.waiting_for_end);
         }
@@ -229,14 +231,20 @@ impl Cx {
     }
 
     /// Whether all ends have seen their close, and nothing waits to come in.
-    fn is_drained(&self) -> bool {
+    fn has_arrived(&self) -> bool {
         self.open_ends == 0 && self.open_sources == 0 && !self.inbox.is_flagged()
+    }
+
+    /// Whether those who gave elements were told what became of them. The driver tells: without one, nobody will.
+    fn is_told(&self) -> bool {
+        !self.driven || self.untold.load(Ordering::Acquire) == 0
     }
 
     /// The report, if the shutdown is over; else `waker` is called when it may be.
     fn report_or_wait(&mut self, waker: &Waker) -> Option<Report> {
-        let drained = self.is_drained();
-        if !drained && !self.out_of_time {
+        let drained = self.has_arrived();
+        let over = self.out_of_time || (drained && self.is_told());
+        if !over {
             if !self.waiting_for_end.iter().any(|w| w.will_wake(waker)) {
                 self.waiting_for_end.push(waker.clone());
             }

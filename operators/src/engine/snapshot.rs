@@ -88,7 +88,7 @@ pub struct Snapshot {
     pub waits: Vec<Wait>,
     /// The failure that stopped the graph, under [`OnError::Stop`](crate::OnError::Stop).
     pub stopped: Option<Failure>,
-    /// Whether the graph needs a driver and has none: then sources refuse elements.
+    /// Whether the graph needs a driver and has none: then sources refuse elements. One that has ended needs none.
     pub undriven: bool,
     /// The earliest deadline that is set; one in the past waits for a driver.
     pub next_deadline: Option<Time>,
@@ -189,6 +189,7 @@ impl Cx {
         }
         waits.sort_by_key(|wait| wait.since);
         let undriven = !self.driven
+            && !self.is_finished()
             && self
                 .inlet_bits()
                 .iter()

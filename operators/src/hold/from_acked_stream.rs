@@ -1,7 +1,6 @@
 //! `from_acked_stream`: a stream whose items come with a handle to acknowledge.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
@@ -9,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::pump::{self, Lead, Pump};
 use crate::engine::{
-    BATCH, Cx, Graph, Node, NodeId, Outcome, Plan, Push, Signal, Site, Time, Token,
+    BATCH, Cx, Graph, Node, NodeId, Outcome, Outcomes, Plan, Push, Signal, Site, Time, Token,
 };
 use crate::flow::{InGraph, Run};
 
@@ -19,7 +18,8 @@ use crate::flow::{InGraph, Run};
 /// - **Emits** what the stream has ready while nobody downstream is full.
 /// - **Holds** no elements; the handles of those that are under way.
 /// - **Waits** while an operator downstream is full: the stream is not polled then.
-/// - **On close** (the stream ends, or the graph shuts down) it closes, and goes on acknowledging.
+/// - **On close** (the stream ends, or the graph shuts down) it closes, and goes on acknowledging. When a
+///   shutdown has returned, all that arrived is acknowledged, what the close set free included.
 /// - **Drops** nothing: at a shutdown the rest stays in the stream, which is dropped. A graph that is
 ///   torn down with elements inside drops their handles without a word.
 /// - **Panics** where the stream or `on_done` does; that poisons the graph. The graph needs a driver.
@@ -117,7 +117,7 @@ where
             on_done: self.on_done,
             lead: self.lead,
             handles: HashMap::new(),
-            done: Arc::default(),
+            done: None,
         };
         pump::build(what, next, node, plan);
     }
@@ -131,8 +131,8 @@ struct AckedPump<S, D, T, H, N> {
     lead: Option<Lead<(T, H)>>,
     /// Of the elements under way, by their number.
     handles: HashMap<u64, H>,
-    /// Where tokens leave what became of their elements: they may be dropped anywhere.
-    done: Arc<Mutex<Vec<(u64, Outcome)>>>,
+    /// Where tokens leave what became of their elements, once there was one.
+    done: Option<Outcomes>,
 }
 
 impl<S, D, T, H, N> AckedPump<S, D, T, H, N>
@@ -143,16 +143,13 @@ where
     D: FnMut(H, Outcome) + InGraph,
     N: Push<T>,
 {
-    fn acknowledge(&mut self) {
-        let done = match self.done.lock() {
-            Ok(mut done) => std::mem::take(&mut *done),
-            Err(_) => return,
-        };
-        for (number, outcome) in done {
+    fn acknowledge(&mut self, cx: &mut Cx) {
+        let Some(done) = &self.done else { return };
+        done.tell(cx, |number, outcome| {
             if let Some(handle) = self.handles.remove(&number) {
                 (self.on_done)(handle, outcome);
             }
-        }
+        });
     }
 
     /// Each element gets a token of its own, so they are not batched.
@@ -165,13 +162,8 @@ where
         let number = pump.passed;
         pump.passed += 1;
         self.handles.insert(number, handle);
-        let (done, waker) = (self.done.clone(), waker.clone());
-        cx.token = Token::with_hook(move |outcome| {
-            if let Ok(mut done) = done.lock() {
-                done.push((number, outcome));
-            }
-            waker.wake_by_ref();
-        });
+        let done = self.done.get_or_insert_with(|| Outcomes::new(cx));
+        cx.token = done.token(number, waker);
         let token = cx.token.clone();
         cx.track(&token);
         drop(token);
@@ -190,7 +182,7 @@ where
 {
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         for _ in 0..BATCH {
-            self.acknowledge();
+            self.acknowledge(cx);
             let Some(pump) = &mut self.pump else {
                 if self.handles.is_empty() {
                     cx.go(self.id);
@@ -222,7 +214,7 @@ where
             cx.let_go.push(Box::new(pump));
         }
         // Elements that went by are still to be acknowledged.
-        self.acknowledge();
+        self.acknowledge(cx);
         self.handles.is_empty()
     }
 

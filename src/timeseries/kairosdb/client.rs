@@ -49,6 +49,7 @@ use crate::timeseries::rest::{Ask, BuildError, Credentials, Exchange, Rest};
 /// All calls fail with a [`KairosError`]: what was asked, the status, what the store says, and whether asking
 /// again can help. Writes fail with a [`WriteError`](super::WriteError), which also says what was written.
 #[derive(Clone)]
+#[doc(alias = "KairosConnector")]
 pub struct KairosDb(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
@@ -121,6 +122,7 @@ impl KairosDb {
     ///
     /// # Errors
     /// See [`KairosError`].
+    #[doc(alias = "listMetrics")]
     pub async fn metric_names(&self) -> Result<Vec<String>, KairosError> {
         let names: Names = self.get(self.path("metricnames")).await?;
         Ok(sorted(names))
@@ -164,6 +166,7 @@ impl KairosDb {
     ///
     /// # Errors
     /// See [`KairosError`].
+    #[doc(alias = "getDbVersion")]
     pub async fn version(&self) -> Result<String, KairosError> {
         #[derive(Deserialize)]
         struct Version {
@@ -193,6 +196,11 @@ impl KairosDb {
     ///
     /// All of them are events of [`tracing`] too, at level `debug`, in a span `kairosdb`.
     #[must_use]
+    #[doc(alias = "DEBUGTIME")]
+    #[doc(alias = "DEBUGRESPONSE")]
+    #[doc(alias = "DEBUGRESPONSECONTENT")]
+    #[doc(alias = "DEBUGPAYLOAD")]
+    #[doc(alias = "DEBUGPAYLOADCONTENT")]
     pub fn last_exchange(&self) -> Option<Exchange> {
         self.0.rest.last_exchange()
     }

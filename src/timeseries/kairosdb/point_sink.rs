@@ -10,6 +10,7 @@ use super::client::KairosDb;
 use super::error::KairosError;
 use super::sift::Rejected;
 use super::sink::can_retry;
+use crate::metrics::{AsTag, Tags};
 use crate::prelude::*;
 use crate::timeseries::Point;
 use crate::{BoxError, Retry, again};
@@ -49,6 +50,7 @@ pub struct PointSink {
     client: KairosDb,
     max_batch: usize,
     max_age: Duration,
+    default_tags: Tags,
     retry: Retry,
 }
 
@@ -59,6 +61,7 @@ impl KairosDb {
             client: self.clone(),
             max_batch: 1_000,
             max_age: Duration::from_secs(1),
+            default_tags: Tags::new(),
             retry: again::for_ever(),
         }
     }
@@ -87,6 +90,42 @@ impl PointSink {
         }
     }
 
+    /// The tag of points that have none, as KairosDB asks for one at least; without it they are rejected. Where the
+    /// client has tags for all points, this is not needed and not added.
+    ///
+    /// ```
+    /// use headwater::prelude::*;
+    /// use headwater::timeseries::Point;
+    /// use headwater::timeseries::kairosdb::{KairosDb, Query};
+    /// # mod stand_in { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/timeseries/kairosdb/in_memory.rs")); }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let url = stand_in::kairosdb_in_memory()?;
+    /// let client = KairosDb::new(url)?; // "http://127.0.0.1:8080"
+    /// let points = Source::<Point>::new();
+    /// let sink = client.point_sink().default_tag("source", "lab");
+    /// let rejected = sink.write(&points).sink_to_list();
+    /// let driver = points.graph().spawn();
+    /// points.send(Point::new("m", 1, 0.5)).await?;
+    /// points.send(Point::new("m", 2, 0.7).tagged([("host", "a")])).await?;
+    /// points.graph().shutdown().await?;
+    ///
+    /// let answer = client.query(&Query::since(0).metric("m")).await?;
+    /// let stored: Vec<_> = answer.points().map(|point| point.to_string()).collect();
+    /// assert_eq!(stored, ["m{source=lab} 0.5 @ 1", "m{host=a} 0.7 @ 2"]);
+    /// assert!(rejected.take().is_empty());
+    /// # drop(driver);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn default_tag(self, name: impl AsRef<str>, value: impl AsTag) -> PointSink {
+        PointSink {
+            default_tags: Tags::new().with(name, value),
+            ..self
+        }
+    }
+
     /// How often a batch is tried, beyond the [attempts](super::KairosDbBuilder::attempts) of the client, where
     /// that can help. By default for as long as it takes, after a tenth of a second at most, and then after
     /// twice as long each time, up to 30 seconds; each delay is shortened by chance, down to the half. A
@@ -110,10 +149,19 @@ impl PointSink {
     #[track_caller]
     pub fn write<F: Flow<Item = Point>>(self, points: F) -> impl Run<Item = Rejected> {
         let (client, runtime) = (self.client, Handle::current());
+        let default = self.default_tags;
+        let adds = !default.is_empty() && client.format().tags.is_empty();
+        let tagged = move |point: Point| match point.tags().is_empty() {
+            true => point.tagged(&default),
+            false => point,
+        };
         points
             .partition(self.max_batch)
             .max_age(self.max_age)
-            .map(Arc::new)
+            .map(move |points| match adds {
+                true => Arc::new(points.into_iter().map(&tagged).collect()),
+                false => Arc::new(points),
+            })
             .try_map_async(1, move |points: Arc<Vec<Point>>| {
                 let client = client.clone();
                 // Aborted with its set if nobody waits for it any more.

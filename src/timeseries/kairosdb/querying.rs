@@ -18,6 +18,7 @@ impl KairosDb {
     ///
     /// # Errors
     /// See [`KairosError`].
+    #[doc(alias = "queryMetrics")]
     pub async fn query(&self, query: &Query) -> Result<Answer, KairosError> {
         let path = self.path(&self.0.settings.query_path);
         self.answer(path, query).await

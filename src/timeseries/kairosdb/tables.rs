@@ -39,6 +39,7 @@ impl KairosDb {
     ///
     /// # Errors
     /// See [`KairosError`]; [`Reason::NoTable`] if the answer has not an entry for each metric.
+    #[doc(alias = "createDf")]
     pub async fn query_table(&self, query: &Query) -> Result<Table, KairosError> {
         let answer = self.query(query).await?;
         answer.table(query).map_err(|error| {
@@ -70,6 +71,7 @@ impl KairosDb {
     ///
     /// # Errors
     /// See [`WriteError`].
+    #[doc(alias = "addMetricsBatch")]
     pub async fn write_table(&self, table: &Table) -> Result<Queued, WriteError> {
         for (place, point) in table.points().enumerate() {
             if let Err(why) = check(&point, &self.format().tags) {
@@ -108,6 +110,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`TableError::Mismatch`] if the answer has not an entry for each metric; [`TableError::TooMuchText`].
+    #[doc(alias = "pandasDfFromQueryResponse")]
     pub fn table(&self, query: &Query) -> Result<Table, TableError> {
         self.table_by(&Table::builder(), query)
     }

@@ -28,6 +28,7 @@ impl KairosDb {
     ///
     /// # Errors
     /// See [`WriteError`].
+    #[doc(alias = "addMetrics")]
     pub async fn write(&self, points: &[Point]) -> Result<Queued, WriteError> {
         let format = &self.0.settings.format;
         // What the first request has was looked at when it was made: often that is all.

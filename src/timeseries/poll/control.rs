@@ -53,6 +53,7 @@ impl PollControl {
     ///
     /// # Errors
     /// If the interval is shorter than a millisecond.
+    #[doc(alias = "changeInterval")]
     pub fn change_interval(&self, interval: Duration) -> Result<(), PollingError> {
         if interval < Duration::from_millis(1) {
             return Err(PollingError::TooShort("every", interval));

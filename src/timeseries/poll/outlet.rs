@@ -1,5 +1,6 @@
 //! Where points go that the stream does not emit.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -41,6 +42,13 @@ pub struct Revised {
     pub point: Point,
     /// The value that it had; the least one where the store had several.
     pub before: PointValue,
+}
+
+/// `speed{machine=a} 21 @ 1700000000000, 20 before`
+impl fmt::Display for Revised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} before", self.point, self.before)
+    }
 }
 
 /// The polling side of an outlet, if somebody made one.

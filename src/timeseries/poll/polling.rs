@@ -145,6 +145,7 @@ impl<S: Store> Polling<S> {
 
     /// How often it is polled. The first poll is at once, and the rate is fixed: while a poll is under
     /// way there is no other, and times that pass meanwhile are skipped and counted.
+    #[doc(alias = "intervalMs")]
     pub fn every(self, interval: Duration) -> Self {
         Polling { interval, ..self }
     }
@@ -160,6 +161,7 @@ impl<S: Store> Polling<S> {
 
     /// How much later than the newest one a point may come and still be emitted.
     #[doc(alias = "buffer_time")]
+    #[doc(alias = "bufferTime")]
     pub fn buffer(self, buffer: Duration) -> Self {
         Polling { buffer, ..self }
     }

@@ -86,6 +86,32 @@ impl PollState {
     }
 }
 
+/// For people: `healthy`, or `down after 6 failures: Lines did not answer for …`.
+impl fmt::Display for PollState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut failing = |what: &str, failures: u32, error: &PollError| match failures {
+            1 => write!(f, "{what} after a failure: {error}"),
+            _ => write!(f, "{what} after {failures} failures: {error}"),
+        };
+        match self {
+            PollState::Starting => f.write_str("starting"),
+            PollState::Healthy => f.write_str("healthy"),
+            PollState::Degraded {
+                failures,
+                last_error,
+                ..
+            } => failing("degraded", *failures, last_error),
+            PollState::Down {
+                failures,
+                last_error,
+                ..
+            } => failing("down", *failures, last_error),
+            PollState::Ended { error: None } => f.write_str("ended"),
+            PollState::Ended { error: Some(error) } => write!(f, "ended: {error}"),
+        }
+    }
+}
+
 /// Why a poll failed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

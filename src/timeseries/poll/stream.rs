@@ -178,6 +178,7 @@ impl MetricsStream {
 
     /// The points as tables of these columns: one for each answer that brought something.
     #[cfg(feature = "tables")]
+    #[doc(alias = "convertDf")]
     pub fn tables(self, schema: TableSchema) -> TableStream {
         TableStream::new(self.inner, self.last, schema)
     }

@@ -38,6 +38,7 @@ impl Ewima {
     pub const STAGING_URL: &'static str = "https://ewima.proficloud-staging.net/ds/v1/kairos/";
 
     /// A client to be made, for the service.
+    #[doc(alias = "clientToken")]
     pub fn builder(token: &Token) -> KairosDbBuilder {
         Ewima::at(Ewima::URL, token)
     }

@@ -159,10 +159,11 @@ impl fmt::Display for TokenError {
             TokenError::NameWithColon => f.write_str(
                 "a token's name can't have a colon, as that stands between name and password",
             ),
-            TokenError::Empty => f.write_str("there is no token, but nothing"),
+            TokenError::Empty => f.write_str("there is no token: the text is blank"),
             TokenError::NotBase64 { place: Some(place) } => write!(
                 f,
-                "the token is not in base64: its character {place} is none of that"
+                "the token is not in base64: its character {place} is none of that; `Token::new` makes one of a \
+                 name and a password"
             ),
             TokenError::NotBase64 { place: None } => {
                 f.write_str("the token is not in base64: its end is missing")

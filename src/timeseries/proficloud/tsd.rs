@@ -8,6 +8,8 @@ use crate::timeseries::kairosdb::{Gateway, KairosDb, KairosDbBuilder};
 ///
 /// What it makes is a builder of a [`KairosDb`], with all of its options, queries, answers and errors.
 ///
+/// - **Queries go to** `api/v1/datapoints/query/` below the service's URL, with that slash at the end
+///   ([`query_path`](KairosDbBuilder::query_path) says another path), with the token as basic authentication.
 /// - **Points can be queried**, by [`query`](KairosDb::query), [`query_raw`](KairosDb::query_raw) and
 ///   [`store`](KairosDb::store), for polling.
 /// - **All other calls fail** with [`Reason::Unsupported`](crate::timeseries::kairosdb::Reason::Unsupported), and

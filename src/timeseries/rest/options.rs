@@ -62,6 +62,7 @@ macro_rules! transport_options {
         }
 
         /// Sends all requests by way of this proxy: `http://proxy:3128`, with user and password if it wants them.
+        #[doc(alias = "proxies")]
         pub fn proxy(mut self, url: impl Into<String>) -> Self {
             self.transport.proxy = $crate::timeseries::rest::Route::Proxy(url.into());
             self
@@ -70,6 +71,7 @@ macro_rules! transport_options {
         /// Takes the proxies that the environment names: `HTTP_PROXY` (in lower case too), `HTTPS_PROXY`,
         /// `ALL_PROXY`, and the exceptions in `NO_PROXY`. By default requests go straight to the store, whatever
         /// the environment says: no other program's settings send points elsewhere.
+        #[doc(alias = "trustEnvironment")]
         pub fn proxy_from_environment(mut self) -> Self {
             self.transport.proxy = $crate::timeseries::rest::Route::Environment;
             self
@@ -83,6 +85,7 @@ macro_rules! transport_options {
 
         /// Takes **any** certificate for the store's: expired, of another name, of nobody's authority. Whoever
         /// is on the way can then read and change everything, credentials included.
+        #[doc(alias = "disableSSLVerification")]
         pub fn danger_accept_invalid_certificates(mut self) -> Self {
             self.transport.trust_all = true;
             self

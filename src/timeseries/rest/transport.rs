@@ -132,11 +132,10 @@ impl Transport {
 /// The URL of a server, or of a folder of it: with a slash at its end.
 pub(in crate::timeseries) fn server_url(text: &str, example: &str) -> Result<Url, BuildError> {
     let wrong = |why: String| BuildError::new(format!("the URL {:?}", shown_url(text)), why);
-    let mut url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
+    let advice = format!("it should be one of HTTP, such as {example}");
+    let mut url = Url::parse(text).map_err(|error| wrong(format!("{advice} ({error})")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong(format!(
-            "it should be one of HTTP, such as {example}"
-        )));
+        return Err(wrong(advice));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("give user and password by `basic_auth`".to_owned()));

@@ -65,7 +65,10 @@ impl fmt::Display for TableError {
                 write!(f, "there is no column {name:?}: there are {there:?}")
             }
             TableError::SameName(name) => {
-                write!(f, "there is a column {name:?} already: take another name")
+                write!(
+                    f,
+                    "two columns would be called {name:?}: name it once, or take another name"
+                )
             }
             TableError::NoTimes { column, found } => write!(
                 f,

@@ -30,6 +30,7 @@ impl Table {
     /// # Errors
     /// If there is no such column, if it holds no times, or a row has none; if a column holds neither numbers
     /// nor text, or too much of it.
+    #[doc(alias = "timestampColumnName")]
     pub fn from_batch(batch: &RecordBatch, time: &str) -> Result<Table, TableError> {
         let schema = batch.schema_ref();
         let Ok(place) = schema.index_of(time) else {

@@ -13,6 +13,7 @@ impl Table {
     /// # Errors
     /// [`TableError::TooMuchText`].
     #[doc(alias = "ffill")]
+    #[doc(alias = "fillNaMethod")]
     pub fn fill_forward(&self) -> Result<Table, TableError> {
         self.fill(self.is_descending())
     }
@@ -23,6 +24,7 @@ impl Table {
     /// # Errors
     /// [`TableError::TooMuchText`].
     #[doc(alias = "bfill")]
+    #[doc(alias = "fillNaMethod")]
     pub fn fill_backward(&self) -> Result<Table, TableError> {
         self.fill(!self.is_descending())
     }
@@ -70,6 +72,7 @@ impl Table {
     /// assert_eq!(table.drop_trailing_gaps().times(), [1, 2, 3, 4]);
     /// # Ok::<(), headwater::timeseries::TableError>(())
     /// ```
+    #[doc(alias = "dropTrailingNa")]
     pub fn drop_trailing_gaps(&self) -> Table {
         let latest = |column: &ArrayRef| {
             let mut rows = 0..column.len();
@@ -89,6 +92,7 @@ impl Table {
 
     /// Drops the rows that have any gap.
     #[doc(alias = "dropna")]
+    #[doc(alias = "dropNa")]
     pub fn drop_gaps(&self) -> Table {
         self.keep_rows(|row| self.columns().iter().all(|column| column.is_valid(row)))
     }

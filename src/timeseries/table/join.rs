@@ -61,6 +61,7 @@ impl Table {
     /// # Errors
     /// [`TableError::TooMuchText`].
     #[doc(alias = "merge_asof")]
+    #[doc(alias = "mergeTime")]
     pub fn join_nearest(&self, other: &Table, tolerance: Duration) -> Result<Table, TableError> {
         let right = other.ascending();
         let tolerance = u64::try_from(tolerance.as_millis()).unwrap_or(u64::MAX);

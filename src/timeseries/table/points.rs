@@ -1,7 +1,8 @@
-//! The points that a table is made of.
+//! What a table is made of: its points, and the numbers of a column.
 
 use super::arrays;
 use super::column::Head;
+use super::error::TableError;
 use super::table::Table;
 use crate::timeseries::{Point, PointValue};
 
@@ -34,5 +35,32 @@ impl Table {
                     (value != PointValue::Null).then(point)
                 })
             })
+    }
+
+    /// The numbers of a column with their times, row by row, as a plot or a calculation takes them: times in
+    /// milliseconds since the Unix epoch, integers as the nearest float, `None` for a gap and for text.
+    ///
+    /// ```
+    /// use headwater::timeseries::{Point, Table};
+    ///
+    /// let table = Table::of([Point::new("a", 1, 5), Point::new("a", 3, 0.5), Point::new("b", 2, 7)])?;
+    /// assert!(table.numbers("a")?.eq([(1, Some(5.0)), (2, None), (3, Some(0.5))]));
+    /// let highest = table.numbers("a")?.filter_map(|(_, number)| number).fold(f64::MIN, f64::max);
+    /// assert_eq!(highest, 5.0);
+    /// # Ok::<(), headwater::timeseries::TableError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TableError::NoColumn`].
+    #[doc(alias = "plot")]
+    #[doc(alias = "to_numpy")]
+    pub fn numbers(
+        &self,
+        column: &str,
+    ) -> Result<impl ExactSizeIterator<Item = (i64, Option<f64>)> + '_, TableError> {
+        let column = self.column(column)?;
+        let number = |row| Some(arrays::value(column, row).number()?.as_f64());
+        let times = self.times().iter().enumerate();
+        Ok(times.map(move |(row, &millis)| (millis, number(row))))
     }
 }

@@ -22,6 +22,7 @@ impl Table {
     }
 
     /// The latest row first.
+    #[doc(alias = "orderDesc")]
     pub fn descending(&self) -> Table {
         match self.is_descending() {
             true => self.clone(),

@@ -258,6 +258,7 @@ impl Table {
     }
 
     /// With times of another type.
+    #[doc(alias = "convertTimestamp")]
     pub fn with_time_type(&self, time_type: TimeType) -> Table {
         let fields = self.fields().cloned().collect();
         let (times, columns) = (self.times.clone(), self.columns().to_vec());

@@ -94,6 +94,7 @@ impl ProficloudIoBuilder {
     /// Asks as later releases of the Python package do, all where points are: for tokens at `/epts/token`, by name
     /// and password in JSON, and for points at `/query`, in InfluxQL. Such tokens are not refreshed: a new one is
     /// got by the password. Points can be [aggregated](super::IoQuery::aggregate) by the service.
+    #[doc(alias = "chunkSize")]
     pub fn influx(mut self) -> Self {
         self.influx = true;
         self
