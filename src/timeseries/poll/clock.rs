@@ -67,6 +67,11 @@ impl Clock {
         }
     }
 
+    /// Whether it is the store that has told the time.
+    pub(super) fn is_told(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// This computer's time of day.
     pub(super) fn wall(&self) -> SystemTime {
         (self.wall)()
@@ -75,7 +80,7 @@ impl Clock {
     /// How far the store's clock is ahead of this computer's.
     pub(super) fn ahead(&self) -> Option<i64> {
         self.store?;
-        Some(self.now() - unix_millis(self.wall()))
+        Some(self.now().saturating_sub(unix_millis(self.wall())))
     }
 
     /// The store told the time in an answer to what was sent then. If the clock was far off before, as
