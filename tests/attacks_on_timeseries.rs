@@ -133,7 +133,12 @@ async fn a_name_that_means_a_folder_in_a_url_asks_for_no_other_one() -> Tested {
         ("%2E%2e", "/api/v1/metric/%252E%252e"),
         ("a/../b", "/api/v1/metric/a%2F..%2Fb"),
         ("a?b#c\\", "/api/v1/metric/a%3Fb%23c%5C"),
-        ("\n\t\u{1f600}", "/api/v1/metric/%0A%09%F0%9F%98%80"),
+        // Without them it would be the name of another metric, which would be deleted.
+        (
+            "a\n\tb\r\u{1f600}",
+            "/api/v1/metric/a%0A%09b%0D%F0%9F%98%80",
+        ),
+        (" a ", "/api/v1/metric/%20a%20"),
     ] {
         client.delete_metric(name).await?;
         let asked = front.asked().pop().ok_or("nothing was asked")?;

@@ -1,9 +1,11 @@
 //! Lengths of time as KairosDB counts them, and points of time relative to its clock.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+use crate::timeseries::unix::unix_millis;
 
 /// A unit of time. Weeks and longer ones go by the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -159,14 +161,10 @@ impl From<i64> for When {
     }
 }
 
-/// Cut to whole milliseconds.
+/// Cut to whole milliseconds, towards the past.
 impl From<SystemTime> for When {
     fn from(time: SystemTime) -> When {
-        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        When::At(match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => millis(after),
-            Err(before) => -millis(before.duration()),
-        })
+        When::At(unix_millis(time))
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use crate::timeseries::unix::unix_millis;
+
 /// Whose clock tells what time it is when a poll asks for "the last ten minutes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PollClock {
@@ -124,15 +126,6 @@ impl Clock {
             Some(_) if !doubtful.as_ref().is_some_and(near) => self.doubtful = Some(measured),
             _ => self.store = Some(measured),
         }
-    }
-}
-
-/// Milliseconds since the Unix epoch, before it too.
-pub(super) fn unix_millis(time: SystemTime) -> i64 {
-    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => millis(since),
-        Err(before) => -millis(before.duration()),
     }
 }
 
