@@ -166,6 +166,53 @@ async fn no_stretch_that_ends_before_it_begins_is_asked_for_when_clocks_go_back(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_runs_a_day_ahead_makes_nothing_overdue_and_nothing_wait() -> Tested {
+    for (chunk, hold) in [(3600, 30), (300, 60), (50, 60)] {
+        let world = World::new();
+        // A minute of points, a silence, and again, each point as late as it may be.
+        for second in (0..3000).filter(|second| second / 60 % 10 == 0) {
+            let at = NOON + second * SECOND;
+            let late = if second % 3 == 0 { hold * SECOND } else { 0 };
+            world.put_at(at + late, point(second));
+        }
+        let mut polling = polling(&world)
+            .clock(PollClock::Local)
+            .chunk(secs(chunk))
+            .order(Order::Settled(secs(hold as u64)));
+        let mut overdue = polling.overdue(10);
+        let mut stream = polling.start()?;
+        let mut come = until(&world, &mut stream, NOON + 30 * SECOND).await;
+        world.script().ahead = 24 * HOUR;
+        come.extend(until(&world, &mut stream, NOON + 3600 * SECOND).await);
+        assert_eq!(ready(&mut overdue).await, [], "chunks of {chunk} s");
+        let all = (0..3000).filter(|second| second / 60 % 10 == 0);
+        assert_eq!(seconds(&come), all.collect::<Vec<_>>());
+        drop(stream);
+
+        // As seen, each is there with the poll that comes next.
+        world.script().ahead = 0;
+        let mut stream = of(&world, world.clone())
+            .clock(PollClock::Local)
+            .chunk(secs(chunk))
+            .start()?;
+        let begun = world.now();
+        for second in 0..600 {
+            let at = begun + second * SECOND;
+            world.put_at(at, Point::new("n", at, second));
+        }
+        until(&world, &mut stream, begun + 15 * SECOND).await;
+        world.script().ahead = 24 * HOUR;
+        for _ in 0..62 {
+            let now = world.now();
+            let come = until(&world, &mut stream, now + 10 * SECOND).await;
+            let latest = come.iter().map(|p| now + 10 * SECOND - p.point().millis());
+            assert!(latest.max().unwrap_or(0) <= 21 * SECOND, "{come:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_is_dropped_before_its_first_poll_has_ended() -> Tested {
     let world = World::new();
     let stream = polling(&world).start()?;

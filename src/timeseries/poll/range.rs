@@ -27,7 +27,8 @@ pub(super) struct Lengths {
 /// back: nothing can be repeated by that.
 ///
 /// What was asked before, and lies further back than the buffer, is quiet: nothing came there for long. As
-/// long as that lasts a poll asks for one chunk of it, in turn, beside the last `buffer`. As
+/// long as that lasts a poll asks for one chunk of it, in turn, beside the last `buffer`, and beside what is
+/// near the time that the points tell, where the clock runs ahead of that. As
 /// soon as anything new has come, all of it is asked for, before the horizon moves on.
 #[derive(Debug)]
 pub(super) struct Reach {
@@ -42,6 +43,8 @@ pub(super) struct Reach {
     known_from: i64,
     /// The end of the last stretch that was answered.
     answered: Option<i64>,
+    /// What time it was at least, as points tell, when the last poll began that succeeded.
+    known: Option<i64>,
     /// A shorter chunk than usual, as an answer had too many points.
     narrowed: Option<i64>,
     /// Where the next chunk of the quiet stretch begins.
@@ -81,6 +84,8 @@ pub(super) struct Course {
     pub(super) to: i64,
     /// When it began: all that was stored before that is in its answers.
     pub(super) begun: Instant,
+    /// What time it was at least, as points tell.
+    least: Option<i64>,
     next: Step,
 }
 
@@ -90,6 +95,9 @@ enum Step {
     Through(i64),
     /// One chunk of the quiet stretch, which ends before this.
     Sweep(i64),
+    /// Of the quiet stretch, which ends before the first, what is near the points' time: from the second up to the
+    /// third.
+    Near(i64, i64, i64),
     /// What comes after the quiet stretch, from here on; and where that began.
     Live(i64, i64),
     /// The quiet stretch from here on, if it must be, up to this.
@@ -109,6 +117,7 @@ impl Reach {
             horizon: resumed.map(|(horizon, _)| horizon),
             known_from: resumed.map_or(i64::MIN, |(_, known_from)| known_from),
             answered: None,
+            known: None,
             narrowed: None,
             swept: i64::MIN,
             newest: None,
@@ -160,7 +169,8 @@ impl Reach {
     /// Begins a poll at a time of the clock, which the store has told, or not.
     pub(super) fn begin(&mut self, clock: i64, told: bool, now: Instant) -> Course {
         // A clock that was put back does not stop the polls.
-        let to = self.at_least(now).map_or(clock, |least| least.max(clock));
+        let least = self.at_least(now);
+        let to = least.map_or(clock, |least| least.max(clock));
         if self.horizon.is_none() || self.is_mistaken(to, told) {
             self.began_at(to);
         }
@@ -168,11 +178,18 @@ impl Reach {
         // Where all that could be asked for is in the future the store is asked too: it may tell the time.
         let to = to.max(from).min(LAST);
         let chunk = self.chunk();
+        let before = |time: i64| from.max(time.saturating_sub(self.lengths.buffer));
+        let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
         let live = self.answered.map_or(from, |answered| {
-            from.max(answered.min(to).saturating_sub(self.lengths.buffer))
+            let answered = before(answered.min(to));
+            // What is near the points' time is asked for along with it, unless the clock is far ahead.
+            let near = self.known.min(least).map_or(answered, before);
+            match to.saturating_sub(near) < usual {
+                true => answered.min(near),
+                false => answered,
+            }
         });
         let quiet = live > from && to.saturating_sub(from) >= chunk;
-        let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
         let short = self.narrowed.is_none() && to.saturating_sub(live) < usual;
         let next = match quiet && short {
             true => Step::Sweep(live),
@@ -181,6 +198,7 @@ impl Reach {
         Course {
             to,
             begun: now,
+            least,
             next,
         }
     }
@@ -210,8 +228,19 @@ impl Reach {
     }
 
     /// A poll has succeeded.
-    pub(super) fn widen(&mut self) {
+    pub(super) fn succeeded(&mut self, course: &Course) {
         self.narrowed = None;
+        self.known = course.least;
+    }
+
+    /// After a chunk of the quiet stretch, which ends before `live`: points that are not late, if they can be there.
+    fn near(&self, course: &Course, live: i64) -> Step {
+        let (Some(known), Some(least)) = (self.known, course.least) else {
+            return Step::Live(live, live);
+        };
+        let from = known.min(least).saturating_sub(self.lengths.buffer);
+        let to = least.saturating_add(self.lengths.buffer).min(live - 1);
+        Step::Near(live, from.max(self.asks_from()), to)
     }
 
     /// What to ask for next in this poll.
@@ -238,8 +267,14 @@ impl Reach {
                     let range = Range { from, to };
                     // The end moves on with every poll: where it is reached, the next turn begins.
                     self.swept = if to == live - 1 { i64::MIN } else { to + 1 };
-                    course.next = Step::Live(live, live);
+                    course.next = self.near(course, live);
                     break (range, Kind::Quiet, None);
+                }
+                Step::Near(live, from, to) if from > to => course.next = Step::Live(live, live),
+                Step::Near(live, from, to) => {
+                    let end = cut(from, to);
+                    course.next = Step::Near(live, end + 1, to);
+                    break (Range { from, to: end }, Kind::Quiet, None);
                 }
                 Step::Live(from, live) if from > course.to => {
                     course.next = Step::Quiet(self.asks_from(), live - 1);

@@ -155,7 +155,7 @@ impl<S: Store> Worker<S> {
             self.failing.succeeded(&self.shared, &self.name);
             self.hand_over(batch).await?;
         }
-        self.shared.memory().reach.widen();
+        self.shared.memory().reach.succeeded(&course);
         let settled = self.settle(course.to, course.begun);
         self.hand_over(settled).await
     }
