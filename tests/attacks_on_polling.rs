@@ -4,12 +4,15 @@
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
-use headwater::BoxError;
 use headwater::timeseries::{
-    Fetched, Order, Point, PollClock, Polled, Polling, PollingError, Range, Store, StoreError,
+    Cursor, Fetched, Order, Point, PollClock, Polled, Polling, PollingError, Range, Store,
+    StoreError,
 };
+use headwater::{BoxError, Retry};
+use proptest::prelude::*;
 use world::{HOUR, MINUTE, NOON, SECOND, World, ready, secs, until};
 
 type Tested = Result<(), BoxError>;
@@ -276,4 +279,247 @@ async fn points_that_an_answer_has_twice_count_once_where_few_may_be_remembered(
     );
     assert_eq!(stream.control().stats().failures, 0);
     Ok(())
+}
+
+/// A run in which nothing is later than points wait.
+#[derive(Debug, Clone)]
+struct Punctual {
+    hold: i64,
+    interval: u64,
+    chunk: u64,
+    /// Seconds after noon, and how many seconds late.
+    points: Vec<(i64, i64)>,
+    /// From when on, and for how long, nobody takes anything.
+    rests: Vec<(i64, i64)>,
+    outages: Vec<(i64, i64)>,
+    /// When this computer's clock jumps, and by how much it is ahead then.
+    jumps: Vec<(i64, i64)>,
+    latency: u64,
+}
+
+fn punctual() -> impl Strategy<Value = Punctual> {
+    let span = 1500_i64;
+    let times = |most: i64| prop::collection::vec((20..span, 1..most), 0..3);
+    let ahead = prop_oneof![-5000..5000_i64, Just(86_400), Just(-86_400)];
+    (
+        0..=60_i64,
+        prop::sample::select(vec![1_u64, 10, 45, 200]),
+        prop::sample::select(vec![25_u64, 100, 3600]),
+        prop::collection::vec((0..span, 0..=60_i64), 1..60),
+        times(400),
+        times(300),
+        prop::collection::vec((20..span, ahead), 0..3),
+        prop::sample::select(vec![0_u64, 0, 500, 7000]),
+    )
+        .prop_map(
+            |(hold, interval, chunk, points, rests, outages, jumps, latency)| Punctual {
+                hold,
+                interval,
+                // A day of chunks is to be asked for within the hour.
+                chunk: chunk.max(latency / 5),
+                points: points
+                    .into_iter()
+                    .map(|(at, late)| (at, late.min(hold)))
+                    .collect(),
+                rests,
+                outages,
+                jumps,
+                latency,
+            },
+        )
+}
+
+async fn nothing_is_overdue(run: Punctual) {
+    let world = World::new();
+    let mut all = vec![(0, 0)];
+    world.put(Point::new("m", NOON, 0));
+    for (n, &(at, late)) in run.points.iter().enumerate() {
+        let millis = NOON + at * SECOND + n as i64 + 1;
+        world.put_at(
+            NOON + (at + late) * SECOND + n as i64 + 1,
+            Point::new("m", millis, n as i64),
+        );
+        all.push((at, n as i64 + 1));
+    }
+    let (outages, now) = (run.outages.clone(), world.clone());
+    world.fail(move |_| {
+        let now = (now.now() - NOON) / SECOND;
+        let out = outages
+            .iter()
+            .any(|(from, len)| (*from..from + len).contains(&now));
+        out.then(|| StoreError::retry("away"))
+    });
+    world.script().latency = Duration::from_millis(run.latency);
+    let mut stream = polling(&world)
+        .clock(PollClock::Local)
+        .every(secs(run.interval))
+        .chunk(secs(run.chunk))
+        .retry(Retry::attempts(3).fixed(secs(2)))
+        .retry_slowly(secs(20))
+        .order(Order::Settled(secs(run.hold as u64)))
+        .start()
+        .expect("it makes sense");
+    let mut events: Vec<_> = run.rests.iter().map(|&(at, len)| (at, len, None)).collect();
+    events.extend(run.jumps.iter().map(|&(at, ahead)| (at, 0, Some(ahead))));
+    events.sort_unstable();
+    let mut come = Vec::new();
+    for (at, rest, ahead) in events {
+        if world.now() < NOON + at * SECOND {
+            come.extend(until(&world, &mut stream, NOON + at * SECOND).await);
+        }
+        if let Some(ahead) = ahead {
+            world.script().ahead = ahead * SECOND;
+        }
+        tokio::time::sleep(secs(rest as u64)).await;
+    }
+    world.script().ahead = 0;
+    come.extend(
+        until(
+            &world,
+            &mut stream,
+            world.now().max(NOON + 2000 * SECOND) + 2 * HOUR,
+        )
+        .await,
+    );
+    let stats = stream.control().stats();
+    assert_eq!((stats.overdue, stats.too_late), (0, 0), "{stats:?}");
+    let mut expected: Vec<_> = all.iter().map(|(at, n)| NOON + at * SECOND + n).collect();
+    expected.sort_unstable();
+    let come: Vec<_> = come.iter().map(|p| p.point().millis()).collect();
+    let missing: Vec<_> = expected.iter().filter(|at| !come.contains(at)).collect();
+    assert!(missing.is_empty(), "{missing:?}: {stats:?}");
+    assert_eq!(come, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_comes_in_time_settles_in_order_whatever_rests_fails_or_jumps(run in punctual()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        runtime.block_on(nothing_is_overdue(run));
+    }
+}
+
+/// As zlib computes it, which ends what a cursor is written as.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| match crc & 1 {
+            1 => (crc >> 1) ^ 0xedb8_8320,
+            _ => crc >> 1,
+        })
+    })
+}
+
+/// A store whose clock, and the times of whose points, may be anything.
+struct Anything {
+    told: Vec<SystemTime>,
+    points: Vec<i64>,
+    answers: AtomicUsize,
+}
+
+impl Store for Anything {
+    async fn fetch(&self, range: Range) -> Result<Fetched, StoreError> {
+        let n = self.answers.fetch_add(1, Ordering::Relaxed);
+        let ends = [range.from, range.to, range.from / 2 + range.to / 2];
+        let times = self.points.iter().copied().chain(ends);
+        let mut fetched = Fetched::new(times.map(|at| Point::new("m", at, n as i64 % 3)));
+        fetched.server_time = self.told.get(n % self.told.len().max(1)).copied();
+        Ok(fetched)
+    }
+}
+
+fn any_time() -> impl Strategy<Value = SystemTime> {
+    let ends = [
+        0,
+        86_400,
+        1_700_049_600,
+        253_402_300_800,
+        1 << 50,
+        1 << 62,
+        i64::MAX as u64,
+    ];
+    let seconds = prop::sample::select(ends.to_vec());
+    (seconds, any::<bool>()).prop_map(|(seconds, before)| {
+        let time = match before {
+            true => SystemTime::UNIX_EPOCH.checked_sub(secs(seconds)),
+            false => SystemTime::UNIX_EPOCH.checked_add(secs(seconds)),
+        };
+        time.unwrap_or(SystemTime::UNIX_EPOCH)
+    })
+}
+
+fn any_millis() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        Just(i64::MIN),
+        Just(i64::MAX),
+        Just(0),
+        any::<i64>(),
+        NOON - HOUR..NOON + HOUR
+    ]
+}
+
+/// Lets a stream of such a store and such clocks run, from such a cursor; and resumes it once more.
+async fn nothing_panics(
+    changes: Vec<(usize, u8)>,
+    walls: Vec<SystemTime>,
+    told: Vec<SystemTime>,
+    points: Vec<i64>,
+    settled: bool,
+) {
+    let world = World::new();
+    a_point_a_second(&world, -20..1);
+    world.put(Point::new("text", NOON, "some").tagged([("a", "b")]));
+    let mut stream = polling(&world).start().expect("it makes sense");
+    ready(&mut stream).await;
+    let mut bytes = stream.control().cursor().to_bytes();
+    bytes.truncate(bytes.len() - 4);
+    for (at, byte) in changes {
+        let len = bytes.len();
+        bytes[5 + at % (len - 5)] = byte;
+    }
+    bytes.extend(crc(&bytes).to_le_bytes());
+    let mut cursor = Cursor::from_bytes(&bytes).ok();
+    for _ in 0..2 {
+        let (n, walls) = (AtomicUsize::new(0), walls.clone());
+        let store = Anything {
+            told: told.clone(),
+            points: points.clone(),
+            answers: AtomicUsize::new(0),
+        };
+        let order = match settled {
+            true => Order::Settled(secs(60)),
+            false => Order::AsSeen,
+        };
+        let mut stream = Polling::new(store)
+            .wall_clock(move || walls[n.fetch_add(1, Ordering::Relaxed) % walls.len()])
+            .every(secs(10))
+            .buffer(secs(600))
+            .chunk(Duration::MAX)
+            .order(order)
+            .resume(cursor.take())
+            .start()
+            .expect("it makes sense");
+        until(&world, &mut stream, world.now() + MINUTE).await;
+        let control = stream.control();
+        assert!(!control.state().is_ended());
+        let saved = control.cursor();
+        let same = Cursor::from_bytes(&saved.to_bytes()).expect("it was one");
+        assert_eq!(same, saved);
+        cursor = Some(saved);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_clock_no_point_and_no_cursor_makes_it_panic(
+        changes in prop::collection::vec((any::<usize>(), any::<u8>()), 0..6),
+        walls in prop::collection::vec(any_time(), 1..4),
+        told in prop::collection::vec(any_time(), 0..4),
+        points in prop::collection::vec(any_millis(), 0..6),
+        settled in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        runtime.block_on(nothing_panics(changes, walls, told, points, settled));
+    }
 }
