@@ -7,14 +7,16 @@ mod http_front;
 
 use std::time::{Duration, SystemTime};
 
+use futures::StreamExt;
 use headwater::BoxError;
 use headwater::timeseries::kairosdb::{
-    Answer, KairosDb, KairosDbBuilder, KairosError, Query, Reason, When,
+    Answer, GroupBy, KairosDb, KairosDbBuilder, KairosError, Query, QueryMetric, RangeAggregator,
+    Reason, Relative, When,
 };
 use headwater::timeseries::proficloud::{
     CsvProblem, IoQuery, MetricsCsv, Millis, NamedMetric, ProficloudIo, Token,
 };
-use headwater::timeseries::{Moment, Point, Table};
+use headwater::timeseries::{Moment, Point, PollClock, Polling, Table};
 use http_front::{Asked, Front, Reply};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -336,5 +338,66 @@ async fn points_of_proficloud_that_are_nearly_right_are_read_or_refused() -> Tes
             assert!(answer.points().count() < 9);
         }
     }
+    Ok(())
+}
+
+/// What the store makes of the points of all hosts: a sum a minute, of one host first, then of two.
+fn sums(n: usize, asked: &Asked) -> Reply {
+    let json = asked.json();
+    let (from, to) = (
+        json["start_absolute"].as_i64(),
+        json["end_absolute"].as_i64(),
+    );
+    let minute = to.unwrap_or(0) / 60_000 * 60_000;
+    let hosts: &[&str] = if n == 0 { &["a"] } else { &["a", "b"] };
+    let values = if from.is_some() {
+        vec![(1_700_000_000_000_i64, 7), (minute, 1)]
+    } else {
+        Vec::new()
+    };
+    let answer = |name: &str, group: serde_json::Value, tags: &[&str]| {
+        serde_json::json!({"results": [{"name": name, "group_by": [group, {"name": "type", "type": "number"}],
+            "tags": {"host": tags, "dc": ["x"]}, "values": values}]})
+    };
+    let all = serde_json::json!({"name": "type", "type": "number"});
+    let by_host = serde_json::json!({"name": "tag", "tags": ["host"], "group": {"host": "a"}});
+    let queries = [
+        answer("sum", all.clone(), hosts),
+        answer("by_host", by_host, &["a"]),
+        answer("of_a", all, &["a"]),
+    ];
+    Reply::ok(serde_json::json!({ "queries": queries }).to_string())
+}
+
+#[tokio::test]
+async fn what_is_aggregated_is_the_same_point_when_more_series_are_among_its_points() -> Tested {
+    let front = Front::new(sums).await;
+    let sum =
+        |name: &str| QueryMetric::new(name).aggregate(RangeAggregator::sum(Relative::minutes(1)));
+    let query = Query::since(0)
+        .metric(sum("sum"))
+        .metric(sum("by_host").group_by(GroupBy::tags(["host"])))
+        .metric(sum("of_a").tag("host", ["a"]).tag("dc", ["regex:.*"]));
+    let store = quick(&front.url()).build()?.store(query);
+    let mut points = Polling::new(store)
+        .every(Duration::from_millis(20))
+        .clock(PollClock::Local)
+        .wall_clock(|| unix(1_700_000_060_000))
+        .start()?;
+    let control = points.control();
+    let mut come = Vec::new();
+    while control.stats().polls < 5 {
+        let next = tokio::time::timeout(Duration::from_millis(10), points.next()).await;
+        come.extend(next.ok().flatten().map(|polled| polled.into_point()));
+    }
+    come.sort();
+    let first: Vec<String> = come.iter().take(3).map(Point::to_string).collect();
+    let expected = [
+        "by_host{host=a} 7 @ 1700000000000",
+        "of_a{host=a} 7 @ 1700000000000",
+        "sum 7 @ 1700000000000",
+    ];
+    assert_eq!(first, expected);
+    assert_eq!(come.len(), 6, "{come:?}");
     Ok(())
 }

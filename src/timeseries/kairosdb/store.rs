@@ -16,7 +16,8 @@ use crate::timeseries::{Fetched, Range, Store, StoreError};
 /// Each point comes with its own tags: metrics whose points come as they are stored are grouped by all their
 /// tags. Which these are is learnt from answers; when a tag is seen for the first time, the same stretch of
 /// time is asked for once more. Metrics with aggregators stay as they are: their points have the tags of their
-/// group, and those which all of them have.
+/// group, and those for which the query wants one value. What other tags the points behind an answer have in common is
+/// left out, as it changes from one answer to the next, and the points would be taken for others.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::{KairosDb, Query};
@@ -103,8 +104,16 @@ impl Store for KairosStore {
             return Ok(Fetched::default());
         }
         let answer = self.ask(range).await?;
+        let metrics = self.query.asked_metrics().iter().zip(&answer.queries);
+        let points = metrics.flat_map(|(metric, answered)| {
+            let series = answered.results.iter();
+            series.flat_map(|series| match metric.is_raw() {
+                true => series.points_tagged(series.common_tags()),
+                false => series.points_tagged(series.group_tags().merged(&metric.wanted_tags())),
+            })
+        });
         Ok(Fetched {
-            points: answer.points().collect(),
+            points: points.collect(),
             server_time: answer.server_time,
         })
     }
