@@ -16,7 +16,7 @@ use headwater::timeseries::kairosdb::{
 use headwater::timeseries::proficloud::{
     CsvProblem, IoQuery, MetricsCsv, Millis, NamedMetric, ProficloudIo, Token,
 };
-use headwater::timeseries::{Moment, Point, PollClock, Polling, Table};
+use headwater::timeseries::{Moment, Point, PollClock, Polling, Range, Store, Table};
 use http_front::{Asked, Front, Reply};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -342,19 +342,9 @@ async fn points_of_proficloud_that_are_nearly_right_are_read_or_refused() -> Tes
 }
 
 /// What the store makes of the points of all hosts: a sum a minute, of one host first, then of two.
-fn sums(n: usize, asked: &Asked) -> Reply {
-    let json = asked.json();
-    let (from, to) = (
-        json["start_absolute"].as_i64(),
-        json["end_absolute"].as_i64(),
-    );
-    let minute = to.unwrap_or(0) / 60_000 * 60_000;
+fn sums(n: usize, _: &Asked) -> Reply {
     let hosts: &[&str] = if n == 0 { &["a"] } else { &["a", "b"] };
-    let values = if from.is_some() {
-        vec![(1_700_000_000_000_i64, 7), (minute, 1)]
-    } else {
-        Vec::new()
-    };
+    let values = [(1_700_000_000_000_i64, 7), (1_700_000_040_000, 1)];
     let answer = |name: &str, group: serde_json::Value, tags: &[&str]| {
         serde_json::json!({"results": [{"name": name, "group_by": [group, {"name": "type", "type": "number"}],
             "tags": {"host": tags, "dc": ["x"]}, "values": values}]})
@@ -399,5 +389,43 @@ async fn what_is_aggregated_is_the_same_point_when_more_series_are_among_its_poi
     ];
     assert_eq!(first, expected);
     assert_eq!(come.len(), 6, "{come:?}");
+    Ok(())
+}
+
+/// A point each ten seconds, of value 1, summed up by the minute as KairosDB does: at the time of the first one.
+fn minutes(_: usize, asked: &Asked) -> Reply {
+    let json = asked.json();
+    let (from, to) = (
+        json["start_absolute"].as_i64(),
+        json["end_absolute"].as_i64(),
+    );
+    let (Some(from), Some(to)) = (from, to) else {
+        return Reply::errors(400, &["no times"]);
+    };
+    let mut sums = std::collections::BTreeMap::new();
+    let first = (from + 9_999).div_euclid(10_000);
+    for at in (first..=to.div_euclid(10_000)).map(|tens| tens * 10_000) {
+        let sum = sums.entry(at.div_euclid(60_000)).or_insert((at, 0));
+        sum.1 += 1;
+    }
+    let values: Vec<(i64, i64)> = sums.into_values().collect();
+    let results = serde_json::json!([{"name": "m", "values": values}]);
+    Reply::ok(serde_json::json!({"queries": [{"results": results}]}).to_string())
+}
+
+#[tokio::test]
+async fn what_is_aggregated_is_whole_though_the_stretch_cuts_through_it() -> Tested {
+    let front = Front::new(minutes).await;
+    let sum = RangeAggregator::sum(Relative::minutes(1));
+    let query = Query::since(0).metric(QueryMetric::new("m").aggregate(sum));
+    let store = quick(&front.url()).build()?.store(query);
+    let (begin, mut all) = (1_700_000_040_000_i64, Vec::new());
+    for part in 0..9 {
+        let from = begin + part * 47_000;
+        let to = from + 46_999;
+        all.extend(store.fetch(Range { from, to }).await?.points);
+    }
+    let expected = (0..8).map(|minute| Point::new("m", begin + minute * 60_000, 6));
+    assert_eq!(all, expected.collect::<Vec<_>>());
     Ok(())
 }

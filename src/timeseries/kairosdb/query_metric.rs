@@ -117,6 +117,12 @@ impl QueryMetric {
         tags.collect()
     }
 
+    /// Of how long a stretch of time, in milliseconds, one of its points can be made.
+    pub(super) fn range_millis(&self) -> i64 {
+        let ranges = self.aggregators.iter().map(Aggregator::range_millis);
+        ranges.fold(0, i64::saturating_add)
+    }
+
     /// As it is written in a query.
     #[must_use]
     pub fn to_json(&self) -> Value {

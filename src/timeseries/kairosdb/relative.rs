@@ -96,6 +96,22 @@ impl Relative {
         self.value
     }
 
+    /// As many milliseconds as it can have, whatever the calendar says: days may have an hour more.
+    pub(super) fn at_most_millis(self) -> i64 {
+        const HOUR: i64 = 3_600_000;
+        let one = match self.unit {
+            TimeUnit::Milliseconds => 1,
+            TimeUnit::Seconds => 1_000,
+            TimeUnit::Minutes => 60_000,
+            TimeUnit::Hours => HOUR,
+            TimeUnit::Days => 25 * HOUR,
+            TimeUnit::Weeks => (7 * 24 + 1) * HOUR,
+            TimeUnit::Months => (31 * 24 + 1) * HOUR,
+            TimeUnit::Years => (366 * 24 + 1) * HOUR,
+        };
+        i64::try_from(self.value).map_or(i64::MAX, |value| value.saturating_mul(one))
+    }
+
     /// Of what.
     #[must_use]
     pub const fn unit(self) -> TimeUnit {
