@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use headwater::BoxError;
+use headwater::prelude::*;
 use headwater::timeseries::kairosdb::{
     Answer, GroupBy, KairosDb, KairosDbBuilder, KairosError, Query, QueryMetric, RangeAggregator,
     Reason, Relative, When,
@@ -427,5 +428,24 @@ async fn what_is_aggregated_is_whole_though_the_stretch_cuts_through_it() -> Tes
     }
     let expected = (0..8).map(|minute| Point::new("m", begin + minute * 60_000, 6));
     assert_eq!(all, expected.collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flow_of_points_leaves_a_store_alone_that_asks_for_it() -> Tested {
+    // More than the client itself waits for.
+    let front = Front::new(|_, _| Reply::status(503, "").with("retry-after", "40")).await;
+    let graph = Graph::new();
+    let points = graph.source::<Point>();
+    let sink = quick(&front.url()).build()?.point_sink().max_batch(1);
+    sink.write(&points).sink(drop);
+    let driver = graph.spawn();
+    let point = Point::new("m", 1, 1).tagged([("host", "a")]);
+    let receipt = points.send_tracked(point).await?;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(front.asked().len(), 1);
+    graph.shutdown_within(Duration::from_millis(10)).await?;
+    assert!(!receipt.await.is_ok(), "it was not written");
+    drop(driver);
     Ok(())
 }
