@@ -449,3 +449,60 @@ async fn a_flow_of_points_leaves_a_store_alone_that_asks_for_it() -> Tested {
     drop(driver);
     Ok(())
 }
+
+#[tokio::test]
+async fn odd_http_is_read_or_refused_and_never_waited_for() -> Tested {
+    let body = ONE.replace('\n', " ");
+    let whole = format!("content-length: {}\r\n\r\n{body}", body.len());
+    let flood = "x-filler: y\r\n".repeat(5_000);
+    let long = "z".repeat(2_000_000);
+    let well = [
+        format!("HTTP/1.0 200 OK\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}"),
+        format!(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\n{whole}"
+        ),
+        format!("HTTP/1.1 200 \r\ndate: yesterday\r\nretry-after: -1\r\n{whole}"),
+        format!("HTTP/1.1 299 Fine\r\n{whole}"),
+    ];
+    let badly = [
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_owned(),
+        "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+        "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(),
+        "HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n{whole}").replace("\"queries\"", "\"qu\""),
+        format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n{whole}"),
+        format!("HTTP/1.1 200 OK\r\n{flood}{whole}"),
+        format!("HTTP/1.1 200 OK\r\nlong: {long}\r\n{whole}"),
+        format!("HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{body}"),
+        "HTTP/1.1 503 Busy\r\nretry-after: 99999999999999999999999\r\ncontent-length: 9\r\n\r\nbusy".to_owned(),
+        "\u{0}\u{1}\u{2}".to_owned(),
+        String::new(),
+    ];
+    let cases = well
+        .map(|raw| (raw, true))
+        .into_iter()
+        .chain(badly.map(|raw| (raw, false)));
+    for (raw, is_well) in cases {
+        let shown = raw.chars().take(60).collect::<String>();
+        let front = Front::new(move |_, _| Reply::Raw(raw.clone().into_bytes())).await;
+        let client = quick(&front.url())
+            .attempts(2)
+            .timeout(Duration::from_secs(5))
+            .build()?;
+        let query = query();
+        let outcome = tokio::time::timeout(Duration::from_secs(20), client.query(&query)).await?;
+        match outcome {
+            Ok(answer) => assert!(
+                is_well && answer.points().count() == 5,
+                "{shown:?}: {answer:?}"
+            ),
+            Err(error) => assert!(!is_well, "{shown:?}: {error}"),
+        }
+        assert!(client.last_exchange().is_some());
+    }
+    Ok(())
+}
