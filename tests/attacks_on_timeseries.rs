@@ -74,6 +74,17 @@ async fn a_delay_without_end_is_waited_for_and_no_overflow() -> Tested {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_delay_of_more_seconds_than_numbers_have_is_not_taken_for_none() -> Tested {
+    let digits = "9".repeat(40);
+    let front = Front::new(move |_, _| Reply::status(503, "").with("retry-after", &*digits)).await;
+    let error = quick(&front.url()).build()?.query(&query()).await;
+    let error = error.expect_err("it is busy");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(u64::MAX)));
+    assert_eq!(front.asked().len(), 1);
+    Ok(())
+}
+
 /// What servers of gateways answer who refuse a key: that key.
 fn echo(_: usize, asked: &Asked) -> Reply {
     Reply::errors(400, &[&format!("no such key: {:?}", asked.headers)])
