@@ -130,6 +130,29 @@ fn what_may_be_a_token_in_a_url_is_not_shown() {
 }
 
 #[tokio::test]
+async fn what_a_proxy_is_told_is_not_shown_where_it_repeats_it() -> Tested {
+    let front = Front::new(|_, asked| {
+        Reply::status(
+            407,
+            format!("{:?} geheim-w&rd geheim%2Dw%26rd", asked.headers),
+        )
+    })
+    .await;
+    for address in [front.address.to_string(), "127.0.0.1:1".to_owned()] {
+        let client = quick("http://store.invalid")
+            .proxy(format!("http://name:geheim%2Dw%26rd@{address}"))
+            .build()?;
+        let error = client.query(&query()).await.expect_err("refused");
+        let shown = format!("{error} {error:?} {:?} {client:?}", client.last_exchange());
+        assert!(!shown.contains("geheim"), "{shown}");
+        // base64 of name:geheim-w&rd
+        assert!(!shown.contains("bmFtZTpnZWhlaW0tdyZyZA"), "{shown}");
+    }
+    assert!(!front.asked().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_name_that_means_a_folder_in_a_url_asks_for_no_other_one() -> Tested {
     let front = Front::new(|_, _| Reply::queued()).await;
     let client = quick(&front.url()).build()?;

@@ -73,7 +73,7 @@ pub(in crate::timeseries) enum Credentials {
 
 impl Credentials {
     /// What must not be shown of them.
-    fn secrets(&self) -> Secrets {
+    pub(super) fn secrets(&self) -> Secrets {
         match self {
             Credentials::None => Secrets::default(),
             Credentials::Basic(user, password) => {
