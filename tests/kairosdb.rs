@@ -1066,8 +1066,8 @@ async fn a_query_can_be_polled_and_each_point_has_its_own_tags() -> Tested {
         .sum();
     assert_eq!(
         (counted.len(), counts),
-        (2, 4),
-        "numbers and texts: {counted:?}"
+        (2, 6),
+        "numbers and texts of the whole hour: {counted:?}"
     );
     let wrong = client.store(Query::since(0).metric(""));
     let error = wrong.fetch(all).await.unwrap_err();

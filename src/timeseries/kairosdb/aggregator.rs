@@ -1,5 +1,6 @@
 //! Aggregators: what the store makes of points before it answers.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::range_aggregator::RangeAggregator;
@@ -200,6 +201,13 @@ impl Aggregator {
             raw.0.extend(parameters);
         }
         raw
+    }
+
+    /// How long the ranges of time are that it makes a point of, at most, in milliseconds; 0 if there are none.
+    pub(super) fn range_millis(&self) -> i64 {
+        let sampling = self.0.get("sampling").map(Relative::deserialize);
+        let sampling = sampling.and_then(Result::ok);
+        sampling.map_or(0, Relative::at_most_millis)
     }
 
     /// As it is written in a query.

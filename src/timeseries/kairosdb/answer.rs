@@ -96,27 +96,34 @@ impl Series {
     /// tag with one value need not be a tag of each point: some may lack it.
     #[must_use]
     pub fn common_tags(&self) -> Tags {
+        let single = self
+            .tags
+            .iter()
+            .filter_map(|(name, values)| match &values[..] {
+                [value] => Some((name, &**value)),
+                _ => None,
+            });
+        single.collect::<Tags>().merged(&self.group_tags())
+    }
+
+    /// The tags of its group, without those that its points lack.
+    pub(super) fn group_tags(&self) -> Tags {
         let of_group = self.group_by.iter().filter_map(|group| match group {
             Group::Tags(tags) => Some(tags),
             _ => None,
         });
         let of_group = of_group.flatten().filter(|(_, value)| !value.is_empty());
-        let single = self
-            .tags
-            .iter()
-            .filter_map(|(name, values)| match &values[..] {
-                [value] => Some((name, value)),
-                _ => None,
-            });
-        single
-            .chain(of_group)
-            .map(|(name, value)| (name, &**value))
-            .collect()
+        of_group.map(|(name, value)| (name, &**value)).collect()
     }
 
     /// The points, with the tags that all of them [have in common](Series::common_tags).
     pub fn points(&self) -> impl Iterator<Item = Point> {
-        let (metric, tags) = (Arc::<str>::from(&*self.name), self.common_tags());
+        self.points_tagged(self.common_tags())
+    }
+
+    /// The points, with these tags.
+    pub(super) fn points_tagged(&self, tags: Tags) -> impl Iterator<Item = Point> {
+        let metric = Arc::<str>::from(&*self.name);
         self.values.iter().map(move |(millis, value)| {
             Point::of(metric.clone(), tags.clone(), *millis, value.clone())
         })

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::aggregator::Aggregator;
 use super::group_by::GroupBy;
+use crate::metrics::Tags;
 
 /// A metric that is asked for, and what is to be done with its points.
 ///
@@ -103,6 +104,23 @@ impl QueryMetric {
     /// Whether its points come as they are stored.
     pub(super) fn is_raw(&self) -> bool {
         self.aggregators.is_empty()
+    }
+
+    /// The tags that all of its points have, as one value of them is wanted, and that is no pattern.
+    pub(super) fn wanted_tags(&self) -> Tags {
+        let tags = self.tags.iter().filter_map(|(name, values)| {
+            let [Value::String(value)] = &values.as_array()?[..] else {
+                return None;
+            };
+            (!value.starts_with("regex:")).then_some((name, &**value))
+        });
+        tags.collect()
+    }
+
+    /// Of how long a stretch of time, in milliseconds, one of its points can be made.
+    pub(super) fn range_millis(&self) -> i64 {
+        let ranges = self.aggregators.iter().map(Aggregator::range_millis);
+        ranges.fold(0, i64::saturating_add)
     }
 
     /// As it is written in a query.

@@ -8,7 +8,8 @@ use super::client::KairosDb;
 use super::error::KairosError;
 use super::group_by::GroupBy;
 use super::query::Query;
-use crate::timeseries::{Fetched, Range, Store, StoreError};
+use super::query_metric::QueryMetric;
+use crate::timeseries::{Fetched, Point, Range, Store, StoreError};
 
 /// The metrics of a query as a store that can be polled; from [`KairosDb::store`]. The query's own times are
 /// replaced by those that are asked for.
@@ -16,7 +17,13 @@ use crate::timeseries::{Fetched, Range, Store, StoreError};
 /// Each point comes with its own tags: metrics whose points come as they are stored are grouped by all their
 /// tags. Which these are is learnt from answers; when a tag is seen for the first time, the same stretch of
 /// time is asked for once more. Metrics with aggregators stay as they are: their points have the tags of their
-/// group, and those which all of them have.
+/// group, and those for which the query wants one value. What other tags the points behind an answer have in common is
+/// left out, as it changes from one answer to the next, and the points would be taken for others.
+///
+/// What is made of [ranges of time](super::RangeAggregator) is asked for as a whole, so long before and after a stretch
+/// of time as a range may be long: one that a stretch cuts through does not come as a part of itself. While a range is
+/// not over its point changes, as [revisions](crate::timeseries::Polling::revised), if the
+/// [buffer](crate::timeseries::Polling::buffer) is longer than the range.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::{KairosDb, Query};
@@ -52,11 +59,21 @@ impl KairosStore {
         }
     }
 
+    /// Of how long a stretch of time, in milliseconds, a point can be made.
+    fn longest(&self) -> i64 {
+        let metrics = self.query.asked_metrics().iter();
+        metrics.map(QueryMetric::range_millis).max().unwrap_or(0)
+    }
+
     /// The query that is sent for a stretch of time, as far as the tags are known.
     pub fn query(&self, range: Range) -> Query {
         let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
         let mut places = 0..;
-        let query = self.query.clone().range(range);
+        let longest = self.longest();
+        let query = self.query.clone().range(Range {
+            from: range.from.saturating_sub(longest),
+            to: range.to.saturating_add(longest),
+        });
         query.map_metrics(
             |metric| match places.next().and_then(|place| tags.get(&place)) {
                 Some(tags) => metric.group_by(GroupBy::tags(tags)),
@@ -103,8 +120,19 @@ impl Store for KairosStore {
             return Ok(Fetched::default());
         }
         let answer = self.ask(range).await?;
+        let metrics = self.query.asked_metrics().iter().zip(&answer.queries);
+        let points = metrics.flat_map(|(metric, answered)| {
+            let series = answered.results.iter();
+            series.flat_map(|series| match metric.is_raw() {
+                true => series.points_tagged(series.common_tags()),
+                false => series.points_tagged(series.group_tags().merged(&metric.wanted_tags())),
+            })
+        });
+        // Beside what was asked for as a part of the whole.
+        let all = self.longest() == 0;
+        let within = |point: &Point| all || (range.from..=range.to).contains(&point.millis());
         Ok(Fetched {
-            points: answer.points().collect(),
+            points: points.filter(within).collect(),
             server_time: answer.server_time,
         })
     }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value as Json};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
 
 use crate::metrics::Value;
 use crate::timeseries::PointValue;
@@ -54,7 +56,7 @@ impl<'de> Visitor<'de> for Pair<'_> {
 
     #[inline]
     fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<(), S::Error> {
-        let missing = |at| serde::de::Error::invalid_length(at, &"a pair of time and value");
+        let missing = |at| S::Error::invalid_length(at, &"a pair of time and value");
         let millis = seq.next_element()?.ok_or_else(|| missing(0))?;
         let push = One(|value| self.0.push((millis, value)));
         seq.next_element_seed(push)?.ok_or_else(|| missing(1))?;
@@ -130,12 +132,19 @@ impl<'de, R, F: FnOnce(PointValue) -> R> Visitor<'de> for One<F> {
         Ok(self.0(PointValue::Null))
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<R, M::Error> {
-        let mut fields = Map::new();
-        while let Some((name, value)) = map.next_entry::<String, Json>()? {
-            fields.insert(name, value);
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<R, M::Error> {
+        match Json::deserialize(MapAccessDeserializer::new(map))? {
+            // So numbers come where another crate of the program wants `serde_json` to keep their digits.
+            Json::Number(found) => {
+                let int = found.as_i64().map(number);
+                let int = int.or_else(|| found.as_u64().map(number));
+                let any = int.or_else(|| found.as_f64().map(number));
+                let any =
+                    any.ok_or_else(|| M::Error::custom(format_args!("{found} is out of range")))?;
+                Ok(self.0(any))
+            }
+            json => Ok(self.0(custom(&json))),
         }
-        Ok(self.0(custom(&Json::Object(fields))))
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<R, S::Error> {

@@ -73,7 +73,7 @@ pub(in crate::timeseries) enum Credentials {
 
 impl Credentials {
     /// What must not be shown of them.
-    fn secrets(&self) -> Secrets {
+    pub(super) fn secrets(&self) -> Secrets {
         match self {
             Credentials::None => Secrets::default(),
             Credentials::Basic(user, password) => {
@@ -104,6 +104,8 @@ impl Credentials {
 pub(super) struct Attempt {
     pub(super) client: reqwest::Client,
     pub(super) credentials: Arc<Mutex<Credentials>>,
+    /// What headers of all requests say.
+    pub(super) secrets: Secrets,
     pub(super) max_answer: usize,
     pub(super) kept: usize,
 }
@@ -147,6 +149,7 @@ impl Attempt {
         let credentials = self.credentials.lock();
         let credentials = credentials.unwrap_or_else(PoisonError::into_inner).clone();
         let secrets = request.secrets.with(credentials.secrets());
+        let secrets = secrets.with(self.secrets.clone());
         let answer = credentials.sign(builder).send().await.map_err(transport)?;
         let status = answer.status();
         let headers = answer.headers().clone();
@@ -219,8 +222,9 @@ fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
 /// In seconds, or as a date, which is compared with the server's own clock if it shows it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than 64 bits have is for ever, and not at once.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let then = date(headers, RETRY_AFTER)?;
     let now = date(headers, DATE).unwrap_or_else(SystemTime::now);

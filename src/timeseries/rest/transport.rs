@@ -14,7 +14,8 @@ use super::attempt::{Attempt, Credentials};
 use super::options::{Route, Transport};
 use super::reason::Reason;
 use super::requests::Rest;
-use crate::remote::chain;
+use super::secrets::Secrets;
+use crate::remote::{chain, shown_url};
 
 impl Transport {
     /// Who asks these servers.
@@ -31,6 +32,7 @@ impl Transport {
         let attempt = Attempt {
             client,
             credentials: credentials.clone(),
+            secrets: self.secrets(),
             max_answer: self.max_answer,
             kept: self.keep,
         };
@@ -56,6 +58,25 @@ impl Transport {
             span,
             last: Mutex::default(),
         })
+    }
+
+    /// What headers say, and the part of it that is the secret where a scheme stands in front: `Token …`. And what
+    /// a proxy is told.
+    fn secrets(&self) -> Secrets {
+        let all = self.headers.iter().flat_map(|(_, value)| {
+            let behind = value.split_once(' ').map(|(_, secret)| secret.to_owned());
+            std::iter::once(value.clone()).chain(behind)
+        });
+        let of_proxy = match &self.proxy {
+            Route::Proxy(url) => Url::parse(url).ok(),
+            Route::Direct | Route::Environment => None,
+        };
+        let of_proxy = of_proxy.and_then(|url| {
+            let (user, password) = (url.username(), url.password()?);
+            let as_sent = Credentials::Basic(unescaped(user), unescaped(password)).secrets();
+            Some(as_sent.with(Secrets::new([password.to_owned()])))
+        });
+        Secrets::new(all).with(of_proxy.unwrap_or_default())
     }
 
     /// Nothing that would let nothing go is zero.
@@ -129,6 +150,14 @@ impl Transport {
     }
 }
 
+/// A part of a URL as it is meant, with what is escaped in it.
+fn unescaped(part: &str) -> String {
+    let query = part.replace('+', "%2B").replace('&', "%26");
+    let url = Url::parse(&format!("http://host/?{query}"));
+    let pairs = url.iter().flat_map(Url::query_pairs);
+    pairs.map(|(text, _)| text.into_owned()).collect()
+}
+
 /// The URL of a server, or of a folder of it: with a slash at its end.
 pub(in crate::timeseries) fn server_url(text: &str, example: &str) -> Result<Url, BuildError> {
     let wrong = |why: String| BuildError::new(format!("the URL {:?}", shown_url(text)), why);
@@ -146,20 +175,6 @@ pub(in crate::timeseries) fn server_url(text: &str, example: &str) -> Result<Url
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
-}
-
-/// A URL as it is shown: without a password, wherever that stands.
-pub(in crate::timeseries) fn shown_url(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut url) => {
-            let _ = url.set_password(None);
-            url.to_string()
-        }
-        Err(_) => match url.rsplit_once('@') {
-            Some((_, host)) => format!("…@{host}"),
-            None => url.to_owned(),
-        },
-    }
 }
 
 /// A client can't be made as it was described.
