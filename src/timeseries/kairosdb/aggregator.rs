@@ -25,7 +25,11 @@ use crate::metrics::{IntoTags, Tags};
 /// assert_eq!(mean.to_json()["sampling"], json!({"value": 5, "unit": "MINUTES"}));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Aggregator(Map<String, Value>);
+pub struct Aggregator {
+    fields: Map<String, Value>,
+    /// Whether it is one of [`RangeAggregator`]'s.
+    of_ranges: bool,
+}
 
 /// Which points [`Aggregator::filter`] takes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,7 +79,10 @@ impl Aggregator {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value));
         let name = ("name".to_owned(), Value::from(name));
-        Aggregator([name].into_iter().chain(fields).collect())
+        Aggregator {
+            fields: [name].into_iter().chain(fields).collect(),
+            of_ranges: false,
+        }
     }
 
     /// The difference of each value to the one before: one point less.
@@ -187,7 +194,7 @@ impl Aggregator {
         let saved_from = ("add_saved_from", saved_from.into());
         let mut saved = Aggregator::named("save_as", [metric, saved_from, ("tags", tags.into())]);
         if let Some(ttl) = ttl {
-            saved.0.insert("ttl".to_owned(), ttl.into());
+            saved = saved.with("ttl", ttl);
         }
         saved
     }
@@ -197,7 +204,7 @@ impl Aggregator {
     pub fn raw(name: &str, parameters: Value) -> Aggregator {
         let mut raw = Aggregator::named(name, []);
         if let Value::Object(parameters) = parameters {
-            raw.0.extend(parameters);
+            raw.fields.extend(parameters);
         }
         raw
     }
@@ -205,12 +212,25 @@ impl Aggregator {
     /// As it is written in a query.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        Value::Object(self.0.clone())
+        Value::Object(self.fields.clone())
+    }
+
+    /// Its name and parameters, if it works on ranges of time.
+    pub(super) fn of_ranges(&self) -> Option<&Map<String, Value>> {
+        self.of_ranges.then_some(&self.fields)
+    }
+
+    pub(super) fn with(mut self, parameter: &str, value: impl Into<Value>) -> Aggregator {
+        self.fields.insert(parameter.to_owned(), value.into());
+        self
     }
 }
 
 impl From<RangeAggregator> for Aggregator {
     fn from(aggregator: RangeAggregator) -> Aggregator {
-        Aggregator(aggregator.into_fields())
+        Aggregator {
+            fields: aggregator.into_fields(),
+            of_ranges: true,
+        }
     }
 }

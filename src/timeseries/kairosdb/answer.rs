@@ -96,11 +96,6 @@ impl Series {
     /// tag with one value need not be a tag of each point: some may lack it.
     #[must_use]
     pub fn common_tags(&self) -> Tags {
-        let of_group = self.group_by.iter().filter_map(|group| match group {
-            Group::Tags(tags) => Some(tags),
-            _ => None,
-        });
-        let of_group = of_group.flatten().filter(|(_, value)| !value.is_empty());
         let single = self
             .tags
             .iter()
@@ -109,14 +104,32 @@ impl Series {
                 _ => None,
             });
         single
-            .chain(of_group)
+            .chain(self.of_group())
             .map(|(name, value)| (name, &**value))
             .collect()
     }
 
+    /// Names and values of the tags of its group.
+    fn of_group(&self) -> impl Iterator<Item = (&String, &String)> {
+        let of_group = self.group_by.iter().filter_map(|group| match group {
+            Group::Tags(tags) => Some(tags),
+            _ => None,
+        });
+        of_group.flatten().filter(|(_, value)| !value.is_empty())
+    }
+
+    /// The tags of its group: those that do not depend on which points there are.
+    pub(super) fn group_tags(&self) -> Tags {
+        self.of_group().collect()
+    }
+
     /// The points, with the tags that all of them [have in common](Series::common_tags).
     pub fn points(&self) -> impl Iterator<Item = Point> {
-        let (metric, tags) = (Arc::<str>::from(&*self.name), self.common_tags());
+        self.points_with(self.common_tags())
+    }
+
+    pub(super) fn points_with(&self, tags: Tags) -> impl Iterator<Item = Point> {
+        let metric = Arc::<str>::from(&*self.name);
         self.values.iter().map(move |(millis, value)| {
             Point::of(metric.clone(), tags.clone(), *millis, value.clone())
         })

@@ -21,6 +21,7 @@ mod group;
 mod group_by;
 mod health;
 mod point_sink;
+mod polled;
 mod query;
 mod query_metric;
 mod querying;

@@ -100,6 +100,21 @@ impl QueryMetric {
         &self.name
     }
 
+    /// Tags, each with the list of values that are asked for.
+    pub(super) fn asked_values(&self) -> &Map<String, Value> {
+        &self.tags
+    }
+
+    pub(super) fn aggregators(&self) -> &[Aggregator] {
+        &self.aggregators
+    }
+
+    /// The same with each aggregator changed.
+    pub(super) fn map_aggregators(mut self, change: fn(Aggregator) -> Aggregator) -> QueryMetric {
+        self.aggregators = self.aggregators.into_iter().map(change).collect();
+        self
+    }
+
     /// Whether its points come as they are stored.
     pub(super) fn is_raw(&self) -> bool {
         self.aggregators.is_empty()
