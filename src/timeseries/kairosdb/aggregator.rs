@@ -199,12 +199,16 @@ impl Aggregator {
         saved
     }
 
-    /// One that is not known here, with its parameters: `json!({"size": 3})`, or an empty object. What is no
-    /// object counts as no parameters.
+    /// One that is not known here, with its parameters: `json!({"size": 3})`; an empty object, or a null, where it
+    /// has none. A query with anything else in their place is not sent: that is
+    /// [`Reason::BadQuery`](super::Reason::BadQuery).
     pub fn raw(name: &str, parameters: Value) -> Aggregator {
         let mut raw = Aggregator::named(name, []);
-        if let Value::Object(parameters) = parameters {
-            raw.fields.extend(parameters);
+        match parameters {
+            Value::Object(parameters) => raw.fields.extend(parameters),
+            Value::Null => {}
+            // Found when the query is checked, as numbers are.
+            _ => raw = raw.with("parameters", Value::Null),
         }
         raw
     }
