@@ -1063,11 +1063,10 @@ async fn a_query_can_be_polled_and_each_point_has_its_own_tags() -> Tested {
         .iter()
         .filter_map(|point| point.number()?.as_i64())
         .sum();
-    // With those of the rest of the hour.
     assert_eq!(
         (counted.len(), counts),
         (2, 6),
-        "numbers and texts: {counted:?}"
+        "numbers and texts of the whole hour: {counted:?}"
     );
     let wrong = client.store(Query::since(0).metric(""));
     let error = wrong.fetch(all).await.unwrap_err();

@@ -30,6 +30,7 @@ mod rest;
 mod store;
 #[cfg(feature = "tables")]
 mod table;
+mod unix;
 
 pub use point::{Point, PointValue};
 pub use poll::{

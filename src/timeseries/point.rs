@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::unix::system_time;
 use crate::Time;
 use crate::metrics::{Element, IntoTags, Tags, Value};
 
@@ -129,9 +130,10 @@ impl From<&Element> for Point {
     }
 }
 
+/// The point's time, before the epoch too; the epoch where this system has no such time.
 impl From<Point> for SystemTime {
     fn from(point: Point) -> SystemTime {
-        SystemTime::UNIX_EPOCH + point.time().elapsed()
+        system_time(point.millis).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }
 

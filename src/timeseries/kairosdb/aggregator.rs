@@ -1,5 +1,6 @@
 //! Aggregators: what the store makes of points before it answers.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::range_aggregator::RangeAggregator;
@@ -213,18 +214,30 @@ impl Aggregator {
         raw
     }
 
+    /// How long the ranges of time are that it makes a point of, at most, in milliseconds; 0 if there are none.
+    pub(super) fn range_millis(&self) -> i64 {
+        let sampling = self.fields.get("sampling").map(Relative::deserialize);
+        let sampling = sampling.and_then(Result::ok);
+        sampling.map_or(0, Relative::at_most_millis)
+    }
+
     /// As it is written in a query.
     #[must_use]
     pub fn to_json(&self) -> Value {
         Value::Object(self.fields.clone())
     }
 
-    /// Its name and parameters, if it works on ranges of time.
-    pub(super) fn of_ranges(&self) -> Option<&Map<String, Value>> {
-        self.of_ranges.then_some(&self.fields)
+    /// With ranges that are counted from 1970, if that is not said otherwise, and not from where a query begins.
+    pub(super) fn counted_from_epoch(self) -> Aggregator {
+        // It would begin with a null for each range since.
+        let fills_up = self.fields["name"] == "gaps";
+        match self.of_ranges && !fills_up && !self.fields.contains_key("start_time") {
+            true => self.with("start_time", 0),
+            false => self,
+        }
     }
 
-    pub(super) fn with(mut self, parameter: &str, value: impl Into<Value>) -> Aggregator {
+    fn with(mut self, parameter: &str, value: impl Into<Value>) -> Aggregator {
         self.fields.insert(parameter.to_owned(), value.into());
         self
     }

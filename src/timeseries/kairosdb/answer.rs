@@ -100,35 +100,29 @@ impl Series {
             .tags
             .iter()
             .filter_map(|(name, values)| match &values[..] {
-                [value] => Some((name, value)),
+                [value] => Some((name, &**value)),
                 _ => None,
             });
-        single
-            .chain(self.of_group())
-            .map(|(name, value)| (name, &**value))
-            .collect()
+        single.collect::<Tags>().merged(&self.group_tags())
     }
 
-    /// Names and values of the tags of its group.
-    fn of_group(&self) -> impl Iterator<Item = (&String, &String)> {
+    /// The tags of its group, without those that its points lack.
+    pub(super) fn group_tags(&self) -> Tags {
         let of_group = self.group_by.iter().filter_map(|group| match group {
             Group::Tags(tags) => Some(tags),
             _ => None,
         });
-        of_group.flatten().filter(|(_, value)| !value.is_empty())
-    }
-
-    /// The tags of its group: those that do not depend on which points there are.
-    pub(super) fn group_tags(&self) -> Tags {
-        self.of_group().collect()
+        let of_group = of_group.flatten().filter(|(_, value)| !value.is_empty());
+        of_group.map(|(name, value)| (name, &**value)).collect()
     }
 
     /// The points, with the tags that all of them [have in common](Series::common_tags).
     pub fn points(&self) -> impl Iterator<Item = Point> {
-        self.points_with(self.common_tags())
+        self.points_tagged(self.common_tags())
     }
 
-    pub(super) fn points_with(&self, tags: Tags) -> impl Iterator<Item = Point> {
+    /// The points, with these tags.
+    pub(super) fn points_tagged(&self, tags: Tags) -> impl Iterator<Item = Point> {
         let metric = Arc::<str>::from(&*self.name);
         self.values.iter().map(move |(millis, value)| {
             Point::of(metric.clone(), tags.clone(), *millis, value.clone())

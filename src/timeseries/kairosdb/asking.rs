@@ -9,6 +9,17 @@ use super::client::KairosDb;
 use super::error::KairosError;
 use crate::timeseries::rest::{Ask, Reason, Response, asked, read};
 
+/// A name as a part of a path. Each byte that could mean anything else there is escaped: URLs leave out line ends and
+/// tabs, and the name without them is that of something else.
+fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let bytes = name.bytes().map(|byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    bytes.collect()
+}
+
 impl KairosDb {
     pub(super) fn path(&self, path: &str) -> Url {
         let mut url = self.0.base.clone();
@@ -16,13 +27,23 @@ impl KairosDb {
         url
     }
 
-    pub(super) fn below<const N: usize>(&self, segments: [&str; N]) -> Url {
-        let mut url = self.0.base.clone();
-        // URLs of HTTP can be a base.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
+    /// Where something of this name is, for a call.
+    pub(super) fn below(
+        &self,
+        method: &Method,
+        folder: &str,
+        name: &str,
+    ) -> Result<Url, KairosError> {
+        let url = self.path(folder);
+        if matches!(name, "." | "..") {
+            // Written in whichever way, it would ask for a folder, and not for what is in it.
+            let why = format!(
+                "{name:?} can't be named in a URL: what has this name is reached by queries alone"
+            );
+            let asked = format!("{}/{name}", asked(method, &url));
+            return Err(KairosError::new(asked, 0, Reason::BadQuery(why)));
         }
-        url
+        Ok(self.path(&format!("{folder}/{}", segment(name))))
     }
 
     pub(super) async fn post(&self, path: Url, body: Bytes) -> Result<Response, KairosError> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::encode::Format;
 use super::gateway::Gateway;
 use crate::metrics::{AsTag, IntoTags, Tags};
-use crate::timeseries::rest::{Credentials, Transport, shown_url, transport_options};
+use crate::remote::shown_url;
+use crate::timeseries::rest::{Credentials, Transport, transport_options};
 
 /// How bodies of points are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -110,9 +110,10 @@ impl KairosDb {
     /// Deletes a metric, with all its points. One that does not exist is none any more, either.
     ///
     /// # Errors
-    /// See [`KairosError`].
+    /// See [`KairosError`]. Metrics that are called `.` or `..` can't be named here; their points are deleted by a
+    /// [query](KairosDb::delete).
     pub async fn delete_metric(&self, name: &str) -> Result<(), KairosError> {
-        let path = self.below(["metric", name]);
+        let path = self.below(&Method::DELETE, "metric", name)?;
         self.ask(Ask::new(Method::DELETE, path)).await?;
         Ok(())
     }
@@ -186,7 +187,7 @@ impl KairosDb {
     /// # Errors
     /// See [`KairosError`]; one that does not exist is status 404.
     pub async fn feature(&self, name: &str) -> Result<serde_json::Value, KairosError> {
-        self.get(self.below(["features", name])).await
+        self.get(self.below(&Method::GET, "features", name)?).await
     }
 
     /// The last request that has ended, of all handles of this client; `None` before the first.

@@ -21,7 +21,6 @@ mod group;
 mod group_by;
 mod health;
 mod point_sink;
-mod polled;
 mod query;
 mod query_metric;
 mod querying;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::aggregator::Aggregator;
 use super::group_by::GroupBy;
+use crate::metrics::Tags;
 
 /// A metric that is asked for, and what is to be done with its points.
 ///
@@ -100,24 +101,33 @@ impl QueryMetric {
         &self.name
     }
 
-    /// Tags, each with the list of values that are asked for.
-    pub(super) fn asked_values(&self) -> &Map<String, Value> {
-        &self.tags
-    }
-
-    pub(super) fn aggregators(&self) -> &[Aggregator] {
-        &self.aggregators
-    }
-
-    /// The same with each aggregator changed.
-    pub(super) fn map_aggregators(mut self, change: fn(Aggregator) -> Aggregator) -> QueryMetric {
-        self.aggregators = self.aggregators.into_iter().map(change).collect();
-        self
-    }
-
     /// Whether its points come as they are stored.
     pub(super) fn is_raw(&self) -> bool {
         self.aggregators.is_empty()
+    }
+
+    /// The tags that all of its points have, as one value of them is wanted, and that is no pattern.
+    pub(super) fn wanted_tags(&self) -> Tags {
+        let tags = self.tags.iter().filter_map(|(name, values)| {
+            let [Value::String(value)] = &values.as_array()?[..] else {
+                return None;
+            };
+            (!value.starts_with("regex:")).then_some((name, &**value))
+        });
+        tags.collect()
+    }
+
+    /// Of how long a stretch of time, in milliseconds, one of its points can be made.
+    pub(super) fn range_millis(&self) -> i64 {
+        let ranges = self.aggregators.iter().map(Aggregator::range_millis);
+        ranges.fold(0, i64::saturating_add)
+    }
+
+    /// With ranges of time that are the same in each query, wherever that begins.
+    pub(super) fn counted_from_epoch(mut self) -> QueryMetric {
+        let aggregators = self.aggregators.into_iter();
+        self.aggregators = aggregators.map(Aggregator::counted_from_epoch).collect();
+        self
     }
 
     /// As it is written in a query.

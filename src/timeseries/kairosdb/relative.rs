@@ -1,9 +1,11 @@
 //! Lengths of time as KairosDB counts them, and points of time relative to its clock.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+use crate::timeseries::unix::unix_millis;
 
 /// A unit of time. Weeks and longer ones go by the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +96,22 @@ impl Relative {
         self.value
     }
 
+    /// As many milliseconds as it can have, whatever the calendar says: days may have an hour more.
+    pub(super) fn at_most_millis(self) -> i64 {
+        const HOUR: i64 = 3_600_000;
+        let one = match self.unit {
+            TimeUnit::Milliseconds => 1,
+            TimeUnit::Seconds => 1_000,
+            TimeUnit::Minutes => 60_000,
+            TimeUnit::Hours => HOUR,
+            TimeUnit::Days => 25 * HOUR,
+            TimeUnit::Weeks => (7 * 24 + 1) * HOUR,
+            TimeUnit::Months => (31 * 24 + 1) * HOUR,
+            TimeUnit::Years => (366 * 24 + 1) * HOUR,
+        };
+        i64::try_from(self.value).map_or(i64::MAX, |value| value.saturating_mul(one))
+    }
+
     /// Of what.
     #[must_use]
     pub const fn unit(self) -> TimeUnit {
@@ -159,14 +177,10 @@ impl From<i64> for When {
     }
 }
 
-/// Cut to whole milliseconds.
+/// Cut to whole milliseconds, towards the past.
 impl From<SystemTime> for When {
     fn from(time: SystemTime) -> When {
-        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        When::At(match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => millis(after),
-            Err(before) => -millis(before.duration()),
-        })
+        When::At(unix_millis(time))
     }
 }
 

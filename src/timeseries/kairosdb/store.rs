@@ -7,8 +7,8 @@ use super::answer::Answer;
 use super::client::KairosDb;
 use super::error::KairosError;
 use super::group_by::GroupBy;
-use super::polled::around;
 use super::query::Query;
+use super::query_metric::QueryMetric;
 use crate::timeseries::{Fetched, Point, Range, Store, StoreError};
 
 /// The metrics of a query as a store that can be polled; from [`KairosDb::store`]. The query's own times are
@@ -16,31 +16,28 @@ use crate::timeseries::{Fetched, Point, Range, Store, StoreError};
 ///
 /// Each point comes with its own tags: metrics whose points come as they are stored are grouped by all their
 /// tags. Which these are is learnt from answers; when a tag is seen for the first time, the same stretch of
-/// time is asked for once more.
+/// time is asked for once more. Metrics with aggregators stay as they are: their points have the tags of their
+/// group, and those for which the query wants one value. What other tags the points behind an answer have in common is
+/// left out, as it changes from one answer to the next, and the points would be taken for others.
 ///
-/// # Aggregates
+/// # Ranges of time
 ///
-/// Points of metrics with aggregators have the tags of their [group](GroupBy::tags), and those that the query
-/// [asks for](super::QueryMetric::tag) with one value: not those that all of them happen to have.
+/// What is made of [ranges of time](super::RangeAggregator) is asked for as a whole, so long before and after a stretch
+/// of time as a range may be long: one that a stretch cuts through does not come as a part of itself. Ranges are counted
+/// from 1970 on, in their time zone, unless they have a [`start_time`](super::RangeAggregator::start_time): from where
+/// a query begins, ranges of seven minutes, or of two days, would be others in each query. Those of
+/// [`gaps`](super::RangeAggregator::gaps) are not, nor are any of points before 1970.
 ///
-/// Requests overlap, and one ends where the next one begins, in the midst of ranges. So that a range comes to the
-/// same in each of them,
+/// With [`align_end_time`](super::RangeAggregator::align_end_time) a range comes once, when it is over. With
+/// [`align_start_time`](super::RangeAggregator::align_start_time) it comes with its first point. While it is not over
+/// its point changes, as [revisions](crate::timeseries::Polling::revised), if the
+/// [buffer](crate::timeseries::Polling::buffer) is longer than the range. With neither it has the time of its first
+/// point: should an earlier one come late, it comes once more.
 ///
-/// - requests begin and end earlier and later by the length of the ranges, and what is beside the stretch of time
-///   that is asked for is left out;
-/// - ranges of a [`RangeAggregator`](super::RangeAggregator) are counted from 1970 on, in its time zone, unless it
-///   has a [`start_time`](super::RangeAggregator::start_time); those of [`gaps`](super::RangeAggregator::gaps) are
-///   not.
-///
-/// With [`align_end_time`](super::RangeAggregator::align_end_time) a range comes when it is over. With
-/// [`align_start_time`](super::RangeAggregator::align_start_time) it comes with its first point, and changes as long
-/// as it lasts, which is a [revision](crate::timeseries::Polling::revised). With neither it has the time of its
-/// first point: should an earlier one come late, it comes once more, at that time.
-///
-/// What looks at the points before ([`diff`](super::Aggregator::diff), [`rate`](super::Aggregator::rate),
+/// What looks at points before ([`diff`](super::Aggregator::diff), [`rate`](super::Aggregator::rate),
 /// [`sampler`](super::Aggregator::sampler), [`sma`](super::Aggregator::sma)) or at the ends of an answer
 /// ([`trim`](super::Aggregator::trim), [`limit`](super::QueryMetric::limit)) leaves out points at the beginning or
-/// the end of **each** request; poll the points and let a graph do that.
+/// the end of **each** query: poll the points themselves, and let a graph do that.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::{KairosDb, Query};
@@ -76,17 +73,26 @@ impl KairosStore {
         }
     }
 
-    /// The query that is sent for a stretch of time, as far as the tags are known; with aggregators, for what is
-    /// around it too.
+    /// Of how long a stretch of time, in milliseconds, a point can be made.
+    fn longest(&self) -> i64 {
+        let metrics = self.query.asked_metrics().iter();
+        metrics.map(QueryMetric::range_millis).max().unwrap_or(0)
+    }
+
+    /// The query that is sent for a stretch of time, as far as the tags are known.
     pub fn query(&self, range: Range) -> Query {
         let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
         let mut places = 0..;
-        let asked = around(range, self.query.asked_metrics());
-        let query = self.query.clone().range(asked);
+        let longest = self.longest();
+        let from = range.from.saturating_sub(longest);
+        let to = range.to.saturating_add(longest);
+        let query = self.query.clone().range(Range { from, to });
         query.map_metrics(
             |metric| match places.next().and_then(|place| tags.get(&place)) {
                 Some(tags) => metric.group_by(GroupBy::tags(tags)),
-                None => metric.in_parts(asked),
+                // The store counts forward alone.
+                None if from >= 0 => metric.counted_from_epoch(),
+                None => metric,
             },
         )
     }
@@ -112,24 +118,6 @@ impl KairosStore {
         new
     }
 
-    /// The points of a stretch of time, with tags that do not depend on which points there are.
-    fn points(&self, answer: &Answer, range: Range) -> Vec<Point> {
-        let mut points = Vec::new();
-        let metrics = self.query.asked_metrics().iter().zip(&answer.queries);
-        for (metric, answered) in metrics {
-            for series in &answered.results {
-                let tags = match metric.is_raw() {
-                    // All are known, and told apart.
-                    true => series.common_tags(),
-                    false => metric.asked_tags().merged(&series.group_tags()),
-                };
-                let within = |point: &Point| (range.from..=range.to).contains(&point.millis());
-                points.extend(series.points_with(tags).filter(within));
-            }
-        }
-        points
-    }
-
     async fn ask(&self, range: Range) -> Result<Answer, KairosError> {
         loop {
             let answer = self.client.query(&self.query(range)).await?;
@@ -147,8 +135,19 @@ impl Store for KairosStore {
             return Ok(Fetched::default());
         }
         let answer = self.ask(range).await?;
+        let metrics = self.query.asked_metrics().iter().zip(&answer.queries);
+        let points = metrics.flat_map(|(metric, answered)| {
+            let series = answered.results.iter();
+            series.flat_map(|series| match metric.is_raw() {
+                true => series.points_tagged(series.common_tags()),
+                false => series.points_tagged(series.group_tags().merged(&metric.wanted_tags())),
+            })
+        });
+        // Beside what was asked for as a part of the whole.
+        let all = self.longest() == 0;
+        let within = |point: &Point| all || (range.from..=range.to).contains(&point.millis());
         Ok(Fetched {
-            points: self.points(&answer, range),
+            points: points.filter(within).collect(),
             server_time: answer.server_time,
         })
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use crate::timeseries::unix::unix_millis;
+
 /// Whose clock tells what time it is when a poll asks for "the last ten minutes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PollClock {
@@ -67,6 +69,11 @@ impl Clock {
         }
     }
 
+    /// Whether it is the store that has told the time.
+    pub(super) fn is_told(&self) -> bool {
+        self.store.is_some()
+    }
+
     /// This computer's time of day.
     pub(super) fn wall(&self) -> SystemTime {
         (self.wall)()
@@ -75,7 +82,7 @@ impl Clock {
     /// How far the store's clock is ahead of this computer's.
     pub(super) fn ahead(&self) -> Option<i64> {
         self.store?;
-        Some(self.now() - unix_millis(self.wall()))
+        Some(self.now().saturating_sub(unix_millis(self.wall())))
     }
 
     /// The store told the time in an answer to what was sent then. If the clock was far off before, as
@@ -119,15 +126,6 @@ impl Clock {
             Some(_) if !doubtful.as_ref().is_some_and(near) => self.doubtful = Some(measured),
             _ => self.store = Some(measured),
         }
-    }
-}
-
-/// Milliseconds since the Unix epoch, before it too.
-pub(super) fn unix_millis(time: SystemTime) -> i64 {
-    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => millis(since),
-        Err(before) => -millis(before.duration()),
     }
 }
 

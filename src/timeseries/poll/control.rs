@@ -52,11 +52,10 @@ impl PollControl {
     /// at once if that is past.
     ///
     /// # Errors
-    /// If the interval is shorter than a millisecond.
+    /// If the interval is shorter than a millisecond, or not longer than the
+    /// [jitter](super::Polling::jitter).
     pub fn change_interval(&self, interval: Duration) -> Result<(), PollingError> {
-        if interval < Duration::from_millis(1) {
-            return Err(PollingError::TooShort("every", interval));
-        }
+        PollingError::of_rate(interval, self.shared.settings.borrow().jitter)?;
         let change = |settings: &mut Settings| settings.interval = interval;
         self.shared.settings.send_modify(change);
         Ok(())

@@ -12,7 +12,7 @@ use super::order::{Held, Order};
 use super::outlet::{Mouth, Outlet, Revised};
 use super::range::{Lengths, Reach, millis};
 use super::seen::Seen;
-use super::shared::{Memory, Shared};
+use super::shared::{Memory, Settings, Shared};
 use super::stream::MetricsStream;
 use super::ticks::Ticks;
 use super::worker::Worker;
@@ -84,6 +84,9 @@ pub struct Polling<S> {
     /// An outlet that was asked for with no room.
     no_room: Option<&'static str>,
 }
+
+/// Time is counted in these.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// Why a polling stream cannot be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,11 +278,18 @@ impl<S: Store> Polling<S> {
             chunk: millis(self.chunk.unwrap_or(hour.max(both.saturating_mul(2)))),
         };
         let begun = |cursor: &Cursor| Some((cursor.horizon?, cursor.known_from));
+        let resumed = self.cursor.as_ref().and_then(begun);
+        let seen = self.cursor.map_or_else(Seen::default, Cursor::into_seen);
         let memory = Memory {
-            reach: Reach::new(lengths, self.cursor.as_ref().and_then(begun)),
-            seen: self.cursor.map_or_else(Seen::default, Cursor::into_seen),
+            reach: Reach::new(lengths, resumed, seen.newest()),
+            seen,
         };
-        let shared = Shared::new(memory, self.interval);
+        let settings = Settings {
+            interval: self.interval,
+            jitter: self.jitter.map(|(up_to, _)| up_to),
+            stopped: false,
+        };
+        let shared = Shared::new(memory, settings);
         let (sender, batches) = tokio::sync::mpsc::channel(1);
         let held = match self.order {
             Order::AsSeen => None,
@@ -319,9 +329,7 @@ impl<S: Store> Polling<S> {
         if let Some(outlet) = self.no_room {
             return Err(PollingError::NoRoom(outlet));
         }
-        let least = Duration::from_millis(1);
         let lengths = [
-            ("every", Some(self.interval)),
             ("buffer", Some(self.buffer)),
             ("chunk", self.chunk),
             ("retry_slowly", Some(self.slowly)),
@@ -329,7 +337,7 @@ impl<S: Store> Polling<S> {
         ];
         for (option, length) in lengths {
             if let Some(length) = length
-                && length < least
+                && length < LEAST
             {
                 return Err(PollingError::TooShort(option, length));
             }
@@ -343,9 +351,21 @@ impl<S: Store> Polling<S> {
             let buffer = self.buffer;
             return Err(PollingError::HoldBeyondBuffer { hold, buffer });
         }
-        match self.jitter {
-            Some((jitter, _)) if jitter >= self.interval => {
-                let interval = self.interval;
+        PollingError::of_rate(self.interval, self.jitter.map(|(up_to, _)| up_to))
+    }
+}
+
+impl PollingError {
+    /// What is wrong with how often there is a poll, and by how much it may be put off.
+    pub(super) fn of_rate(
+        interval: Duration,
+        jitter: Option<Duration>,
+    ) -> Result<(), PollingError> {
+        if interval < LEAST {
+            return Err(PollingError::TooShort("every", interval));
+        }
+        match jitter {
+            Some(jitter) if jitter >= interval => {
                 Err(PollingError::JitterBeyondInterval { jitter, interval })
             }
             _ => Ok(()),

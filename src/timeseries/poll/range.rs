@@ -23,20 +23,28 @@ pub(super) struct Lengths {
 /// runs ahead, loses nothing, and a store that fell silent can fill its gap later. It moves only when
 /// all from the horizon on was asked for in the same poll.
 ///
+/// As long as nothing was ever seen, a horizon that lies ahead was told by a clock that was wrong, and is taken
+/// back: nothing can be repeated by that.
+///
 /// What was asked before, and lies further back than the buffer, is quiet: nothing came there for long. As
-/// long as that lasts a poll asks for one chunk of it, in turn, beside the last `buffer`. As
+/// long as that lasts a poll asks for one chunk of it, in turn, beside the last `buffer`, and beside what is
+/// near the time that the points tell, where the clock runs ahead of that. As
 /// soon as anything new has come, all of it is asked for, before the horizon moves on.
 #[derive(Debug)]
 pub(super) struct Reach {
     lengths: Lengths,
     /// Whether it goes on from a cursor.
     resumed: bool,
+    /// Whether that knows any point.
+    knows_points: bool,
     /// Below it, points are too late.
     horizon: Option<i64>,
     /// From when on all that was seen is remembered.
     known_from: i64,
     /// The end of the last stretch that was answered.
     answered: Option<i64>,
+    /// What time it was at least, as points tell, when the last poll began that succeeded.
+    known: Option<i64>,
     /// A shorter chunk than usual, as an answer had too many points.
     narrowed: Option<i64>,
     /// Where the next chunk of the quiet stretch begins.
@@ -50,6 +58,9 @@ pub(super) struct Reach {
 
 /// For how long the same evidence is the best one.
 const EVIDENCE: Duration = Duration::from_secs(600);
+
+/// The last millisecond that there is one after.
+const LAST: i64 = i64::MAX - 1;
 
 /// What a poll asks for next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +80,12 @@ enum Kind {
 /// The course of one poll.
 #[derive(Debug)]
 pub(super) struct Course {
-    to: i64,
+    /// Up to when it asks.
+    pub(super) to: i64,
+    /// When it began: all that was stored before that is in its answers.
+    pub(super) begun: Instant,
+    /// What time it was at least, as points tell.
+    least: Option<i64>,
     next: Step,
 }
 
@@ -79,6 +95,9 @@ enum Step {
     Through(i64),
     /// One chunk of the quiet stretch, which ends before this.
     Sweep(i64),
+    /// Of the quiet stretch, which ends before the first, what is near the points' time: from the second up to the
+    /// third.
+    Near(i64, i64, i64),
     /// What comes after the quiet stretch, from here on; and where that began.
     Live(i64, i64),
     /// The quiet stretch from here on, if it must be, up to this.
@@ -87,17 +106,22 @@ enum Step {
 }
 
 impl Reach {
-    pub(super) fn new(lengths: Lengths, resumed: Option<(i64, i64)>) -> Reach {
+    /// `resumed` is horizon and beginning of the memory of a cursor, and `newest` the latest point in it.
+    pub(super) fn new(lengths: Lengths, resumed: Option<(i64, i64)>, newest: Option<i64>) -> Reach {
+        // It is later than the latest point, whatever this computer's clock says after a restart.
+        let evidence = newest.map(|newest| (newest, Instant::now()));
         Reach {
             lengths,
             resumed: resumed.is_some(),
+            knows_points: newest.is_some(),
             horizon: resumed.map(|(horizon, _)| horizon),
             known_from: resumed.map_or(i64::MIN, |(_, known_from)| known_from),
             answered: None,
+            known: None,
             narrowed: None,
             swept: i64::MIN,
             newest: None,
-            evidence: [None; 2],
+            evidence: [evidence, None],
         }
     }
 
@@ -134,33 +158,56 @@ impl Reach {
             .max(horizon.saturating_sub(self.lengths.margin))
     }
 
-    /// Begins a poll at a time of the clock.
-    pub(super) fn begin(&mut self, clock: i64, now: Instant) -> Course {
+    /// Whether the horizon can only be that of a clock that was wrong. What a cursor says is doubted only where
+    /// the store itself has told the time.
+    fn is_mistaken(&self, to: i64, told: bool) -> bool {
+        let nothing_seen = self.newest.is_none() && !self.knows_points;
+        let ahead = self.horizon > Some(to.saturating_sub(self.lengths.buffer));
+        nothing_seen && ahead && (told || !self.resumed)
+    }
+
+    /// Begins a poll at a time of the clock, which the store has told, or not.
+    pub(super) fn begin(&mut self, clock: i64, told: bool, now: Instant) -> Course {
         // A clock that was put back does not stop the polls.
-        let to = self.at_least(now).map_or(clock, |least| least.max(clock));
-        if self.horizon.is_none() {
+        let least = self.at_least(now);
+        let to = least.map_or(clock, |least| least.max(clock));
+        if self.horizon.is_none() || self.is_mistaken(to, told) {
             self.began_at(to);
         }
         let from = self.asks_from();
+        // Where all that could be asked for is in the future the store is asked too: it may tell the time.
+        let to = to.max(from).min(LAST);
         let chunk = self.chunk();
+        let before = |time: i64| from.max(time.saturating_sub(self.lengths.buffer));
+        let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
         let live = self.answered.map_or(from, |answered| {
-            from.max(answered.min(to).saturating_sub(self.lengths.buffer))
+            let answered = before(answered.min(to));
+            // What is near the points' time is asked for along with it, unless the clock is far ahead.
+            let near = self.known.min(least).map_or(answered, before);
+            match to.saturating_sub(near) < usual {
+                true => answered.min(near),
+                false => answered,
+            }
         });
         let quiet = live > from && to.saturating_sub(from) >= chunk;
-        let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
         let short = self.narrowed.is_none() && to.saturating_sub(live) < usual;
         let next = match quiet && short {
             true => Step::Sweep(live),
             false => Step::Through(from),
         };
-        Course { to, next }
+        Course {
+            to,
+            begun: now,
+            least,
+            next,
+        }
     }
 
     /// While a poll is under way the clock may turn out to have been wrong: nothing is asked of a future
     /// that is years away after all.
     pub(super) fn correct(&self, course: &mut Course, clock: i64, now: Instant) {
         let least = self.at_least(now).map_or(clock, |least| least.max(clock));
-        course.to = course.to.min(least);
+        course.to = course.to.min(least.max(self.asks_from()));
     }
 
     fn chunk(&self) -> i64 {
@@ -181,8 +228,19 @@ impl Reach {
     }
 
     /// A poll has succeeded.
-    pub(super) fn widen(&mut self) {
+    pub(super) fn succeeded(&mut self, course: &Course) {
         self.narrowed = None;
+        self.known = course.least;
+    }
+
+    /// After a chunk of the quiet stretch, which ends before `live`: points that are not late, if they can be there.
+    fn near(&self, course: &Course, live: i64) -> Step {
+        let (Some(known), Some(least)) = (self.known, course.least) else {
+            return Step::Live(live, live);
+        };
+        let from = known.min(least).saturating_sub(self.lengths.buffer);
+        let to = least.saturating_add(self.lengths.buffer).min(live - 1);
+        Step::Near(live, from.max(self.asks_from()), to)
     }
 
     /// What to ask for next in this poll.
@@ -198,13 +256,25 @@ impl Reach {
                     break (Range { from, to }, Kind::Live, Some(to));
                 }
                 Step::Sweep(live) => {
-                    let from = self.asks_from().max(self.swept);
+                    // With the clock the end may have gone back, behind what was swept.
+                    let swept = if self.swept < live {
+                        self.swept
+                    } else {
+                        i64::MIN
+                    };
+                    let from = self.asks_from().max(swept);
                     let to = cut(from, live - 1);
                     let range = Range { from, to };
                     // The end moves on with every poll: where it is reached, the next turn begins.
                     self.swept = if to == live - 1 { i64::MIN } else { to + 1 };
-                    course.next = Step::Live(live, live);
+                    course.next = self.near(course, live);
                     break (range, Kind::Quiet, None);
+                }
+                Step::Near(live, from, to) if from > to => course.next = Step::Live(live, live),
+                Step::Near(live, from, to) => {
+                    let end = cut(from, to);
+                    course.next = Step::Near(live, end + 1, to);
+                    break (Range { from, to: end }, Kind::Quiet, None);
                 }
                 Step::Live(from, live) if from > course.to => {
                     course.next = Step::Quiet(self.asks_from(), live - 1);
@@ -263,7 +333,8 @@ impl Reach {
         let [latest, before] = &mut self.evidence;
         match latest {
             Some((known, seen)) if now.saturating_duration_since(*seen) < EVIDENCE => {
-                let least = *known + millis(now.saturating_duration_since(*seen));
+                let since = millis(now.saturating_duration_since(*seen));
+                let least = known.saturating_add(since);
                 if newest > least {
                     *known += newest - least;
                 }

@@ -44,6 +44,12 @@ impl Seen {
         self.len
     }
 
+    /// The latest time that is remembered.
+    pub(super) fn newest(&self) -> Option<i64> {
+        let latest = |(_, series): (usize, &Series)| Some(series.entries.last()?.millis);
+        self.iter().filter_map(latest).max()
+    }
+
     /// Takes in the answer for a stretch of time: all of it, or, if there were more than `max`
     /// points to be remembered then, nothing.
     pub(super) fn take(

@@ -171,7 +171,8 @@ impl Series {
         for group in self.incoming[from..].chunk_by(|left, right| left.0 == right.0) {
             let old = group_at(&self.entries, &mut at, group[0].0);
             if !covers(old, group) {
-                count += group.len().saturating_sub(old.len());
+                let values = group.chunk_by(|left, right| left.1 == right.1).count();
+                count += values.saturating_sub(old.len());
             }
         }
         count

@@ -23,6 +23,8 @@ pub(super) struct Memory {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub(super) interval: Duration,
+    /// By how much polls are put off at most, where they are.
+    pub(super) jitter: Option<Duration>,
     pub(super) stopped: bool,
 }
 
@@ -42,11 +44,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(memory: Memory, interval: Duration) -> Arc<Shared> {
-        let settings = Settings {
-            interval,
-            stopped: false,
-        };
+    pub(super) fn new(memory: Memory, settings: Settings) -> Arc<Shared> {
         Arc::new(Shared {
             memory: Mutex::new(memory),
             pending: Mutex::default(),

@@ -80,8 +80,6 @@ pub(super) type Batch = Vec<(u64, Polled)>;
 #[derive(Debug)]
 pub struct MetricsStream {
     inner: Handed,
-    /// The point that was handed out last.
-    last: Option<u64>,
 }
 
 /// As a [`MetricsStream`], with an [`Ack`] beside each point.
@@ -97,6 +95,8 @@ pub(super) struct Handed {
     task: Option<JoinHandle<()>>,
     batches: mpsc::Receiver<Batch>,
     batch: std::vec::IntoIter<(u64, Polled)>,
+    /// What is acknowledged when more is asked for, by whichever kind of stream.
+    pub(super) last: SmallVec<[u64; 1]>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -119,6 +119,10 @@ impl Handed {
 
     /// Waits until there is a point in the batch; says whether there will be one.
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.last.is_empty() {
+            self.shared.pending().close(&self.last);
+            self.last = SmallVec::new();
+        }
         loop {
             if !self.batch.as_slice().is_empty() {
                 return Poll::Ready(true);
@@ -160,9 +164,10 @@ impl MetricsStream {
             task: Some(task),
             batches,
             batch: Vec::new().into_iter(),
+            last: SmallVec::new(),
             shared,
         };
-        MetricsStream { inner, last: None }
+        MetricsStream { inner }
     }
 
     /// A handle to look at it and to change it.
@@ -171,7 +176,8 @@ impl MetricsStream {
         PollControl::new(self.inner.shared.clone())
     }
 
-    /// The same points, each with a handle to acknowledge it.
+    /// The same points, each with a handle to acknowledge it. One that was taken before is acknowledged when the
+    /// next one is asked for, as ever.
     pub fn acked(self) -> AckedMetricsStream {
         AckedMetricsStream { inner: self.inner }
     }
@@ -179,7 +185,7 @@ impl MetricsStream {
     /// The points as tables of these columns: one for each answer that brought something.
     #[cfg(feature = "tables")]
     pub fn tables(self, schema: TableSchema) -> TableStream {
-        TableStream::new(self.inner, self.last, schema)
+        TableStream::new(self.inner, schema)
     }
 
     /// A flow of the points into a graph, which acknowledges each one as soon as all that was made of
@@ -197,12 +203,6 @@ impl MetricsStream {
     pub fn flow(self, graph: &Graph) -> FromAckedStream<AckedMetricsStream, fn(Ack, Outcome)> {
         graph.from_acked_stream(self.acked(), Ack::settle)
     }
-
-    fn acknowledge_last(&mut self) {
-        if let Some(last) = self.last.take() {
-            self.inner.shared.pending().close(&[last]);
-        }
-    }
 }
 
 impl AckedMetricsStream {
@@ -217,10 +217,9 @@ impl Stream for MetricsStream {
     type Item = Polled;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Polled>> {
-        self.acknowledge_last();
         let next = ready!(self.inner.poll(cx));
         Poll::Ready(next.map(|(id, polled)| {
-            self.last = Some(id);
+            self.inner.last.push(id);
             polled
         }))
     }
@@ -252,6 +251,12 @@ pub struct Ack {
 impl Ack {
     pub(super) fn new(ids: SmallVec<[u64; 1]>, shared: Arc<Shared>) -> Ack {
         Ack { ids, shared }
+    }
+
+    /// The numbers of its points.
+    #[cfg(feature = "tables")]
+    pub(super) fn into_ids(self) -> SmallVec<[u64; 1]> {
+        self.ids
     }
 
     /// The point is done with.

@@ -5,7 +5,6 @@ use std::task::{Context, Poll, ready};
 
 use arrow_schema::SchemaRef;
 use futures_core::Stream;
-use smallvec::SmallVec;
 
 use super::control::PollControl;
 use super::stream::{Ack, Handed};
@@ -64,8 +63,6 @@ use crate::{FromAckedStream, Graph, Outcome};
 #[derive(Debug)]
 pub struct TableStream {
     inner: AckedTableStream,
-    /// What acknowledges the table that was handed out last.
-    last: Option<Ack>,
 }
 
 /// As a [`TableStream`], with an [`Ack`] beside each table, which stands for all its points and those beside it.
@@ -77,11 +74,9 @@ pub struct AckedTableStream {
 }
 
 impl TableStream {
-    /// Of a stream whose last point is not acknowledged yet.
-    pub(super) fn new(inner: Handed, last: Option<u64>, schema: TableSchema) -> TableStream {
-        let last = last.map(|id| Ack::new(SmallVec::from_elem(id, 1), inner.shared.clone()));
+    pub(super) fn new(inner: Handed, schema: TableSchema) -> TableStream {
         let inner = AckedTableStream { inner, schema };
-        TableStream { inner, last }
+        TableStream { inner }
     }
 
     /// The Arrow schema that all tables have.
@@ -96,7 +91,8 @@ impl TableStream {
         self.inner.control()
     }
 
-    /// The same tables, each with a handle to acknowledge it.
+    /// The same tables, each with a handle to acknowledge it. One that was taken before is acknowledged when the
+    /// next one is asked for, as ever.
     pub fn acked(self) -> AckedTableStream {
         self.inner
     }
@@ -128,12 +124,9 @@ impl Stream for TableStream {
     type Item = Tabled;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Tabled>> {
-        if let Some(last) = self.last.take() {
-            last.acknowledge();
-        }
         let next = ready!(Pin::new(&mut self.inner).poll_next(cx));
         Poll::Ready(next.map(|(tabled, ack)| {
-            self.last = Some(ack);
+            self.inner.inner.last = ack.into_ids();
             tabled
         }))
     }

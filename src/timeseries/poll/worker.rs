@@ -1,5 +1,6 @@
 //! The task that polls.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,8 +58,16 @@ enum Broken {
 }
 
 impl<S: Store> Worker<S> {
-    pub(super) async fn run(mut self) {
-        let _ended = EndsState(self.shared.clone());
+    pub(super) fn run(self) -> impl Future<Output = ()> {
+        // Here already: a stream may be dropped before its task has begun.
+        let ends = EndsState(self.shared.clone());
+        async move {
+            let _ends = ends;
+            self.work().await;
+        }
+    }
+
+    async fn work(mut self) {
         let ended = loop {
             if let Err(ended) = self.poll().await {
                 break ended;
@@ -104,9 +113,9 @@ impl<S: Store> Worker<S> {
         self.forget();
         let begin = |worker: &Self| {
             // First: the clock may be the user's, who may look at the stream.
-            let clock = worker.clock.now();
+            let (clock, told) = (worker.clock.now(), worker.clock.is_told());
             let reach = &mut worker.shared.memory().reach;
-            reach.begin(clock, Instant::now())
+            reach.begin(clock, told, Instant::now())
         };
         let mut course = begin(self);
         loop {
@@ -129,13 +138,13 @@ impl<S: Store> Worker<S> {
                     Some(began_at) if reach.is_fresh() => {
                         // What was asked for was not the last minutes.
                         reach.began_at(began_at);
-                        course = reach.begin(clock, now);
+                        course = reach.begin(clock, true, now);
                         continue;
                     }
                     _ => reach.correct(&mut course, clock, now),
                 }
             }
-            let batch = match self.take(&ask, answer) {
+            let batch = match self.take(&ask, course.begun, answer) {
                 Ok(batch) => batch,
                 Err(_) if self.narrow(&ask) => {
                     course = begin(self);
@@ -146,8 +155,8 @@ impl<S: Store> Worker<S> {
             self.failing.succeeded(&self.shared, &self.name);
             self.hand_over(batch).await?;
         }
-        self.shared.memory().reach.widen();
-        let settled = self.settle(i64::MAX);
+        self.shared.memory().reach.succeeded(&course);
+        let settled = self.settle(course.to, course.begun);
         self.hand_over(settled).await
     }
 
@@ -178,8 +187,8 @@ impl<S: Store> Worker<S> {
         }
     }
 
-    /// Takes an answer in; returns what is to be handed over.
-    fn take(&mut self, ask: &Ask, answer: Fetched) -> Result<Batch, PollError> {
+    /// Takes an answer of a poll that began then in; returns what is to be handed over.
+    fn take(&mut self, ask: &Ask, begun: Instant, answer: Fetched) -> Result<Batch, PollError> {
         let received = answer.points.len() as u64;
         let mut found = Vec::new();
         let mut memory = self.shared.memory();
@@ -261,7 +270,7 @@ impl<S: Store> Worker<S> {
             stats.clock_ahead = ahead;
         });
         if let Some(complete) = ask.complete {
-            batch.append(&mut self.settle(complete));
+            batch.append(&mut self.settle(complete, begun));
         }
         Ok(batch)
     }
@@ -276,12 +285,13 @@ impl<S: Store> Worker<S> {
         memory.reach.forgot(before);
     }
 
-    /// What has settled, where everything up to a time was asked for.
-    fn settle(&mut self, complete: i64) -> Batch {
+    /// What has settled, where everything up to a time was asked for by a poll that began then. What was
+    /// stored since is not late because an answer took long, or its consumer.
+    fn settle(&mut self, complete: i64, begun: Instant) -> Batch {
         let Some(held) = &mut self.held else {
             return Batch::new();
         };
-        let now = self.shared.memory().reach.at_least(Instant::now());
+        let now = self.shared.memory().reach.at_least(begun);
         let settled = held.settle(complete, now.unwrap_or(i64::MIN));
         let left = held.len();
         self.shared.count(|stats| stats.held = left);

@@ -136,9 +136,7 @@ impl MetricsCsv {
     /// # Errors
     /// If a field is empty, or it can't be written. What is empty is found before anything is written.
     pub fn write(&self, out: impl Write) -> Result<(), CsvError> {
-        for (line, metric) in (2..).zip(&self.metrics) {
-            filled(line, [&metric.selector, &metric.alias])?;
-        }
+        self.check()?;
         let mut writer = WriterBuilder::new().delimiter(b';').from_writer(out);
         let rows = self.metrics.iter();
         let rows = rows.map(|metric| [&*metric.selector, &*metric.alias]);
@@ -152,9 +150,15 @@ impl MetricsCsv {
     /// Writes a list into a file; what was in it is gone.
     ///
     /// # Errors
-    /// As [`write`](MetricsCsv::write).
+    /// As [`write`](MetricsCsv::write); if a field is empty the file stays as it was.
     pub fn write_file(&self, path: impl AsRef<Path>) -> Result<(), CsvError> {
+        self.check()?;
         self.write(File::create(path).map_err(of_io)?)
+    }
+
+    fn check(&self) -> Result<(), CsvError> {
+        let mut lines = (2..).zip(&self.metrics);
+        lines.try_for_each(|(line, metric)| filled(line, [&metric.selector, &metric.alias]))
     }
 
     /// Reads a list. A byte order mark, empty lines, and either kind of line end are fine.

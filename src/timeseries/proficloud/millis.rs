@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Datelike};
 
 use crate::timeseries::calendar;
 use crate::timeseries::kairosdb::When;
+use crate::timeseries::unix::{system_time, unix_millis};
 
 /// A time in milliseconds since the Unix epoch, as points have it; made of text, of numbers and of a
 /// `SystemTime`.
@@ -94,11 +95,7 @@ impl Millis {
     /// As `SystemTime`; `None` where this system has no such time.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
-        let distance = Duration::from_millis(self.0.unsigned_abs());
-        match self.0 < 0 {
-            true => SystemTime::UNIX_EPOCH.checked_sub(distance),
-            false => SystemTime::UNIX_EPOCH.checked_add(distance),
-        }
+        system_time(self.0)
     }
 
     /// As RFC 3339 writes it, in UTC; `None` for years beyond 0 to 9999, which that can't write.
@@ -118,11 +115,7 @@ impl From<i64> for Millis {
 /// What is finer is cut off.
 impl From<SystemTime> for Millis {
     fn from(time: SystemTime) -> Millis {
-        let clamp = |millis: u128| i64::try_from(millis).unwrap_or(i64::MAX);
-        Millis(match time.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => clamp(after.as_millis()),
-            Err(before) => -clamp(before.duration().as_nanos().div_ceil(1_000_000)),
-        })
+        Millis(unix_millis(time))
     }
 }
 

@@ -104,6 +104,8 @@ impl Credentials {
 pub(super) struct Attempt {
     pub(super) client: reqwest::Client,
     pub(super) credentials: Arc<Mutex<Credentials>>,
+    /// What headers of all requests say.
+    pub(super) secrets: Secrets,
     pub(super) max_answer: usize,
     pub(super) kept: usize,
 }
@@ -147,6 +149,7 @@ impl Attempt {
         let credentials = self.credentials.lock();
         let credentials = credentials.unwrap_or_else(PoisonError::into_inner).clone();
         let secrets = request.secrets.with(credentials.secrets());
+        let secrets = secrets.with(self.secrets.clone());
         let answer = credentials.sign(builder).send().await.map_err(transport)?;
         let status = answer.status();
         let headers = answer.headers().clone();

@@ -20,4 +20,4 @@ pub(super) use reason::Told;
 pub(super) use requests::{Ask, Rest, asked, read, read_aside};
 #[cfg(feature = "proficloud")]
 pub(super) use secrets::Secrets;
-pub(super) use transport::{server_url, shown_url};
+pub(super) use transport::server_url;

@@ -55,7 +55,8 @@ impl Default for Transport {
 /// The methods of a builder that has a field `transport: Transport`.
 macro_rules! transport_options {
     () => {
-        /// A header of each request. What it says is kept out of logs.
+        /// A header of each request. What it says is kept out of logs, of errors and of `last_exchange`, also where
+        /// a server repeats it; unless it has less than four letters.
         pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
             self.transport.headers.push((name.into(), value.into()));
             self

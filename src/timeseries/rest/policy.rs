@@ -51,7 +51,8 @@ impl tower::retry::Policy<Request, Response, Reason> for Policy {
             return None;
         }
         let mut sleep = Box::pin(self.backoff().next_backoff());
-        let asked = tokio::time::Instant::now() + after;
+        // Who is patient without end may be asked for more than there is time.
+        let asked = tokio::time::sleep(after).deadline();
         if sleep.deadline() < asked {
             sleep.as_mut().reset(asked);
         }

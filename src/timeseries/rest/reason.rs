@@ -63,7 +63,7 @@ pub enum Reason {
         /// What is wrong with it.
         why: Unfit,
     },
-    /// Nothing was sent: there is something in the query that can't be said in JSON.
+    /// Nothing was sent: there is something in the query that can't be said in JSON, or in a URL.
     BadQuery(String),
     /// Nothing was sent: nobody has logged in.
     NotLoggedIn,

@@ -14,7 +14,8 @@ use super::attempt::{Attempt, Credentials};
 use super::options::{Route, Transport};
 use super::reason::Reason;
 use super::requests::Rest;
-use crate::remote::chain;
+use super::secrets::Secrets;
+use crate::remote::{chain, shown_url};
 
 impl Transport {
     /// Who asks these servers.
@@ -31,6 +32,7 @@ impl Transport {
         let attempt = Attempt {
             client,
             credentials: credentials.clone(),
+            secrets: self.secrets(),
             max_answer: self.max_answer,
             kept: self.keep,
         };
@@ -56,6 +58,15 @@ impl Transport {
             span,
             last: Mutex::default(),
         })
+    }
+
+    /// What headers say, and the part of it that is the secret where a scheme stands in front: `Token …`.
+    fn secrets(&self) -> Secrets {
+        let all = self.headers.iter().flat_map(|(_, value)| {
+            let behind = value.split_once(' ').map(|(_, secret)| secret.to_owned());
+            std::iter::once(value.clone()).chain(behind)
+        });
+        Secrets::new(all)
     }
 
     /// Nothing that would let nothing go is zero.
@@ -147,20 +158,6 @@ pub(in crate::timeseries) fn server_url(text: &str, example: &str) -> Result<Url
     let path = format!("{}/", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
-}
-
-/// A URL as it is shown: without a password, wherever that stands.
-pub(in crate::timeseries) fn shown_url(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut url) => {
-            let _ = url.set_password(None);
-            url.to_string()
-        }
-        Err(_) => match url.rsplit_once('@') {
-            Some((_, host)) => format!("…@{host}"),
-            None => url.to_owned(),
-        },
-    }
 }
 
 /// A client can't be made as it was described.

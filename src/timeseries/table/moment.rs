@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 
 use crate::timeseries::calendar;
+use crate::timeseries::unix::unix_millis;
 
 /// A point of time: text, a number, or a datetime.
 ///
@@ -83,11 +84,7 @@ impl Moment for String {
 
 impl Moment for SystemTime {
     fn moment(&self) -> Result<i64, MomentError> {
-        let millis = |nanos: u128| i64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(i64::MAX);
-        Ok(match self.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => -millis(before.duration().as_nanos()),
-        })
+        Ok(unix_millis(*self))
     }
 }
 

@@ -10,9 +10,10 @@ use super::asking::{Answers, UrlError};
 use super::chunks::Encoded;
 use super::names::Sanitize;
 use super::point::Format;
-use super::post::{Post, shown};
+use super::post::Post;
 use super::rejects::Rejects;
 use crate::metrics::{Delivery, Element, MetricSink, SinkError};
+use crate::remote::shown_url;
 
 /// Delivers elements by OpenTSDB's HTTP protocol: JSON posted to `/api/put`.
 ///
@@ -112,8 +113,7 @@ impl OpenTsdbHttpSink {
     /// If it is no URL of HTTP.
     pub fn new(url: impl AsRef<str>) -> Result<OpenTsdbHttpSink, UrlError> {
         let wrong = |why: String| UrlError {
-            url: Url::parse(url.as_ref())
-                .map_or_else(|_| url.as_ref().to_owned(), |url| shown(&url)),
+            url: shown_url(url.as_ref()),
             why,
         };
         let mut parsed = Url::parse(url.as_ref()).map_err(|error| wrong(error.to_string()))?;

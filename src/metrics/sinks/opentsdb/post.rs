@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Url};
 
 use super::answer::{Verdict, verdict};
-use crate::remote::{chain, zipped};
+use crate::remote::{chain, shown_url, zipped};
 
 /// An answer is read so far; a report on more errors than fit is not understood, and counts as none.
 const LONGEST_ANSWER: usize = 16 << 20;
@@ -64,24 +64,9 @@ impl Post {
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post")
-            .field("url", &shown(&self.url))
+            .field("url", &shown_url(self.url.as_str()))
             .field("gzip", &self.gzip)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
-}
-
-/// A URL as it is shown and logged: without its password, and what may be a token in its query.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_password(None);
-    let hidden = url.query().map(|query| {
-        let hide = |pair: &str| match pair.split_once('=') {
-            Some((name, _)) => format!("{name}=***"),
-            None => pair.to_owned(),
-        };
-        query.split('&').map(hide).collect::<Vec<_>>().join("&")
-    });
-    url.set_query(hidden.as_deref());
-    url.to_string()
 }

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::answer::{Report, Verdict};
 use super::chunks::{Encoded, Named};
 use super::http::OpenTsdbHttpSink;
-use super::post::shown;
 use super::rejects::Rejects;
 use crate::metrics::{Element, SinkError};
+use crate::remote::shown_url;
 
 /// How many more requests a batch may take because some were refused: enough to find a few bad points
 /// among thousands, and not so many that a receiver which refuses everything is flooded.
@@ -84,7 +84,7 @@ impl OpenTsdbHttpSink {
     }
 
     fn failed(&self, why: String) -> Failed {
-        let url = shown(&self.post.url);
+        let url = shown_url(self.post.url.as_str());
         Failed { url, why }
     }
 }

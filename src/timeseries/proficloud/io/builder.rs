@@ -7,9 +7,8 @@ use super::client::ProficloudIo;
 use super::login::Login;
 use super::session::Session;
 use super::tokens::User;
-use crate::timeseries::rest::{
-    BuildError, Credentials, Transport, server_url, shown_url, transport_options,
-};
+use crate::remote::shown_url;
+use crate::timeseries::rest::{BuildError, Credentials, Transport, server_url, transport_options};
 
 /// How a client of proficloud.io is made: where it asks, who it is, how patient it is.
 ///
