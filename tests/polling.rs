@@ -376,6 +376,32 @@ async fn polls_come_at_a_fixed_rate_and_never_two_at_once() -> Tested {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shorter_interval_begins_at_once_and_nothing_was_skipped() -> Tested {
+    let world = World::new();
+    let stream = polling(&world).every(secs(60)).start()?;
+    let control = stream.control();
+    world.until(NOON + 110_500).await;
+    control.change_interval(secs(1))?;
+    world.until(NOON + 113_700).await;
+    let requests = world.script().requests.clone();
+    let times: Vec<i64> = requests.iter().map(|(at, _)| at - NOON).collect();
+    assert_eq!(times, [0, 60_000, 110_500, 111_500, 112_500, 113_500]);
+    let stats = control.stats();
+    assert_eq!((stats.polls, stats.skipped), (6, 0));
+    // A longer one is counted from the last poll, and so is a shorter one that is not past.
+    control.change_interval(secs(20))?;
+    world.until(NOON + 114_000).await;
+    control.change_interval(secs(5))?;
+    world.until(NOON + 124_000).await;
+    let requests = world.script().requests.clone();
+    let times: Vec<i64> = requests[6..].iter().map(|(at, _)| at - NOON).collect();
+    assert_eq!(times, [118_500, 123_500]);
+    assert_eq!(control.stats().skipped, 0);
+    drop(stream);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn jitter_puts_polls_off_and_leaves_the_rate() -> Tested {
     let world = World::new();
     let mut stream = polling(&world).jitter(secs(5), 7).start()?;

@@ -156,7 +156,8 @@ impl From<String> for PointValue {
 }
 
 impl PointValue {
-    fn rank(&self) -> u8 {
+    /// Which kind comes first in the order of values.
+    pub(super) fn rank(&self) -> u8 {
         match self {
             PointValue::Null => 0,
             PointValue::Number(_) => 1,

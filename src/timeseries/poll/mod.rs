@@ -4,6 +4,7 @@
 mod clock;
 mod control;
 mod cursor;
+mod cursor_bytes;
 mod cursor_file;
 #[cfg(feature = "serde")]
 mod cursor_serde;

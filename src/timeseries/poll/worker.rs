@@ -322,8 +322,11 @@ impl<S: Store> Worker<S> {
         let ticks = self.ticks;
         self.wait(move |settings| ticks.next(settings.interval))
             .await?;
-        let interval = self.settings.borrow().interval;
-        self.ticks.tick(interval);
+        let now = self.settings.borrow().interval;
+        match now == interval {
+            true => self.ticks.tick(now),
+            false => self.ticks.tick_anew(now),
+        }
         Ok(())
     }
 
