@@ -1220,13 +1220,13 @@ async fn an_aggregate_that_is_polled_has_the_same_tags_whoever_else_there_is() -
     };
     let a = tagged(&[("host", "a")]);
     assert_eq!(all.fetch(range).await?.points, [tagged(&[])]);
-    assert_eq!(of_a.fetch(range).await?.points, [a.clone()]);
-    assert_eq!(grouped.fetch(range).await?.points, [a.clone()]);
+    assert_eq!(of_a.fetch(range).await?.points, std::slice::from_ref(&a));
+    assert_eq!(grouped.fetch(range).await?.points, std::slice::from_ref(&a));
     client.write(&[of("b", THEN + 500)]).await?;
     read(&client, &everything("company"), 2).await?;
     let two = Point::new("company", THEN, 2);
     assert_eq!(all.fetch(range).await?.points, [two]);
-    assert_eq!(of_a.fetch(range).await?.points, [a.clone()]);
+    assert_eq!(of_a.fetch(range).await?.points, std::slice::from_ref(&a));
     let b = Point::new("company", THEN + 500, 1).tagged([("host", "b")]);
     assert_eq!(sorted(grouped.fetch(range).await?.points), [a, b]);
     Ok(())
