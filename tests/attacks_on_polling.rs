@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
+use headwater::metrics::{TagValue, Tags};
 use headwater::timeseries::{
-    Cursor, Fetched, Order, Point, PollClock, Polled, Polling, PollingError, Range, Store,
-    StoreError,
+    Cursor, Fetched, Order, Point, PointValue, PollClock, Polled, Polling, PollingError, Range,
+    Store, StoreError,
 };
 use headwater::{BoxError, Retry};
 use proptest::prelude::*;
@@ -521,5 +522,56 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
         runtime.block_on(nothing_panics(changes, walls, told, points, settled));
+    }
+}
+
+fn any_tags() -> impl Strategy<Value = Tags> {
+    let text = prop_oneof![
+        "[a=,{}\"\\\\ \n\u{0}é]{0,4}",
+        any::<String>(),
+        Just("1".to_owned())
+    ];
+    let value = prop_oneof![
+        text.clone().prop_map(|text| TagValue::Str(text.into())),
+        any::<i64>().prop_map(TagValue::Int),
+        any::<f64>().prop_map(TagValue::Float),
+        Just(TagValue::Float(f64::NAN)),
+        Just(TagValue::Float(-0.0)),
+        any::<bool>().prop_map(TagValue::Bool),
+    ];
+    prop::collection::vec((text, value), 0..4).prop_map(|pairs| pairs.into_iter().collect())
+}
+
+fn any_value() -> impl Strategy<Value = PointValue> {
+    prop_oneof![
+        any::<i64>().prop_map(PointValue::from),
+        any::<f64>().prop_map(PointValue::from),
+        Just(PointValue::from(f64::NAN)),
+        Just(PointValue::from(i64::MAX)),
+        any::<String>().prop_map(PointValue::from),
+        Just(PointValue::Null),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn points_of_any_name_tags_and_value_are_known_after_a_restart(
+        points in prop::collection::vec((any::<String>(), any_tags(), any_value()), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+        runtime.block_on(async {
+            let world = World::new();
+            for (n, (metric, tags, value)) in points.into_iter().enumerate() {
+                world.put(Point::new(metric, NOON - n as i64, value).tagged(&tags));
+            }
+            let mut stream = polling(&world).start().expect("it makes sense");
+            let first = ready(&mut stream).await;
+            let cursor = stream.control().cursor();
+            let cursor = Cursor::from_bytes(&cursor.to_bytes()).expect("it is one");
+            drop(stream);
+            let mut stream = polling(&world).resume(cursor).start().expect("it makes sense");
+            let again = ready(&mut stream).await;
+            assert!(again.is_empty(), "{again:?} after {first:?}");
+        });
     }
 }

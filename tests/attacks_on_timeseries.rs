@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use headwater::BoxError;
+use headwater::prelude::*;
 use headwater::timeseries::kairosdb::{
     Answer, GroupBy, KairosDb, KairosDbBuilder, KairosError, Query, QueryMetric, RangeAggregator,
     Reason, Relative, When,
@@ -73,6 +74,17 @@ async fn a_delay_without_end_is_waited_for_and_no_overflow() -> Tested {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_delay_of_more_seconds_than_numbers_have_is_not_taken_for_none() -> Tested {
+    let digits = "9".repeat(40);
+    let front = Front::new(move |_, _| Reply::status(503, "").with("retry-after", &*digits)).await;
+    let error = quick(&front.url()).build()?.query(&query()).await;
+    let error = error.expect_err("it is busy");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(u64::MAX)));
+    assert_eq!(front.asked().len(), 1);
+    Ok(())
+}
+
 /// What servers of gateways answer who refuse a key: that key.
 fn echo(_: usize, asked: &Asked) -> Reply {
     Reply::errors(400, &[&format!("no such key: {:?}", asked.headers)])
@@ -115,6 +127,29 @@ fn what_may_be_a_token_in_a_url_is_not_shown() {
     let proxy = KairosDb::builder("http://store").proxy("no url, user:geheim@?x=geheim");
     let error = proxy.build().expect_err("no URL").to_string();
     assert!(!error.contains("geheim"), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_proxy_is_told_is_not_shown_where_it_repeats_it() -> Tested {
+    let front = Front::new(|_, asked| {
+        Reply::status(
+            407,
+            format!("{:?} geheim-w&rd geheim%2Dw%26rd", asked.headers),
+        )
+    })
+    .await;
+    for address in [front.address.to_string(), "127.0.0.1:1".to_owned()] {
+        let client = quick("http://store.invalid")
+            .proxy(format!("http://name:geheim%2Dw%26rd@{address}"))
+            .build()?;
+        let error = client.query(&query()).await.expect_err("refused");
+        let shown = format!("{error} {error:?} {:?} {client:?}", client.last_exchange());
+        assert!(!shown.contains("geheim"), "{shown}");
+        // base64 of name:geheim-w&rd
+        assert!(!shown.contains("bmFtZTpnZWhlaW0tdyZyZA"), "{shown}");
+    }
+    assert!(!front.asked().is_empty());
+    Ok(())
 }
 
 #[tokio::test]
@@ -427,5 +462,81 @@ async fn what_is_aggregated_is_whole_though_the_stretch_cuts_through_it() -> Tes
     }
     let expected = (0..8).map(|minute| Point::new("m", begin + minute * 60_000, 6));
     assert_eq!(all, expected.collect::<Vec<_>>());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flow_of_points_leaves_a_store_alone_that_asks_for_it() -> Tested {
+    // More than the client itself waits for.
+    let front = Front::new(|_, _| Reply::status(503, "").with("retry-after", "40")).await;
+    let graph = Graph::new();
+    let points = graph.source::<Point>();
+    let sink = quick(&front.url()).build()?.point_sink().max_batch(1);
+    sink.write(&points).sink(drop);
+    let driver = graph.spawn();
+    let point = Point::new("m", 1, 1).tagged([("host", "a")]);
+    let receipt = points.send_tracked(point).await?;
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(front.asked().len(), 1);
+    graph.shutdown_within(Duration::from_millis(10)).await?;
+    assert!(!receipt.await.is_ok(), "it was not written");
+    drop(driver);
+    Ok(())
+}
+
+#[tokio::test]
+async fn odd_http_is_read_or_refused_and_never_waited_for() -> Tested {
+    let body = ONE.replace('\n', " ");
+    let whole = format!("content-length: {}\r\n\r\n{body}", body.len());
+    let flood = "x-filler: y\r\n".repeat(5_000);
+    let long = "z".repeat(2_000_000);
+    let well = [
+        format!("HTTP/1.0 200 OK\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{body}"),
+        format!(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\n{whole}"
+        ),
+        format!("HTTP/1.1 200 \r\ndate: yesterday\r\nretry-after: -1\r\n{whole}"),
+        format!("HTTP/1.1 299 Fine\r\n{whole}"),
+    ];
+    let badly = [
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".to_owned(),
+        "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+        "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(),
+        "HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n{whole}").replace("\"queries\"", "\"qu\""),
+        format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n{whole}"),
+        format!("HTTP/1.1 200 OK\r\n{flood}{whole}"),
+        format!("HTTP/1.1 200 OK\r\nlong: {long}\r\n{whole}"),
+        format!("HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n{body}"),
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{body}"),
+        "HTTP/1.1 503 Busy\r\nretry-after: 99999999999999999999999\r\ncontent-length: 9\r\n\r\nbusy".to_owned(),
+        "\u{0}\u{1}\u{2}".to_owned(),
+        String::new(),
+    ];
+    let cases = well
+        .map(|raw| (raw, true))
+        .into_iter()
+        .chain(badly.map(|raw| (raw, false)));
+    for (raw, is_well) in cases {
+        let shown = raw.chars().take(60).collect::<String>();
+        let front = Front::new(move |_, _| Reply::Raw(raw.clone().into_bytes())).await;
+        let client = quick(&front.url())
+            .attempts(2)
+            .timeout(Duration::from_secs(5))
+            .build()?;
+        let query = query();
+        let outcome = tokio::time::timeout(Duration::from_secs(20), client.query(&query)).await?;
+        match outcome {
+            Ok(answer) => assert!(
+                is_well && answer.points().count() == 5,
+                "{shown:?}: {answer:?}"
+            ),
+            Err(error) => assert!(!is_well, "{shown:?}: {error}"),
+        }
+        assert!(client.last_exchange().is_some());
+    }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod gateway;
 mod group;
 mod group_by;
 mod health;
+mod pause;
 mod point_sink;
 mod query;
 mod query_metric;

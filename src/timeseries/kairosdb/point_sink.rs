@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::client::KairosDb;
 use super::error::KairosError;
+use super::pause::Pause;
 use super::sift::Rejected;
 use super::sink::can_retry;
 use crate::prelude::*;
@@ -89,7 +90,8 @@ impl PointSink {
 
     /// How often a batch is tried, beyond the [attempts](super::KairosDbBuilder::attempts) of the client, where
     /// that can help. By default for as long as it takes, after a tenth of a second at most, and then after
-    /// twice as long each time, up to 30 seconds; each delay is shortened by chance, down to the half. A
+    /// twice as long each time, up to 30 seconds; each delay is shortened by chance, down to the half. A store that
+    /// asks to be left alone (`Retry-After`) is obeyed where that is longer, for 60 seconds at most. A
     /// [`when`](Retry::when) of yours is asked first, and can only make attempts fewer.
     pub fn retry(self, retry: Retry) -> PointSink {
         PointSink { retry, ..self }
@@ -110,15 +112,19 @@ impl PointSink {
     #[track_caller]
     pub fn write<F: Flow<Item = Point>>(self, points: F) -> impl Run<Item = Rejected> {
         let (client, runtime) = (self.client, Handle::current());
+        let pause = Arc::new(Pause::default());
         points
             .partition(self.max_batch)
             .max_age(self.max_age)
             .map(Arc::new)
             .try_map_async(1, move |points: Arc<Vec<Point>>| {
-                let client = client.clone();
+                let (client, pause) = (client.clone(), pause.clone());
                 // Aborted with its set if nobody waits for it any more.
                 let mut attempt = JoinSet::new();
-                attempt.spawn_on(async move { written(&client, &points).await }, &runtime);
+                attempt.spawn_on(
+                    async move { written(&client, &pause, &points).await },
+                    &runtime,
+                );
                 async move {
                     match attempt.join_next().await {
                         Some(ended) => ended?.map_err(BoxError::from),
@@ -136,8 +142,14 @@ impl PointSink {
 }
 
 /// Writes a batch, down to what will never be taken.
-async fn written(client: &KairosDb, points: &[Point]) -> Result<Vec<Rejected>, KairosError> {
+async fn written(
+    client: &KairosDb,
+    pause: &Pause,
+    points: &[Point],
+) -> Result<Vec<Rejected>, KairosError> {
+    pause.over().await;
     let sifted = client.write_sifted(points).await;
+    pause.heard(sifted.stopped.as_ref());
     match sifted.stopped {
         None => Ok(sifted.rejected),
         Some(error) => {

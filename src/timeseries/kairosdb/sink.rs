@@ -2,19 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::client::KairosDb;
 use super::error::KairosError;
+use super::pause::Pause;
 use super::sift::{Rejected, Sifted};
 use crate::metrics::{AsTag, Delivery, Element, MetricSink, SinkError, Tags};
 use crate::remote::host_tag;
 use crate::timeseries::Point;
-
-/// A store that asks for more patience than that is asked again anyway.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Delivers the elements of a metrics pipeline to KairosDB.
 ///
@@ -76,8 +71,7 @@ pub struct KairosDbSink {
     max_batch: usize,
     default_tags: Tags,
     told: Option<Told>,
-    /// The store asked not to be asked before.
-    not_before: Option<Instant>,
+    pause: Pause,
 }
 
 type Told = Box<dyn FnMut(&Rejected) + Send>;
@@ -90,7 +84,7 @@ impl KairosDbSink {
             max_batch: 1_000,
             default_tags: [host_tag()].into(),
             told: None,
-            not_before: None,
+            pause: Pause::default(),
         }
     }
 
@@ -137,9 +131,7 @@ impl MetricSink for KairosDbSink {
     }
 
     async fn deliver(&mut self, batch: &[Element]) -> Result<(), SinkError> {
-        if let Some(time) = self.not_before.take() {
-            tokio::time::sleep_until(time).await;
-        }
+        self.pause.over().await;
         let untagged = self.client.format().tags.is_empty();
         let point = |element: &Element| match untagged && element.tags().is_empty() {
             true => Point::from(element).tagged(&self.default_tags),
@@ -152,6 +144,7 @@ impl MetricSink for KairosDbSink {
             stopped,
             ..
         } = self.client.write_sifted(&points).await;
+        self.pause.heard(stopped.as_ref());
         if let Some(told) = &mut self.told {
             rejected.iter().for_each(told);
         }
@@ -162,14 +155,10 @@ impl MetricSink for KairosDbSink {
                 batch: batch.len(),
                 first: rejected[0].to_string(),
             }),
-            Some(error) => {
-                let pause = error.retry_after().map(|pause| pause.min(LONGEST_PAUSE));
-                self.not_before = pause.map(|pause| Instant::now() + pause);
-                match can_retry(&error) {
-                    true => SinkError::retry(error),
-                    false => SinkError::fatal(error),
-                }
-            }
+            Some(error) => match can_retry(&error) {
+                true => SinkError::retry(error),
+                false => SinkError::fatal(error),
+            },
         };
         Err(error.done(done).rejected(rejected.len()))
     }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value as Json};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
 
 use crate::metrics::Value;
 use crate::timeseries::PointValue;
@@ -51,7 +53,7 @@ impl<'de> Visitor<'de> for Pair {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
-        let missing = |at| serde::de::Error::invalid_length(at, &"a pair of time and value");
+        let missing = |at| S::Error::invalid_length(at, &"a pair of time and value");
         let millis = seq.next_element()?.ok_or_else(|| missing(0))?;
         let value = seq.next_element_seed(One)?.ok_or_else(|| missing(1))?;
         while seq.next_element::<IgnoredAny>()?.is_some() {}
@@ -120,12 +122,17 @@ impl<'de> Visitor<'de> for One {
         Ok(PointValue::Null)
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<PointValue, M::Error> {
-        let mut fields = Map::new();
-        while let Some((name, value)) = map.next_entry::<String, Json>()? {
-            fields.insert(name, value);
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<PointValue, M::Error> {
+        match Json::deserialize(MapAccessDeserializer::new(map))? {
+            // So numbers come where another crate of the program wants `serde_json` to keep their digits.
+            Json::Number(found) => {
+                let int = found.as_i64().map(number);
+                let int = int.or_else(|| found.as_u64().map(number));
+                let any = int.or_else(|| found.as_f64().map(number));
+                any.ok_or_else(|| M::Error::custom(format_args!("{found} is out of range")))
+            }
+            json => Ok(custom(&json)),
         }
-        Ok(custom(&Json::Object(fields)))
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<PointValue, S::Error> {

@@ -3,6 +3,7 @@
 
 mod clock;
 mod control;
+mod course;
 mod cursor;
 mod cursor_bytes;
 mod cursor_file;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::course::{Ask, Course, Kind, LAST, Step};
 use crate::timeseries::Range;
 
 /// How far a poll reaches, in milliseconds.
@@ -58,52 +59,6 @@ pub(super) struct Reach {
 
 /// For how long the same evidence is the best one.
 const EVIDENCE: Duration = Duration::from_secs(600);
-
-/// The last millisecond that there is one after.
-const LAST: i64 = i64::MAX - 1;
-
-/// What a poll asks for next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ask {
-    pub(super) range: Range,
-    kind: Kind,
-    /// Up to when everything was asked for once this is answered.
-    pub(super) complete: Option<i64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Live,
-    Quiet,
-}
-
-/// The course of one poll.
-#[derive(Debug)]
-pub(super) struct Course {
-    /// Up to when it asks.
-    pub(super) to: i64,
-    /// When it began: all that was stored before that is in its answers.
-    pub(super) begun: Instant,
-    /// What time it was at least, as points tell.
-    least: Option<i64>,
-    next: Step,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    /// From here on, chunk by chunk, nothing is left out.
-    Through(i64),
-    /// One chunk of the quiet stretch, which ends before this.
-    Sweep(i64),
-    /// Of the quiet stretch, which ends before the first, what is near the points' time: from the second up to the
-    /// third.
-    Near(i64, i64, i64),
-    /// What comes after the quiet stretch, from here on; and where that began.
-    Live(i64, i64),
-    /// The quiet stretch from here on, if it must be, up to this.
-    Quiet(i64, i64),
-    Done,
-}
 
 impl Reach {
     /// `resumed` is horizon and beginning of the memory of a cursor, and `newest` the latest point in it.

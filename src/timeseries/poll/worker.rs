@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::course::Ask;
 use super::failing::Failing;
 use super::order::Held;
 use super::outlet::{Mouth, Revised};
-use super::range::Ask;
 use super::series::Found;
 use super::shared::{Settings, Shared};
 use super::state::{PollError, PollState};

@@ -73,7 +73,7 @@ pub(in crate::timeseries) enum Credentials {
 
 impl Credentials {
     /// What must not be shown of them.
-    fn secrets(&self) -> Secrets {
+    pub(super) fn secrets(&self) -> Secrets {
         match self {
             Credentials::None => Secrets::default(),
             Credentials::Basic(user, password) => {
@@ -222,8 +222,9 @@ fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
 /// In seconds, or as a date, which is compared with the server's own clock if it shows it.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than 64 bits have is for ever, and not at once.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let then = date(headers, RETRY_AFTER)?;
     let now = date(headers, DATE).unwrap_or_else(SystemTime::now);

@@ -60,13 +60,23 @@ impl Transport {
         })
     }
 
-    /// What headers say, and the part of it that is the secret where a scheme stands in front: `Token …`.
+    /// What headers say, and the part of it that is the secret where a scheme stands in front: `Token …`. And what
+    /// a proxy is told.
     fn secrets(&self) -> Secrets {
         let all = self.headers.iter().flat_map(|(_, value)| {
             let behind = value.split_once(' ').map(|(_, secret)| secret.to_owned());
             std::iter::once(value.clone()).chain(behind)
         });
-        Secrets::new(all)
+        let of_proxy = match &self.proxy {
+            Route::Proxy(url) => Url::parse(url).ok(),
+            Route::Direct | Route::Environment => None,
+        };
+        let of_proxy = of_proxy.and_then(|url| {
+            let (user, password) = (url.username(), url.password()?);
+            let as_sent = Credentials::Basic(unescaped(user), unescaped(password)).secrets();
+            Some(as_sent.with(Secrets::new([password.to_owned()])))
+        });
+        Secrets::new(all).with(of_proxy.unwrap_or_default())
     }
 
     /// Nothing that would let nothing go is zero.
@@ -138,6 +148,14 @@ impl Transport {
         let wrong = |why: reqwest::Error| BuildError::new("HTTP", chain(&why));
         http.build().map_err(wrong)
     }
+}
+
+/// A part of a URL as it is meant, with what is escaped in it.
+fn unescaped(part: &str) -> String {
+    let query = part.replace('+', "%2B").replace('&', "%26");
+    let url = Url::parse(&format!("http://host/?{query}"));
+    let pairs = url.iter().flat_map(Url::query_pairs);
+    pairs.map(|(text, _)| text.into_owned()).collect()
 }
 
 /// The URL of a server, or of a folder of it: with a slash at its end.

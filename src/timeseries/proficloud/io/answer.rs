@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::query::IoQuery;
 use crate::metrics::Tags;
@@ -83,7 +84,7 @@ pub(super) fn read_time(text: &str) -> Result<i64, TimeError> {
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     struct Time;
 
-    impl Visitor<'_> for Time {
+    impl<'de> Visitor<'de> for Time {
         type Value = i64;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -100,6 +101,15 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 
         fn visit_u64<E: Error>(self, millis: u64) -> Result<i64, E> {
             i64::try_from(millis).map_err(E::custom)
+        }
+
+        /// A number, where another crate of the program wants `serde_json` to keep its digits.
+        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<i64, M::Error> {
+            let number = serde_json::Number::deserialize(MapAccessDeserializer::new(map))?;
+            let millis = number.as_i64();
+            millis.ok_or_else(|| {
+                M::Error::custom(format_args!("{number} is no time in milliseconds"))
+            })
         }
     }
 
