@@ -128,7 +128,12 @@ impl<S: Store> Worker<S> {
                     course = begin(self);
                     continue;
                 }
-                Err(error) => return Err(Broken::Failed(error)),
+                Err(error) => {
+                    if let PollError::TimedOut { .. } = error {
+                        self.shared.memory().reach.ease(&ask);
+                    }
+                    return Err(Broken::Failed(error));
+                }
             };
             if let Some(told) = answer.server_time {
                 let began_at = self.clock.heard(told, sent);
