@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use headwater::metrics::Tags;
 use headwater::timeseries::kairosdb::{
-    Aggregator, Answer, Comparison, Deviation, Group, GroupBy, Gzip, KairosDb, Order, Query,
-    QueryMetric, RangeAggregator, Reason, Relative, Threshold, TimeUnit, Trim, When,
+    Aggregator, Answer, Comparison, Deviation, Group, GroupBy, Gzip, KairosDb, KairosStore, Order,
+    Query, QueryMetric, RangeAggregator, Reason, Relative, Threshold, TimeUnit, Trim, When,
 };
 use headwater::timeseries::{Point, PointValue, Range, Store};
 use headwater_services::or_skip;
@@ -1056,7 +1056,6 @@ async fn a_query_can_be_polled_and_each_point_has_its_own_tags() -> Tested {
     assert_eq!(store.fetch(part).await?.points, [points[2].clone()]);
     let none = Range { from: 1, to: 0 };
     assert!(store.fetch(none).await?.points.is_empty());
-    // Aggregated metrics stay in one piece.
     let count = QueryMetric::new("polled").aggregate(RangeAggregator::count(Relative::hours(1)));
     let store = client.store(Query::since(0).metric(count));
     let counted = store.fetch(all).await?.points;
@@ -1072,6 +1071,164 @@ async fn a_query_can_be_polled_and_each_point_has_its_own_tags() -> Tested {
     let wrong = client.store(Query::since(0).metric(""));
     let error = wrong.fetch(all).await.unwrap_err();
     assert!(!error.can_retry());
+    Ok(())
+}
+
+/// What is asked for at once, and what is asked for piece by piece, all pieces of this length.
+async fn whole_and_in_pieces(
+    store: &KairosStore,
+    range: Range,
+    length: i64,
+) -> Result<(Vec<Point>, Vec<Point>), Failed> {
+    let whole = sorted(store.fetch(range).await?.points);
+    let mut pieces = Vec::new();
+    let mut from = range.from;
+    while from <= range.to {
+        let to = range.to.min(from + length - 1);
+        pieces.append(&mut store.fetch(Range { from, to }).await?.points);
+        from = to + 1;
+    }
+    Ok((whole, sorted(pieces)))
+}
+
+#[tokio::test]
+async fn aggregates_are_the_same_in_whichever_pieces_they_are_polled() -> Tested {
+    const MINUTE: i64 = 60_000;
+    const DAY: i64 = 1_440 * MINUTE;
+    let client = client!();
+    // Past midnight, and past the end of summer time.
+    let fine: Vec<Point> = (0..2_000)
+        .map(|n| point("pieces.fine", THEN + n * 7_000, n))
+        .collect();
+    let coarse: Vec<Point> = (0..500)
+        .map(|n| point("pieces.coarse", THEN - 60 * DAY + n * 300 * MINUTE, 1))
+        .collect();
+    written(&client, &fine).await?;
+    written(&client, &coarse).await?;
+
+    let minutes = Relative::minutes;
+    let fives = RangeAggregator::sum(minutes(5));
+    let of_fine: [Aggregator; 9] = [
+        fives.clone().align_start_time().into(),
+        fives.clone().align_end_time().into(),
+        fives.clone().from_start().align_start_time().into(),
+        RangeAggregator::avg(minutes(7)).align_start_time().into(),
+        fives
+            .clone()
+            .start_time(THEN - DAY)
+            .align_start_time()
+            .into(),
+        RangeAggregator::gaps(minutes(5)).into(),
+        RangeAggregator::max(minutes(11)).into(),
+        RangeAggregator::last(Relative::seconds(13)).into(),
+        RangeAggregator::count(Relative::milliseconds(90_001))
+            .align_end_time()
+            .into(),
+    ];
+    let range = Range {
+        from: THEN - 30 * MINUTE,
+        to: THEN + 270 * MINUTE,
+    };
+    for aggregator in of_fine {
+        let metric = QueryMetric::new("pieces.fine").aggregate(aggregator.clone());
+        let store = client.store(Query::since(0).metric(metric));
+        let (whole, pieces) = whole_and_in_pieces(&store, range, 17 * MINUTE + 1).await?;
+        assert!(whole.len() > 20, "{aggregator:?}: {whole:?}");
+        assert_eq!(pieces, whole, "{aggregator:?}");
+    }
+    let berlin = |aggregator: RangeAggregator| aggregator.time_zone("Europe/Berlin");
+    let of_coarse: [Aggregator; 5] = [
+        berlin(RangeAggregator::sum(Relative::days(2)))
+            .align_start_time()
+            .into(),
+        berlin(RangeAggregator::sum(Relative::hours(7)))
+            .align_start_time()
+            .into(),
+        berlin(RangeAggregator::sum(Relative::weeks(1)))
+            .align_end_time()
+            .into(),
+        berlin(RangeAggregator::sum(Relative::months(1)))
+            .align_start_time()
+            .into(),
+        RangeAggregator::sum(Relative::years(1))
+            .align_start_time()
+            .into(),
+    ];
+    let range = Range {
+        from: THEN - 1_000 * DAY,
+        to: THEN + 500 * DAY,
+    };
+    for aggregator in of_coarse {
+        let metric = QueryMetric::new("pieces.coarse").aggregate(aggregator.clone());
+        let store = client.store(Query::since(0).metric(metric));
+        let (whole, pieces) = whole_and_in_pieces(&store, range, 13 * DAY + 1).await?;
+        let sum: i64 = whole
+            .iter()
+            .filter_map(|point| point.number()?.as_i64())
+            .sum();
+        assert_eq!(sum, 500, "{aggregator:?}: {whole:?}");
+        assert_eq!(pieces, whole, "{aggregator:?}");
+    }
+
+    // By hand; metrics without aggregators beside them are as ever.
+    let query = Query::since(0)
+        .metric(QueryMetric::new("pieces.fine").aggregate(fives.align_start_time()))
+        .metric("pieces.coarse");
+    let range = Range {
+        from: THEN + MINUTE,
+        to: THEN + 100 * MINUTE,
+    };
+    let mut sums = BTreeMap::new();
+    for (n, point) in (0..).zip(&fine) {
+        let begin = point.millis() - point.millis().rem_euclid(5 * MINUTE);
+        *sums.entry(begin).or_insert(0) += n;
+    }
+    let within = |millis: i64| (range.from..=range.to).contains(&millis);
+    let by_hand = sums.into_iter().filter(|(begin, _)| within(*begin));
+    let by_hand = by_hand.map(|(begin, sum)| Point::new("pieces.fine", begin, sum));
+    let raw = coarse
+        .iter()
+        .filter(|point| within(point.millis()))
+        .cloned();
+    let fetched = client.store(query).fetch(range).await?;
+    assert_eq!(sorted(fetched.points), sorted(by_hand.chain(raw)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_aggregate_that_is_polled_has_the_same_tags_whoever_else_there_is() -> Tested {
+    let client = client!();
+    let of =
+        |host: &str, millis| Point::new("company", millis, 1).tagged([("host", host), ("dc", "x")]);
+    written(&client, &[of("a", THEN)]).await?;
+    let count =
+        || QueryMetric::new("company").aggregate(RangeAggregator::count(Relative::hours(1)));
+    let all = client.store(Query::since(0).metric(count()));
+    let of_a = client.store(Query::since(0).metric(count().tag("host", ["a"])));
+    let grouped = count().group_by(GroupBy::tags(["host"]));
+    let grouped = client.store(Query::since(0).metric(grouped));
+    let range = Range {
+        from: THEN - 1,
+        to: THEN + 1_000,
+    };
+    let tagged = |tags: &[(&str, &str)]| {
+        let tags: Vec<(String, String)> = tags
+            .iter()
+            .map(|(a, b)| (a.to_string(), b.to_string()))
+            .collect();
+        Point::new("company", THEN, 1).tagged(tags.into_iter().collect::<Tags>())
+    };
+    let a = tagged(&[("host", "a")]);
+    assert_eq!(all.fetch(range).await?.points, [tagged(&[])]);
+    assert_eq!(of_a.fetch(range).await?.points, std::slice::from_ref(&a));
+    assert_eq!(grouped.fetch(range).await?.points, std::slice::from_ref(&a));
+    client.write(&[of("b", THEN + 500)]).await?;
+    read(&client, &everything("company"), 2).await?;
+    let two = Point::new("company", THEN, 2);
+    assert_eq!(all.fetch(range).await?.points, [two]);
+    assert_eq!(of_a.fetch(range).await?.points, std::slice::from_ref(&a));
+    let b = Point::new("company", THEN + 500, 1).tagged([("host", "b")]);
+    assert_eq!(sorted(grouped.fetch(range).await?.points), [a, b]);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use headwater::timeseries::kairosdb::{
-    Gzip, KairosDb, KairosDbBuilder, KairosError, Query, Reason, Unfit,
+    Aggregator, Gzip, KairosDb, KairosDbBuilder, KairosError, Query, QueryMetric, Reason, Unfit,
 };
 use headwater::timeseries::{Point, PointValue, Range, Store};
 use http_front::{Asked, Front, Reply};
@@ -182,6 +182,41 @@ async fn a_store_that_asks_for_patience_gets_it_up_to_a_limit() -> Tested {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
         assert!(error.can_retry());
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_aggregator_whose_parameters_are_no_object_is_not_sent() -> Tested {
+    let front = Front::new(|_, _| Reply::ok(ONE)).await;
+    let client = quick(&front.url()).build()?;
+    let with = |parameters: Value| {
+        let metric = QueryMetric::new("m").aggregate(Aggregator::raw("sma", parameters));
+        Query::since(0).metric(metric)
+    };
+    for parameters in [
+        json!([["size", 3]]),
+        json!("size=3"),
+        json!(3),
+        json!(false),
+    ] {
+        let error = client.query(&with(parameters)).await.unwrap_err();
+        assert_eq!(error.attempts(), 0);
+        let Reason::BadQuery(why) = error.reason() else {
+            panic!("{error}");
+        };
+        assert!(
+            why.starts_with("query.metrics[0].aggregators[0].parameters "),
+            "{why}"
+        );
+    }
+    assert!(front.asked().is_empty());
+    for none in [Value::Null, json!({})] {
+        client.query(&with(none)).await?;
+    }
+    assert_eq!(
+        front.asked()[0].json()["metrics"][0]["aggregators"],
+        json!([{"name": "sma"}])
+    );
     Ok(())
 }
 

@@ -384,6 +384,32 @@ async fn polls_come_at_a_fixed_rate_and_never_two_at_once() -> Tested {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shorter_interval_begins_at_once_and_nothing_was_skipped() -> Tested {
+    let world = World::new();
+    let stream = polling(&world).every(secs(60)).start()?;
+    let control = stream.control();
+    world.until(NOON + 110_500).await;
+    control.change_interval(secs(1))?;
+    world.until(NOON + 113_700).await;
+    let requests = world.script().requests.clone();
+    let times: Vec<i64> = requests.iter().map(|(at, _)| at - NOON).collect();
+    assert_eq!(times, [0, 60_000, 110_500, 111_500, 112_500, 113_500]);
+    let stats = control.stats();
+    assert_eq!((stats.polls, stats.skipped), (6, 0));
+    // A longer one is counted from the last poll, and so is a shorter one that is not past.
+    control.change_interval(secs(20))?;
+    world.until(NOON + 114_000).await;
+    control.change_interval(secs(5))?;
+    world.until(NOON + 124_000).await;
+    let requests = world.script().requests.clone();
+    let times: Vec<i64> = requests[6..].iter().map(|(at, _)| at - NOON).collect();
+    assert_eq!(times, [118_500, 123_500]);
+    assert_eq!(control.stats().skipped, 0);
+    drop(stream);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn jitter_puts_polls_off_and_leaves_the_rate() -> Tested {
     let world = World::new();
     let mut stream = polling(&world).jitter(secs(5), 7).start()?;
@@ -672,6 +698,69 @@ async fn a_store_that_is_asked_for_too_much_is_asked_for_less() -> Tested {
     assert!(control.state().is_down());
     let error = control.state().last_error().unwrap().to_string();
     assert!(error.contains("beyond the quota"), "{error}");
+    Ok(())
+}
+
+/// A store that takes a second for each hundred of what it is asked for.
+struct Slow(World);
+
+impl Store for Slow {
+    async fn fetch(&self, range: Range) -> Result<Fetched, StoreError> {
+        tokio::time::sleep(Duration::from_millis(range.len() / 100)).await;
+        self.0.fetch(range).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_takes_too_long_is_asked_for_less_and_then_for_more_again() -> Tested {
+    let world = World::new();
+    world.put(point(0, 0));
+    let slow = || {
+        let polling = Polling::new(Slow(world.clone())).wall_clock(world.wall());
+        let polling = polling.buffer(secs(60)).margin(secs(30)).timeout(secs(10));
+        polling
+            .retry(Retry::attempts(2).fixed(secs(1)))
+            .retry_slowly(secs(20))
+    };
+    let mut stream = slow().start()?;
+    assert_eq!(until(&world, &mut stream, NOON + 5_000).await.len(), 1);
+    let cursor = stream.control().cursor();
+    drop(stream);
+    // For three hours, of which a chunk of an hour takes 36 seconds, and a quarter of it 9.
+    for minute in 1..=180 {
+        world.put(point(minute * 60, minute));
+    }
+    world.until(NOON + 3 * HOUR).await;
+    let mut stream = slow().resume(cursor).start()?;
+    let control = stream.control();
+    let came = until(&world, &mut stream, NOON + 3 * HOUR + 4 * MINUTE).await;
+    assert_eq!(came.len(), 180);
+    assert!(control.state().is_healthy());
+    assert_eq!(
+        control.stats().failures,
+        2,
+        "an hour was too long, and its half"
+    );
+    let requests = world.script().requests.clone();
+    let longest = requests.iter().map(|(_, range)| range.len()).max();
+    assert_eq!(longest, Some(15 * MINUTE as u64));
+    drop(stream);
+    world.script().requests.clear();
+
+    // What took long once is asked for as a whole again after some polls.
+    let mut stream = slow().start()?;
+    let control = stream.control();
+    world.script().latency = secs(11);
+    until(&world, &mut stream, world.now() + 30_000).await;
+    assert!(control.state().is_down());
+    world.script().latency = Duration::ZERO;
+    world.script().requests.clear();
+    until(&world, &mut stream, world.now() + 5 * MINUTE).await;
+    let requests = world.script().requests.clone();
+    let begin = requests.first().expect("a request").1.len();
+    assert!(begin < 20_000, "a part: {begin}");
+    let end = requests.last().expect("a request").1.len();
+    assert!(end > 60_000, "all of the buffer: {end}");
     Ok(())
 }
 

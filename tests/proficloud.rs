@@ -410,6 +410,8 @@ fn times_are_what_they_say_wherever_the_program_runs() -> Tested {
         ("2023-10-29T02:30:00+02:00", 1_698_539_400_000),
         ("2023-10-29T02:30:00+01:00", 1_698_543_000_000),
         ("-000001-01-01", -62_198_755_200_000),
+        (" 2023-11-14 22:13:20\n", 1_700_000_000_000),
+        ("2023-11-14+01:00", 1_699_916_400_000),
     ] {
         assert_eq!(i64::from(text.parse::<Millis>()?), millis, "{text}");
     }
@@ -461,6 +463,8 @@ fn times_are_what_they_say_wherever_the_program_runs() -> Tested {
         );
     }
     assert_eq!(When::from(Millis::from(5)), When::At(5));
+    #[cfg(feature = "tables")]
+    assert_eq!(When::at(Millis::from(5))?, When::At(5));
     let before = SystemTime::now();
     let now = Millis::now().to_system_time().unwrap();
     assert!(now.duration_since(before).unwrap_or_default() < Duration::from_secs(60));

@@ -158,6 +158,62 @@ async fn answers_become_series_in_the_order_of_the_query() -> Tested {
     Ok(())
 }
 
+#[cfg(feature = "tables")]
+#[tokio::test]
+async fn answers_become_tables_with_a_column_for_each_metric_that_was_asked_for() -> Tested {
+    use headwater::timeseries::{Duplicates, Table, TableError};
+
+    let (cloud, _front, client) = cloud().await?;
+    let body = r#"[{"7d0e": {"b": [{"timestamp": 1700000000000, "values": {"value": 7}}],
+            "a": [{"timestamp": 1700000002000, "values": {"value": 3, "lat": 50.5}},
+                  {"timestamp": 1700000000000, "values": {"value": 1.5}}],
+            "more": [{"timestamp": 1700000000000, "values": {"value": "x"}}]},
+        "other": {"a": [{"timestamp": 1700000002000, "values": {"value": 9}}]}}]"#;
+    cloud.lock().unwrap().answers = Some(Reply::ok(body));
+    let query = query().metrics(["silent", "a", "b", "a"]);
+    let table = client.query_table(&query).await?;
+    let names: Vec<&str> = table.names().collect();
+    let expected = [
+        "m",
+        "silent",
+        "a",
+        "a{field=lat}",
+        "a{uuid=other}",
+        "b",
+        "more",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(table.times(), [THEN, THEN + 2_000]);
+    let cells = |name: &str| [table.value(0, name), table.value(1, name)];
+    let null = || Ok(PointValue::Null);
+    assert_eq!(cells("m"), [null(), null()]);
+    assert_eq!(cells("a"), [Ok(1.5.into()), Ok(3.0.into())]);
+    assert_eq!(cells("a{field=lat}"), [null(), Ok(50.5.into())]);
+    assert_eq!(cells("a{uuid=other}"), [null(), Ok(9.into())]);
+    assert_eq!(cells("b"), [Ok(7.into()), null()]);
+    // What a column is of is not forgotten.
+    let mut points: Vec<Point> = table.points().collect();
+    let mut answered: Vec<Point> = client.query(&query).await?.points().collect();
+    points.sort();
+    answered.sort();
+    assert_eq!(points, answered);
+
+    let twice = r#"[{"7d0e": {"m": [{"timestamp": 5, "values": {"value": 1}}, {"timestamp": 5, "values": {"value": 2}}]}}]"#;
+    cloud.lock().unwrap().answers = Some(Reply::ok(twice));
+    let answer = client.query(&self::query()).await?;
+    let table = answer.table(&self::query())?;
+    assert_eq!((table.value(0, "m")?, table.replaced()), (2.into(), 1));
+    let strict = Table::builder().duplicates(Duplicates::Fail);
+    assert!(matches!(
+        answer.table_by(&strict, &self::query()),
+        Err(TableError::Duplicate { millis: 5, .. })
+    ));
+    cloud.lock().unwrap().answers = Some(Reply::ok("[]"));
+    let table = client.query_table(&self::query()).await?;
+    assert!(table.is_empty() && table.names().eq(["m"]));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_large_answer_is_read_too() -> Tested {
     let (cloud, _front, client) = cloud().await?;

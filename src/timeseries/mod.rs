@@ -17,6 +17,8 @@
     doc = "| (here) | [`Table`]: points as Arrow's record batches (feature `tables`); [`TableSchema`], for columns that are known before there are points |"
 )]
 
+#[cfg(any(feature = "proficloud", feature = "tables"))]
+mod calendar;
 #[cfg(feature = "kairosdb")]
 pub mod kairosdb;
 mod point;

@@ -193,7 +193,8 @@ impl PointValue {
         matches!(self, PointValue::Null)
     }
 
-    fn rank(&self) -> u8 {
+    /// Which kind comes first in the order of values.
+    pub(super) fn rank(&self) -> u8 {
         match self {
             PointValue::Null => 0,
             PointValue::Number(_) => 1,

@@ -26,7 +26,11 @@ use crate::metrics::{IntoTags, Tags};
 /// assert_eq!(mean.to_json()["sampling"], json!({"value": 5, "unit": "MINUTES"}));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Aggregator(Map<String, Value>);
+pub struct Aggregator {
+    fields: Map<String, Value>,
+    /// Whether it is one of [`RangeAggregator`]'s.
+    of_ranges: bool,
+}
 
 /// Which points [`Aggregator::filter`] takes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +80,10 @@ impl Aggregator {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value));
         let name = ("name".to_owned(), Value::from(name));
-        Aggregator([name].into_iter().chain(fields).collect())
+        Aggregator {
+            fields: [name].into_iter().chain(fields).collect(),
+            of_ranges: false,
+        }
     }
 
     /// The difference of each value to the one before: one point less.
@@ -188,24 +195,28 @@ impl Aggregator {
         let saved_from = ("add_saved_from", saved_from.into());
         let mut saved = Aggregator::named("save_as", [metric, saved_from, ("tags", tags.into())]);
         if let Some(ttl) = ttl {
-            saved.0.insert("ttl".to_owned(), ttl.into());
+            saved = saved.with("ttl", ttl);
         }
         saved
     }
 
-    /// One that is not known here, with its parameters: `json!({"size": 3})`, or an empty object. What is no
-    /// object counts as no parameters.
+    /// One that is not known here, with its parameters: `json!({"size": 3})`; an empty object, or a null, where it
+    /// has none. A query with anything else in their place is not sent: that is
+    /// [`Reason::BadQuery`](super::Reason::BadQuery).
     pub fn raw(name: &str, parameters: Value) -> Aggregator {
         let mut raw = Aggregator::named(name, []);
-        if let Value::Object(parameters) = parameters {
-            raw.0.extend(parameters);
+        match parameters {
+            Value::Object(parameters) => raw.fields.extend(parameters),
+            Value::Null => {}
+            // Found when the query is checked, as numbers are.
+            _ => raw = raw.with("parameters", Value::Null),
         }
         raw
     }
 
     /// How long the ranges of time are that it makes a point of, at most, in milliseconds; 0 if there are none.
     pub(super) fn range_millis(&self) -> i64 {
-        let sampling = self.0.get("sampling").map(Relative::deserialize);
+        let sampling = self.fields.get("sampling").map(Relative::deserialize);
         let sampling = sampling.and_then(Result::ok);
         sampling.map_or(0, Relative::at_most_millis)
     }
@@ -213,12 +224,30 @@ impl Aggregator {
     /// As it is written in a query.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        Value::Object(self.0.clone())
+        Value::Object(self.fields.clone())
+    }
+
+    /// With ranges that are counted from 1970, if that is not said otherwise, and not from where a query begins.
+    pub(super) fn counted_from_epoch(self) -> Aggregator {
+        // It would begin with a null for each range since.
+        let fills_up = self.fields["name"] == "gaps";
+        match self.of_ranges && !fills_up && !self.fields.contains_key("start_time") {
+            true => self.with("start_time", 0),
+            false => self,
+        }
+    }
+
+    fn with(mut self, parameter: &str, value: impl Into<Value>) -> Aggregator {
+        self.fields.insert(parameter.to_owned(), value.into());
+        self
     }
 }
 
 impl From<RangeAggregator> for Aggregator {
     fn from(aggregator: RangeAggregator) -> Aggregator {
-        Aggregator(aggregator.into_fields())
+        Aggregator {
+            fields: aggregator.into_fields(),
+            of_ranges: true,
+        }
     }
 }

@@ -123,6 +123,13 @@ impl QueryMetric {
         ranges.fold(0, i64::saturating_add)
     }
 
+    /// With ranges of time that are the same in each query, wherever that begins.
+    pub(super) fn counted_from_epoch(mut self) -> QueryMetric {
+        let aggregators = self.aggregators.into_iter();
+        self.aggregators = aggregators.map(Aggregator::counted_from_epoch).collect();
+        self
+    }
+
     /// As it is written in a query.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -115,7 +115,9 @@ impl KairosDb {
     async fn post_query(&self, path: Url, query: &Query) -> Result<Response, KairosError> {
         let json = query.to_json();
         if let Some(at) = null(&json, "query") {
-            let why = format!("{at} is no number that JSON has, or none at all");
+            let why = format!(
+                "{at} is null: a number that JSON does not have (NaN, an infinity), or nothing that could be there"
+            );
             let asked = asked(&Method::POST, &path);
             return Err(KairosError::new(asked, 0, Reason::BadQuery(why)));
         }

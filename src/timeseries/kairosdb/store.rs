@@ -20,10 +20,24 @@ use crate::timeseries::{Fetched, Point, Range, Store, StoreError};
 /// group, and those for which the query wants one value. What other tags the points behind an answer have in common is
 /// left out, as it changes from one answer to the next, and the points would be taken for others.
 ///
+/// # Ranges of time
+///
 /// What is made of [ranges of time](super::RangeAggregator) is asked for as a whole, so long before and after a stretch
-/// of time as a range may be long: one that a stretch cuts through does not come as a part of itself. While a range is
-/// not over its point changes, as [revisions](crate::timeseries::Polling::revised), if the
-/// [buffer](crate::timeseries::Polling::buffer) is longer than the range.
+/// of time as a range may be long: one that a stretch cuts through does not come as a part of itself. Ranges are counted
+/// from 1970 on, in their time zone, unless they have a [`start_time`](super::RangeAggregator::start_time): from where
+/// a query begins, ranges of seven minutes, or of two days, would be others in each query. Those of
+/// [`gaps`](super::RangeAggregator::gaps) are not, nor are any of points before 1970.
+///
+/// With [`align_end_time`](super::RangeAggregator::align_end_time) a range comes once, when it is over. With
+/// [`align_start_time`](super::RangeAggregator::align_start_time) it comes with its first point. While it is not over
+/// its point changes, as [revisions](crate::timeseries::Polling::revised), if the
+/// [buffer](crate::timeseries::Polling::buffer) is longer than the range. With neither it has the time of its first
+/// point: should an earlier one come late, it comes once more.
+///
+/// What looks at points before ([`diff`](super::Aggregator::diff), [`rate`](super::Aggregator::rate),
+/// [`sampler`](super::Aggregator::sampler), [`sma`](super::Aggregator::sma)) or at the ends of an answer
+/// ([`trim`](super::Aggregator::trim), [`limit`](super::QueryMetric::limit)) leaves out points at the beginning or
+/// the end of **each** query: poll the points themselves, and let a graph do that.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::{KairosDb, Query};
@@ -70,13 +84,14 @@ impl KairosStore {
         let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
         let mut places = 0..;
         let longest = self.longest();
-        let query = self.query.clone().range(Range {
-            from: range.from.saturating_sub(longest),
-            to: range.to.saturating_add(longest),
-        });
+        let from = range.from.saturating_sub(longest);
+        let to = range.to.saturating_add(longest);
+        let query = self.query.clone().range(Range { from, to });
         query.map_metrics(
             |metric| match places.next().and_then(|place| tags.get(&place)) {
                 Some(tags) => metric.group_by(GroupBy::tags(tags)),
+                // The store counts forward alone.
+                None if from >= 0 => metric.counted_from_epoch(),
                 None => metric,
             },
         )

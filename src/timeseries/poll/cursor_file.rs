@@ -50,7 +50,8 @@ impl CursorFile {
     /// Writes a cursor, down to the disk.
     ///
     /// # Errors
-    /// If that fails; the file then has what it had.
+    /// If that fails. The file then has what it had; or the new cursor, where the disk does not confirm that it
+    /// has that.
     pub fn save(&self, cursor: &Cursor) -> Result<(), CursorError> {
         let bytes = cursor.to_bytes();
         self.replace(&bytes).map_err(|error| self.failed(error))

@@ -28,7 +28,7 @@ impl Packed {
         match (self, other) {
             (Packed::Number(left), PointValue::Number(right)) => left.cmp(right),
             (Packed::Text(left), PointValue::Text(right)) => (***left).cmp(right),
-            _ => self.rank().cmp(&rank(other)),
+            _ => self.rank().cmp(&other.rank()),
         }
     }
 
@@ -37,20 +37,13 @@ impl Packed {
         self.compare(other) == Ordering::Equal
     }
 
+    /// That of the value.
     fn rank(&self) -> u8 {
         match self {
             Packed::Null => 0,
             Packed::Number(_) => 1,
             Packed::Text(_) => 2,
         }
-    }
-}
-
-fn rank(value: &PointValue) -> u8 {
-    match value {
-        PointValue::Null => 0,
-        PointValue::Number(_) => 1,
-        PointValue::Text(_) => 2,
     }
 }
 

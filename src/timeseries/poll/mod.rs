@@ -5,6 +5,7 @@ mod clock;
 mod control;
 mod course;
 mod cursor;
+mod cursor_bytes;
 mod cursor_file;
 #[cfg(feature = "serde")]
 mod cursor_serde;

@@ -227,7 +227,8 @@ impl<S: Store> Polling<S> {
         Polling { ends: true, ..self }
     }
 
-    /// How long a request may take.
+    /// How long a request may take. After one that took longer, requests are for half of its stretch of time at most,
+    /// down to an eighth of the buffer, and for twice as much again after each poll that succeeds.
     pub fn timeout(self, timeout: Duration) -> Self {
         Polling { timeout, ..self }
     }

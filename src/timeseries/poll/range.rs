@@ -48,6 +48,8 @@ pub(super) struct Reach {
     known: Option<i64>,
     /// A shorter chunk than usual, as an answer had too many points.
     narrowed: Option<i64>,
+    /// A shorter chunk than usual, as an answer took too long.
+    eased: Option<i64>,
     /// Where the next chunk of the quiet stretch begins.
     swept: i64,
     /// The latest time that was seen.
@@ -74,6 +76,7 @@ impl Reach {
             answered: None,
             known: None,
             narrowed: None,
+            eased: None,
             swept: i64::MIN,
             newest: None,
             evidence: [evidence, None],
@@ -132,7 +135,7 @@ impl Reach {
         let from = self.asks_from();
         // Where all that could be asked for is in the future the store is asked too: it may tell the time.
         let to = to.max(from).min(LAST);
-        let chunk = self.chunk();
+        let chunk = self.lengths.chunk;
         let before = |time: i64| from.max(time.saturating_sub(self.lengths.buffer));
         let usual = chunk.max(self.lengths.buffer.saturating_mul(2));
         let live = self.answered.map_or(from, |answered| {
@@ -166,25 +169,35 @@ impl Reach {
     }
 
     fn chunk(&self) -> i64 {
-        let usual = self.lengths.chunk;
-        self.narrowed.map_or(usual, |narrowed| narrowed.min(usual))
+        let shorter = [self.narrowed, self.eased].into_iter().flatten();
+        shorter.fold(self.lengths.chunk, i64::min)
+    }
+
+    /// Half of what was asked for, unless that is not much longer than what has to be remembered anyway.
+    fn half(&self, ask: &Ask) -> Option<i64> {
+        let half = i64::try_from(ask.range.len() / 2).unwrap_or(i64::MAX);
+        (half > self.lengths.buffer / 8).then_some(half)
     }
 
     /// There were too many points in the answer: asks for less at once until a poll succeeds. What
-    /// an outage has left behind then goes through, part by part. `false` if that can't help, as what is
-    /// too much is not much longer than what has to be remembered anyway.
+    /// an outage has left behind then goes through, part by part. `false` if that can't help.
     pub(super) fn narrow(&mut self, ask: &Ask) -> bool {
-        let half = i64::try_from(ask.range.len() / 2).unwrap_or(i64::MAX);
-        let helps = half > self.lengths.buffer / 8;
-        if helps {
-            self.narrowed = Some(half);
-        }
-        helps
+        let half = self.half(ask);
+        self.narrowed = half.or(self.narrowed);
+        half.is_some()
+    }
+
+    /// The answer took too long: asks for less at once, and for twice as much again after each poll that succeeds.
+    /// What takes longer than may be would come never otherwise.
+    pub(super) fn ease(&mut self, ask: &Ask) {
+        self.eased = self.half(ask).or(self.eased);
     }
 
     /// A poll has succeeded.
     pub(super) fn succeeded(&mut self, course: &Course) {
         self.narrowed = None;
+        let doubled = self.eased.map(|chunk| chunk.saturating_mul(2));
+        self.eased = doubled.filter(|chunk| *chunk < self.lengths.chunk);
         self.known = course.least;
     }
 

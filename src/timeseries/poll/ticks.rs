@@ -49,6 +49,15 @@ impl Ticks {
         self.last = later(self.last, interval);
         self.count += 1;
     }
+
+    /// The next one has come, by an interval that is new. If that makes it come late, the rate begins with it: what
+    /// would have been due before is nothing that was missed.
+    pub(super) fn tick_anew(&mut self, interval: Duration) {
+        self.tick(interval);
+        if self.last.elapsed() >= interval {
+            self.last = Instant::now();
+        }
+    }
 }
 
 /// So long after a time, or never, as far as anybody can tell.

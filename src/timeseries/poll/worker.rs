@@ -128,7 +128,12 @@ impl<S: Store> Worker<S> {
                     course = begin(self);
                     continue;
                 }
-                Err(error) => return Err(Broken::Failed(error)),
+                Err(error) => {
+                    if let PollError::TimedOut { .. } = error {
+                        self.shared.memory().reach.ease(&ask);
+                    }
+                    return Err(Broken::Failed(error));
+                }
             };
             if let Some(told) = answer.server_time {
                 let began_at = self.clock.heard(told, sent);
@@ -322,8 +327,11 @@ impl<S: Store> Worker<S> {
         let ticks = self.ticks;
         self.wait(move |settings| ticks.next(settings.interval))
             .await?;
-        let interval = self.settings.borrow().interval;
-        self.ticks.tick(interval);
+        let now = self.settings.borrow().interval;
+        match now == interval {
+            true => self.ticks.tick(now),
+            false => self.ticks.tick_anew(now),
+        }
         Ok(())
     }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use chrono::format::{Parsed, StrftimeItems};
-use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{DateTime, Datelike};
 
+use crate::timeseries::calendar;
 use crate::timeseries::kairosdb::When;
 use crate::timeseries::unix::{system_time, unix_millis};
 
@@ -22,7 +22,7 @@ use crate::timeseries::unix::{system_time, unix_millis};
 /// | `2023-11-14 22:13:20.5`, `2023-11-14T23:13:20.5+01:00`, `2023-11-14` | `text.parse()` |
 /// | text of another form | [`Millis::parse`] |
 ///
-/// Text without an offset is in UTC, wherever the program runs. Of text and `SystemTime` what is finer than a
+/// Text without an offset is in UTC, wherever the program runs; white space around it is no part of it. Of text and `SystemTime` what is finer than a
 /// millisecond is cut off, towards the past.
 ///
 /// ```
@@ -89,20 +89,7 @@ impl Millis {
             TimeError::new(text, format_args!("not as {format:?} says: {error}"))
         };
         let form = format.replace(".%f", "%.f");
-        let mut parsed = Parsed::new();
-        chrono::format::parse(&mut parsed, text, StrftimeItems::new(&form)).map_err(wrong)?;
-        let offset = parsed.offset().unwrap_or(0);
-        let timed = parsed.hour_div_12().is_some()
-            || parsed.hour_mod_12().is_some()
-            || parsed.minute().is_some()
-            || parsed.timestamp().is_some();
-        let time = match timed {
-            true => parsed.to_naive_datetime_with_offset(offset),
-            false => parsed
-                .to_naive_date()
-                .map(|date| date.and_time(NaiveTime::MIN)),
-        };
-        Ok(in_utc(time.map_err(wrong)?, offset))
+        calendar::millis_as(text, &form).map(Millis).map_err(wrong)
     }
 
     /// As `SystemTime`; `None` where this system has no such time.
@@ -117,21 +104,6 @@ impl Millis {
         let written = (0..=9999).contains(&time.year());
         written.then(|| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
     }
-}
-
-/// Besides that of RFC 3339.
-const FORMS: [&str; 5] = [
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d",
-];
-
-/// What a clock shows that is so many seconds ahead of UTC.
-fn in_utc(time: NaiveDateTime, ahead: i32) -> Millis {
-    let time = time.and_utc().timestamp_millis();
-    Millis(time - TimeDelta::seconds(ahead.into()).num_milliseconds())
 }
 
 impl From<i64> for Millis {
@@ -159,23 +131,21 @@ impl From<Millis> for When {
     }
 }
 
+#[cfg(feature = "tables")]
+impl crate::timeseries::Moment for Millis {
+    fn moment(&self) -> Result<i64, crate::timeseries::MomentError> {
+        Ok(self.0)
+    }
+}
+
 impl FromStr for Millis {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Millis, TimeError> {
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Millis(time.timestamp_millis()));
-        }
-        for form in FORMS {
-            for offset in ["", "%#z"] {
-                if let Ok(time) = Millis::parse(text, &format!("{form}{offset}")) {
-                    return Ok(time);
-                }
-            }
-        }
         let why = "write it as 2023-11-14 22:13:20.5 (which is UTC), or with an offset, such as \
                    2023-11-14T23:13:20.5+01:00";
-        Err(TimeError::new(text, why))
+        let time = calendar::millis(text).map(Millis);
+        time.ok_or_else(|| TimeError::new(text, why))
     }
 }
 

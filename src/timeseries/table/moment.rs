@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 
+use crate::timeseries::calendar;
 use crate::timeseries::unix::unix_millis;
 
 /// A point of time: text, a number, or a datetime.
@@ -13,7 +14,7 @@ use crate::timeseries::unix::unix_millis;
 /// | type | which time |
 /// | --- | --- |
 /// | `i64` | milliseconds since the Unix epoch |
-/// | `&str`, `String` | [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), `2024-03-01T12:00:00.5+01:00`; a space instead of the `T`, no seconds, no time of day and no offset will do: `2024-03-01 12:00`, `2024-03-01` |
+/// | `&str`, `String` | [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), `2024-03-01T12:00:00.5+01:00`; a space instead of the `T`, no seconds, no time of day and no offset will do: `2024-03-01 12:00`, `2024-03-01`; white space around it is no part of it |
 /// | `SystemTime`, `chrono`'s `DateTime`, `NaiveDateTime` and `NaiveDate` | that one |
 ///
 /// What has no offset is in **UTC**, wherever the program runs. Fractions of a millisecond are cut off.
@@ -61,40 +62,6 @@ impl fmt::Display for MomentError {
 
 impl Error for MomentError {}
 
-const WITH_OFFSET: [&str; 4] = [
-    "%Y-%m-%dT%H:%M:%S%.f%#z",
-    "%Y-%m-%d %H:%M:%S%.f%#z",
-    "%Y-%m-%dT%H:%M%#z",
-    "%Y-%m-%d %H:%M%#z",
-];
-
-const IN_UTC: [&str; 4] = [
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M",
-];
-
-fn parse(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.timestamp_millis());
-    }
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(date.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
-    }
-    let naive = IN_UTC
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-    if let Some(time) = naive {
-        return Some(time.and_utc().timestamp_millis());
-    }
-    let with_offset = WITH_OFFSET
-        .iter()
-        .find_map(|form| DateTime::parse_from_str(text, form).ok());
-    with_offset.map(|time| time.timestamp_millis())
-}
-
 impl Moment for i64 {
     fn moment(&self) -> Result<i64, MomentError> {
         Ok(*self)
@@ -103,7 +70,7 @@ impl Moment for i64 {
 
 impl Moment for str {
     fn moment(&self) -> Result<i64, MomentError> {
-        parse(self).ok_or_else(|| MomentError {
+        calendar::millis(self).ok_or_else(|| MomentError {
             text: self.to_owned(),
         })
     }

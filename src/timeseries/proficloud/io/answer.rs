@@ -49,14 +49,19 @@ impl IoAnswer {
 impl IoSeries {
     /// The points, with the tag `uuid`; and `field`, unless that is `value`.
     pub fn points(&self) -> impl Iterator<Item = Point> {
-        let metric = Arc::<str>::from(&*self.metric);
-        let mut tags = Tags::new().with("uuid", &*self.uuid);
-        if self.field != "value" {
-            tags = tags.with("field", &*self.field);
-        }
+        let (metric, tags) = (Arc::<str>::from(&*self.metric), self.tags());
         self.values.iter().map(move |(millis, value)| {
             Point::new(metric.clone(), *millis, value.clone()).tagged(&tags)
         })
+    }
+
+    /// The tags of its points.
+    pub(super) fn tags(&self) -> Tags {
+        let tags = Tags::new().with("uuid", &*self.uuid);
+        match &*self.field {
+            "value" => tags,
+            field => tags.with("field", field),
+        }
     }
 }
 

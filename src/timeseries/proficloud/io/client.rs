@@ -102,6 +102,11 @@ impl ProficloudIo {
         self.0.data.as_str()
     }
 
+    #[cfg(feature = "tables")]
+    pub(super) fn data(&self) -> &Url {
+        &self.0.data
+    }
+
     /// Logs in, as this user from now on. If it fails, all stays as it was.
     ///
     /// # Errors
@@ -240,7 +245,7 @@ impl ProficloudIo {
     }
 }
 
-fn failed(told: Told) -> ProficloudError {
+pub(super) fn failed(told: Told) -> ProficloudError {
     ProficloudError::new(Step::Query, told)
 }
 

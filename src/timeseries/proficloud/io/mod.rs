@@ -9,6 +9,8 @@ mod login;
 mod query;
 mod session;
 mod store;
+#[cfg(feature = "tables")]
+mod tables;
 mod tokens;
 
 pub use answer::{IoAnswer, IoSeries};
