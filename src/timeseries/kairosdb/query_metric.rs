@@ -40,7 +40,8 @@ impl QueryMetric {
         }
     }
 
-    /// Only points whose tag has one of these values. For several tags, all must match.
+    /// Only points whose tag has one of these values. For several tags, all must match. What was said of the same tag
+    /// before does not hold any more.
     ///
     /// From KairosDB 1.3 on, a value `regex:…` is a regular expression of Java that the whole value matches.
     /// The embedded H2 store cannot look for a quotation mark `'` in a value.
