@@ -144,7 +144,7 @@ impl From<Element> for Point {
 
 impl From<Point> for SystemTime {
     fn from(point: Point) -> SystemTime {
-        SystemTime::UNIX_EPOCH + point.time().elapsed()
+        point.time().into()
     }
 }
 
