@@ -108,7 +108,7 @@ impl Element {
     /// When it was, as the system's clock says it.
     #[must_use]
     pub fn system_time(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + self.time.elapsed()
+        self.time.into()
     }
 
     /// When it was, in whole milliseconds since the Unix epoch.

@@ -9,6 +9,17 @@ use std::time::{Duration, Instant, SystemTime};
 ///
 /// The zero of a real or virtual clock is when the graph was made. A clock led by the data counts
 /// from where the data does: for a `SystemTime`, from the Unix epoch.
+///
+/// ```
+/// # use headwater_operators as headwater;
+/// use headwater::Time;
+/// use std::time::{Duration, SystemTime};
+///
+/// let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(43_200);
+/// let time = Time::from(noon);
+/// assert_eq!((time.as_millis(), time), (43_200_000, Time::from_millis(43_200_000)));
+/// assert_eq!(SystemTime::from(time), noon);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 
@@ -34,6 +45,12 @@ impl Time {
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// Milliseconds since the clock's zero; what is finer is cut off.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000_000
     }
 
     /// The time since the clock's zero.
@@ -101,6 +118,13 @@ impl From<SystemTime> for Time {
         time.duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
             .into()
+    }
+}
+
+impl From<Time> for SystemTime {
+    /// Of a clock that counts from the Unix epoch, as one does that is led by the data.
+    fn from(time: Time) -> SystemTime {
+        SystemTime::UNIX_EPOCH + time.elapsed()
     }
 }
 
