@@ -80,18 +80,21 @@ impl Point {
     }
 
     /// The metric's name.
+    #[inline]
     #[must_use]
     pub fn metric(&self) -> &str {
         &self.metric
     }
 
     /// The tags.
+    #[inline]
     #[must_use]
     pub fn tags(&self) -> &Tags {
         &self.tags
     }
 
     /// The time, in milliseconds since the Unix epoch.
+    #[inline]
     #[must_use]
     pub fn millis(&self) -> i64 {
         self.millis
@@ -105,16 +108,19 @@ impl Point {
     }
 
     /// The value.
+    #[inline]
     #[must_use]
     pub fn value(&self) -> &PointValue {
         &self.value
     }
 
+    #[inline]
     pub(super) fn metric_arc(&self) -> &Arc<str> {
         &self.metric
     }
 
     /// The number, if the value is one.
+    #[inline]
     #[must_use]
     pub fn number(&self) -> Option<Value> {
         self.value.number()

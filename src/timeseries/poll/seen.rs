@@ -132,6 +132,7 @@ impl Seen {
             .insert_unique(hash, (hash, place), |(hash, _)| *hash);
     }
 
+    #[inline]
     fn get(&self, place: usize) -> Option<&Series> {
         self.series.get(place)?.as_ref()
     }
@@ -190,6 +191,7 @@ impl Seen {
     }
 }
 
+#[inline]
 fn is(series: &Series, point: &Point) -> bool {
     let metric = point.metric_arc();
     series.tags == *point.tags()
