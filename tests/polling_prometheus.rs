@@ -2,12 +2,19 @@
 
 include!("../src/guide/prometheus_store.rs");
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Router;
+use axum::extract::Query;
+use axum::http::StatusCode;
+use axum::routing::get;
 use futures::StreamExt;
 use headwater::timeseries::{MetricsStream, Polling};
 use headwater::{BoxError, Retry};
 use headwater_services::{Prometheus as Server, Series, or_skip};
+use tokio::net::TcpListener;
 
 type Tested = Result<(), BoxError>;
 
@@ -85,5 +92,66 @@ async fn a_prometheus_is_polled_over_late_points_its_death_and_our_own() -> Test
     assert_eq!(next(&mut again, 2).await, [one(100, 4.0), two(90, 5.0)]);
     let none = tokio::time::timeout(Duration::from_millis(300), again.next()).await;
     assert!(none.is_err(), "{none:?}");
+    Ok(())
+}
+
+/// Where a gateway answers, or there are samples that are no numbers, and where it would be too much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_is_a_failure_and_not_no_points() -> Tested {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let matrix = |result: &str| format!(r#"{{"status":"success","data":{{"result":[{result}]}}}}"#);
+    let labels = r#""metric":{"__name__":"one","stadt":"Köln"}"#;
+    let odd = [
+        "{}".to_owned(),
+        matrix(&format!(r#"{{{labels},"histograms":[]}}"#)),
+        matrix(&format!(r#"{{{labels},"values":[[{now},"much"]]}}"#)),
+    ];
+    let (failed, asked) = (odd.len() as u64, Arc::<Mutex<Vec<String>>>::default());
+    let good = matrix(&format!(r#"{{{labels},"values":[[{now},"1.5"]]}}"#));
+    let answers = Arc::new(Mutex::new(odd.into_iter()));
+    let front = {
+        let asked = asked.clone();
+        move |Query(query): Query<HashMap<String, String>>| {
+            let (answer, good) = (answers.lock().unwrap().next(), good.clone());
+            let mut asked = asked.lock().unwrap();
+            asked.push(query["query"].clone());
+            let answer = match (answer, asked.len()) {
+                (Some(odd), _) => (StatusCode::OK, odd),
+                (None, 4) => (StatusCode::UNPROCESSABLE_ENTITY, String::new()),
+                _ => (StatusCode::OK, good),
+            };
+            std::future::ready(answer)
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let store = Prometheus {
+        url: format!("http://{}", listener.local_addr()?),
+        selector: "one".to_owned(),
+    };
+    let front = Router::new().route("/api/v1/query", get(front));
+    let served = tokio::spawn(async { axum::serve(listener, front).await });
+
+    let retry = Retry::attempts(1000).fixed(Duration::from_millis(10));
+    let polling = Polling::new(store).every(Duration::from_millis(50));
+    let mut stream = polling.retry(retry).start()?;
+    let one = ("one".to_owned(), "Köln".to_owned(), now.cast_signed(), 1.5);
+    assert_eq!(next(&mut stream, 1).await, [one]);
+    assert!(stream.control().stats().failures >= failed);
+    let length = |asked: &String| {
+        asked
+            .trim_matches(|c: char| !c.is_ascii_digit())
+            .parse::<i64>()
+    };
+    let asked: Vec<i64> = asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(length)
+        .collect::<Result<_, _>>()?;
+    assert!(
+        asked[4] < asked[3],
+        "after what was too much less is asked for: {asked:?}"
+    );
+    served.abort();
     Ok(())
 }
