@@ -1265,3 +1265,57 @@ async fn a_point_that_cannot_be_stored_is_refused_before_anything_is_sent() -> T
     assert_eq!(client.last_exchange().map(|exchange| exchange.asked), None);
     Ok(())
 }
+
+#[tokio::test]
+async fn aggregates_of_one_time_that_are_polled_are_told_apart() -> Tested {
+    let client = client!();
+    let of = |value: PointValue, millis| Point::new("sorts", millis, value).tagged([("host", "a")]);
+    let low = of(5.into(), THEN);
+    let high = of(250.into(), THEN + 1);
+    let text = of("five".into(), THEN + 2);
+    written(&client, &[low, high, text]).await?;
+    let count = || {
+        let hours = RangeAggregator::count(Relative::hours(1)).align_start_time();
+        QueryMetric::new("sorts").aggregate(hours)
+    };
+    let range = Range {
+        from: THEN - 7_200_000,
+        to: THEN + 7_200_000,
+    };
+    let polled = async |metric| {
+        let store = client.store(Query::since(0).metric(metric));
+        let points = store.fetch(range).await?.points;
+        let all = points
+            .iter()
+            .map(|point| (point.millis(), point.tags().to_string()));
+        let mut all: Vec<_> = all.collect();
+        all.sort();
+        Ok::<_, Failed>(all)
+    };
+    let hour = THEN - THEN % 3_600_000;
+    let expected = |tags: &[&str]| {
+        tags.iter()
+            .map(|tag| (hour, tag.to_string()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(polled(count()).await?, expected(&["", "type=text"]));
+    let by_value = count().group_by(GroupBy::value(100));
+    assert_eq!(
+        polled(by_value).await?,
+        expected(&["type=text value_group=-1", "value_group=0", "value_group=2"])
+    );
+    let by_bin = count().group_by(GroupBy::bins([10.0]));
+    assert_eq!(
+        polled(by_bin).await?,
+        expected(&["bin=-1 type=text", "bin=0", "bin=1"])
+    );
+
+    let by_time = count().group_by(GroupBy::time(Relative::hours(1), 24));
+    let store = client.store(Query::since(0).metric(by_time));
+    let error = store.fetch(range).await.unwrap_err();
+    assert!(
+        !error.can_retry() && error.to_string().contains("`sorts`"),
+        "{error}"
+    );
+    Ok(())
+}

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::group::Group;
 use super::values::values;
-use crate::metrics::Tags;
+use crate::metrics::{TagRef, Tags};
 use crate::timeseries::{Point, PointValue};
 
 /// What the store answered: one entry for each metric that was asked for, in their order.
@@ -114,6 +114,18 @@ impl Series {
         });
         let of_group = of_group.flatten().filter(|(_, value)| !value.is_empty());
         of_group.map(|(name, value)| (name, &**value)).collect()
+    }
+
+    /// What tells it from other results of one metric with the same tags, as tags: the kind of points that are
+    /// no numbers, and the numbers of its ranges of values.
+    pub(super) fn own_tags(&self) -> Tags {
+        let tags = self.group_by.iter().filter_map(|group| match group {
+            Group::Type(kind) if kind != "number" => Some(("type", TagRef::Str(kind))),
+            Group::Value { number, .. } => Some(("value_group", TagRef::Int(*number))),
+            Group::Bin { number, .. } => Some(("bin", TagRef::Int(*number))),
+            _ => None,
+        });
+        tags.collect()
     }
 
     /// The points, with the tags that all of them [have in common](Series::common_tags).

@@ -107,6 +107,11 @@ impl QueryMetric {
         self.aggregators.is_empty()
     }
 
+    pub(super) fn is_grouped_by_time(&self) -> bool {
+        let by_time = |by: &GroupBy| matches!(by, GroupBy::Time { .. });
+        self.group_by.iter().any(by_time)
+    }
+
     /// The tags that all of its points have, as one value of them is wanted, and that is no pattern.
     pub(super) fn wanted_tags(&self) -> Tags {
         let tags = self.tags.iter().filter_map(|(name, values)| {

@@ -18,7 +18,10 @@ use crate::timeseries::{Fetched, Point, Range, Store, StoreError};
 /// tags. Which these are is learnt from answers; when a tag is seen for the first time, the same stretch of
 /// time is asked for once more. Metrics with aggregators stay as they are: their points have the tags of their
 /// group, and those for which the query wants one value. What other tags the points behind an answer have in common is
-/// left out, as it changes from one answer to the next, and the points would be taken for others.
+/// left out, as it changes from one answer to the next, and the points would be taken for others. Of what is made
+/// of [ranges of values](GroupBy::value) and [bins](GroupBy::bins) each has the tag `value_group` or `bin`, with its
+/// number, and of what is made of other points than numbers `type`, with their kind. [Groups of
+/// time](GroupBy::time) can't be polled with aggregators: they are counted from where a query begins.
 ///
 /// # Ranges of time
 ///
@@ -79,6 +82,12 @@ impl KairosStore {
         metrics.map(QueryMetric::range_millis).max().unwrap_or(0)
     }
 
+    fn grouped_by_time(&self) -> Option<&str> {
+        let mut metrics = self.query.asked_metrics().iter();
+        let grouped = metrics.find(|metric| !metric.is_raw() && metric.is_grouped_by_time());
+        grouped.map(QueryMetric::name)
+    }
+
     /// The query that is sent for a stretch of time, as far as the tags are known.
     pub fn query(&self, range: Range) -> Query {
         let tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,13 +143,22 @@ impl Store for KairosStore {
         if range.is_empty() {
             return Ok(Fetched::default());
         }
+        if let Some(metric) = self.grouped_by_time() {
+            return Err(StoreError::fatal(format!(
+                "aggregates of `{metric}` are grouped by time, which is counted from where a query begins: in \
+                 each poll its groups would be others; poll without, and let a graph group them"
+            )));
+        }
         let answer = self.ask(range).await?;
         let metrics = self.query.asked_metrics().iter().zip(&answer.queries);
         let points = metrics.flat_map(|(metric, answered)| {
             let series = answered.results.iter();
             series.flat_map(|series| match metric.is_raw() {
                 true => series.points_tagged(series.common_tags()),
-                false => series.points_tagged(series.group_tags().merged(&metric.wanted_tags())),
+                false => series.points_tagged({
+                    let tags = series.own_tags().merged(&metric.wanted_tags());
+                    tags.merged(&series.group_tags())
+                }),
             })
         });
         // Beside what was asked for as a part of the whole.
