@@ -2,7 +2,7 @@
 
 mod memory_sink;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use headwater::metrics::{
@@ -12,6 +12,7 @@ use headwater::prelude::*;
 use headwater::{OnFull, Shards, tags};
 use memory_sink::Memory;
 use tracing::field::{Field, Visit};
+use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, span};
 
 fn seconds(seconds: u64) -> Duration {
@@ -23,6 +24,19 @@ fn seconds(seconds: u64) -> Duration {
 struct Warnings(Arc<Mutex<Vec<String>>>);
 
 impl Warnings {
+    /// Hears of what this thread warns of.
+    ///
+    /// Somebody hears of everything, from the first test on: where one thread is the first to log at a place, at
+    /// the moment at which another begins to listen, `tracing` may take that place for one of no interest.
+    fn listen(&self) -> DefaultGuard {
+        static SOMEBODY: Once = Once::new();
+        SOMEBODY.call_once(|| {
+            let somebody = tracing::subscriber::set_global_default(Warnings::default());
+            somebody.expect("nobody else does in this program");
+        });
+        tracing::subscriber::set_default(self.clone())
+    }
+
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -64,7 +78,7 @@ impl tracing::Subscriber for Warnings {
 #[tokio::test(start_paused = true)]
 async fn each_sort_of_loss_is_logged_once_and_again_when_it_goes_on_for_a_minute() {
     let warnings = Warnings::default();
-    let _logs = tracing::subscriber::set_default(warnings.clone());
+    let _logs = warnings.listen();
     let metrics = MetricsPipeline::builder()
         .metric(
             Metric::new("m")
@@ -133,7 +147,7 @@ async fn a_sender_that_is_not_told_of_a_drop_is_logged_of_once() {
         .spawn()
         .unwrap();
     let handle = metrics.handle("m", ()).unwrap();
-    let _logs = tracing::subscriber::set_default(warnings.clone());
+    let _logs = warnings.listen();
     for _ in 0..5_000 {
         handle.send(1);
     }
