@@ -4,7 +4,7 @@
 #![cfg(feature = "facade")]
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Barrier, Mutex, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, Once, OnceLock};
 use std::time::Duration;
 
 use headwater::List;
@@ -29,7 +29,14 @@ async fn a_window() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
 }
 
+/// Somebody hears of all that is logged before anything is: where one thread is the first to log at a place, at
+/// the moment at which another begins to listen, `tracing` may take that place for one of no interest to anybody.
 fn pipeline() -> MetricsPipeline {
+    static SOMEBODY: Once = Once::new();
+    SOMEBODY.call_once(|| {
+        let somebody = tracing::subscriber::set_global_default(Events::default());
+        somebody.expect("nobody else does in this program");
+    });
     MetricsPipeline::builder().spawn().unwrap()
 }
 
