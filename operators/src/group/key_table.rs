@@ -229,6 +229,8 @@ impl<K: Hash + Eq, V> KeyTable<K, V> {
 #[derive(Default)]
 pub(super) struct Ahead {
     numbers: Vec<u32>,
+    /// Whether elements that followed each other had one key, in what was looked up last: then they may again.
+    alike: bool,
 }
 
 impl Ahead {
@@ -250,27 +252,12 @@ impl Ahead {
         let known = usize::from(begun.is_some()).min(items.len());
         let (first, rest) = self.numbers.split_at_mut(known);
         first.fill(begun.unwrap_or_default());
-        // What follows two elements of one key often has it, too: it is compared, and not looked up.
-        let (mut latest, mut streak) = (begun.unwrap_or(u32::MAX), None);
-        let (mut found, mut new) = (items.len() - known, None);
-        for (at, (item, number)) in items[known..].iter().zip(rest).enumerate() {
-            let key = key(item);
-            if streak.as_ref() == Some(&key) {
-                *number = latest;
-                continue;
-            }
-            match table.number(&key) {
-                Ok(known) => {
-                    *number = known;
-                    streak = (known == latest).then_some(key);
-                    latest = known;
-                }
-                Err(hash) => {
-                    (found, new) = (at, Some((hash, key)));
-                    break;
-                }
-            }
-        }
+        let (latest, rest) = (begun.unwrap_or(u32::MAX), rest.iter_mut());
+        let unknown = items[known..].iter().zip(rest);
+        let (found, new) = match self.alike {
+            true => look_for_streaks(unknown, latest, key, table),
+            false => look_for_each(unknown, key, table),
+        };
         self.numbers.truncate(known + found);
         table.saw(&self.numbers, now);
         new
@@ -278,10 +265,58 @@ impl Ahead {
 
     /// The numbers of the keys that were found, and whether two that follow each other are the same.
     #[inline]
-    pub(super) fn numbers(&self) -> (&[u32], bool) {
+    pub(super) fn numbers(&mut self) -> (&[u32], bool) {
         let after = self.numbers.get(1..).unwrap_or_default();
         let pairs = self.numbers.iter().zip(after);
-        let alike = pairs.fold(false, |alike, (one, other)| alike | (one == other));
-        (&self.numbers, alike)
+        self.alike = pairs.fold(false, |alike, (one, other)| alike | (one == other));
+        (&self.numbers, self.alike)
     }
+}
+
+/// Looks up keys up to the first that is not known. Returns how many are, and that one with its hash.
+#[inline]
+fn look_for_each<'a, T: 'a, K: Hash + Eq, V>(
+    items: impl Iterator<Item = (&'a T, &'a mut u32)>,
+    key: &mut impl FnMut(&T) -> K,
+    table: &mut KeyTable<K, V>,
+) -> (usize, Option<(u64, K)>) {
+    let mut found = 0;
+    for (item, number) in items {
+        let key = key(item);
+        match table.number(&key) {
+            Ok(known) => *number = known,
+            Err(hash) => return (found, Some((hash, key))),
+        }
+        found += 1;
+    }
+    (found, None)
+}
+
+/// As [`look_for_each`]. What follows two elements of one key often has it, too: it is compared, and not looked
+/// up. `latest` is the number of the key before.
+#[inline(never)]
+fn look_for_streaks<'a, T: 'a, K: Hash + Eq, V>(
+    items: impl Iterator<Item = (&'a T, &'a mut u32)>,
+    mut latest: u32,
+    key: &mut impl FnMut(&T) -> K,
+    table: &mut KeyTable<K, V>,
+) -> (usize, Option<(u64, K)>) {
+    let (mut found, mut streak) = (0, None);
+    for (item, number) in items {
+        let key = key(item);
+        if streak.as_ref() == Some(&key) {
+            *number = latest;
+        } else {
+            match table.number(&key) {
+                Ok(known) => {
+                    *number = known;
+                    streak = (known == latest).then_some(key);
+                    latest = known;
+                }
+                Err(hash) => return (found, Some((hash, key))),
+            }
+        }
+        found += 1;
+    }
+    (found, None)
 }
