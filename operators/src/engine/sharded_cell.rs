@@ -57,6 +57,8 @@ struct Desk<T> {
     alarm: Alarm,
     /// Whether anything was drained since the alarm rang.
     flowed: bool,
+    /// How often in a row the alarm has rung for nothing.
+    idle: u8,
     /// What the shards held when the alarm rang under pressure.
     stalled_at: usize,
     /// When the shards let go of memory that they have not needed since they were asked last.
@@ -65,6 +67,10 @@ struct Desk<T> {
 
 /// How often, at the most.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often in a row the alarm rings for nothing before the driver rests: to call it again costs the first who
+/// sends some microseconds, so it stays for those who send in bursts.
+const REST_AFTER: u8 = 4;
 
 /// Rings when elements have lain long enough.
 pub(super) struct Bell<T>(pub(super) Arc<ShardedCell<T>>);
@@ -152,23 +158,28 @@ impl<T: InGraph> ShardedCell<T> {
     /// The alarm rang, and what was sent before was drained just now: see [`Cx::catch_up`].
     fn ring(&self, cx: &mut Cx) {
         let now = cx.now();
-        let mut idle = false;
+        let mut rests = false;
         self.hurried.store(false, Ordering::Relaxed);
         self.at_desk(cx, |desk, cx| {
             desk.alarm.rang(now);
-            if cx.gated(self.id) {
+            let idle = if cx.gated(self.id) {
                 // Once nobody sends any more, nobody has to come before there is room.
                 let held = self.held();
-                idle = std::mem::replace(&mut desk.stalled_at, held) == held;
+                std::mem::replace(&mut desk.stalled_at, held) == held
             } else {
-                idle = !std::mem::take(&mut desk.flowed);
+                !std::mem::take(&mut desk.flowed)
+            };
+            desk.idle = if idle { desk.idle + 1 } else { 0 };
+            if desk.idle == REST_AFTER {
+                desk.idle = 0;
+                rests = true;
             }
             if now >= desk.tidy_at {
                 desk.tidy_at = now + TIDY_EVERY;
                 self.shards.iter().for_each(Shard::tidy);
             }
         });
-        if idle {
+        if rests {
             self.rest(cx);
         }
         if self.signs.beats() {
@@ -216,6 +227,7 @@ impl<T: InGraph> Desk<T> {
             batch: Vec::new(),
             alarm: Alarm::default(),
             flowed: false,
+            idle: 0,
             stalled_at: 0,
             tidy_at: Time::ZERO,
         }
