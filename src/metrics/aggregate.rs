@@ -225,13 +225,8 @@ impl Resolve {
 
     #[inline]
     fn sample(lookup: &mut Lookup, element: &Element, now: Time) -> Sample {
-        Sample {
-            metric: 0,
-            origin: Origin::At,
-            series: lookup.series(element.tags(), now),
-            value: element.value(),
-            time: element.time(),
-        }
+        let series = (0, lookup.series(element.tags(), now));
+        Sample::new(series, element.value(), Origin::At, element.time())
     }
 }
 

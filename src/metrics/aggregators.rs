@@ -158,14 +158,14 @@ impl<S> Row<S> {
 
     #[inline]
     fn add_all<A: Aggregate<Value, State = S>>(&mut self, aggregate: &A, samples: &[Sample]) {
-        let mut samples = samples.iter().map(|sample| &sample.value);
+        let mut values = samples.iter().map(Sample::value);
         if let Row::New = self
-            && let Some(first) = samples.next()
+            && let Some(first) = values.next()
         {
-            *self = Row::State(aggregate.lift(first));
+            *self = Row::State(aggregate.lift(&first));
         }
         if let Row::State(state) = self {
-            samples.for_each(|value| aggregate.add(state, value));
+            values.for_each(|value| aggregate.add(state, &value));
         }
     }
 }
@@ -195,7 +195,7 @@ where
                 while let Err(panic) = guarded(|| {
                     for (at, sample) in rest.by_ref() {
                         row = *at as usize;
-                        states[row].add(aggregate, &sample.value);
+                        states[row].add(aggregate, &sample.value());
                     }
                 }) {
                     states[row] = Row::Broken(panic);
@@ -264,10 +264,10 @@ impl Column for Values {
     fn add(&mut self, count: usize, rows: Rows<'_>, samples: &[Sample]) {
         self.rows.resize_with(count.max(self.rows.len()), Vec::new);
         match rows {
-            Rows::All(row) => self.rows[row].extend(samples.iter().map(|sample| sample.value)),
+            Rows::All(row) => self.rows[row].extend(samples.iter().map(Sample::value)),
             Rows::Each(rows) => {
                 for (row, sample) in rows.iter().zip(samples) {
-                    self.rows[*row as usize].push(sample.value);
+                    self.rows[*row as usize].push(sample.value());
                 }
             }
         }

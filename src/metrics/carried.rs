@@ -82,13 +82,8 @@ async fn carry(pipeline: Weak<Inner>, number: u16, metric: Arc<Running>, length:
             let Some(level) = entry.kept_level().and_then(|level| level.known()) else {
                 continue;
             };
-            let sample = Sample {
-                metric: number,
-                origin: Origin::Carried,
-                series: entry.series,
-                value: level.into(),
-                time: metric.since_epoch(begin),
-            };
+            let (series, time) = ((number, entry.series), metric.since_epoch(begin));
+            let sample = Sample::new(series, level.into(), Origin::Carried, time);
             while let Err(error) = open.send(sample) {
                 if !error.is_full() || open.flushed().await.is_err() {
                     return;

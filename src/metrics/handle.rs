@@ -52,13 +52,7 @@ impl Handle {
 
     #[inline]
     fn sample(&self, value: Value, time: Time, origin: Origin) -> Sample {
-        Sample {
-            metric: self.metric,
-            origin,
-            series: self.number,
-            value,
-            time,
-        }
+        Sample::new((self.metric, self.number), value, origin, time)
     }
 
     #[inline]
@@ -180,7 +174,7 @@ pub(super) fn refused(error: crate::SendError<Sample>) -> SendError {
         crate::SendError::Undriven(_) => SendError::Undriven,
         _ => SendError::Closed,
     };
-    wrap(error.into_element().value)
+    wrap(error.into_element().value())
 }
 
 impl std::fmt::Debug for Handle {

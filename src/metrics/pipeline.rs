@@ -475,14 +475,8 @@ impl MetricsPipeline {
         tags: impl IntoTags,
     ) -> Result<(), SendError> {
         let value = value.into();
-        let (metric, series) = tags.lend(|tags| self.series(metric, tags))?;
-        let sample = Sample {
-            metric,
-            origin: Origin::Now,
-            series,
-            value,
-            time: self.now(),
-        };
+        let series = tags.lend(|tags| self.series(metric, tags))?;
+        let sample = Sample::new(series, value, Origin::Now, self.now());
         self.0.intake.send(sample).map_err(refused)
     }
 
@@ -499,14 +493,8 @@ impl MetricsPipeline {
         time: impl Into<Time>,
     ) -> Result<(), SendError> {
         let (value, time) = (value.into(), time.into());
-        let (metric, series) = tags.lend(|tags| self.series(metric, tags))?;
-        let sample = Sample {
-            metric,
-            origin: Origin::At,
-            series,
-            value,
-            time,
-        };
+        let series = tags.lend(|tags| self.series(metric, tags))?;
+        let sample = Sample::new(series, value, Origin::At, time);
         self.0.intake.send(sample).map_err(refused)
     }
 
