@@ -5,7 +5,9 @@ use headwater::prelude::*;
 
 use crate::outbox::outbox_of;
 use crate::workload::{Role, Variant, Workload};
-use crate::workloads::per_key::{DEVICES, Mean, Reading, WIDTH, checksum, first, readings};
+use crate::workloads::per_key::{
+    DEVICES, Mean, Reading, WIDTH, checksum, filling, first, readings,
+};
 
 /// Adds headwater's rows.
 pub(crate) fn add(workload: Workload) -> Workload {
@@ -71,7 +73,7 @@ fn rolling(n: u64) -> impl FnOnce() -> u64 {
             |_, flow| flow.map(|(_, value)| value).rolling(WIDTH, aggregate::Mean),
         )
         .sink(move |mean| out.add(mean));
-    source.emit_all(first()).expect("nothing fails");
+    source.emit_all(filling()).expect("nothing fails");
     move || {
         source.emit_all(readings(n)).expect("nothing fails");
         drop(source);

@@ -34,6 +34,7 @@ pub(crate) fn workload() -> Workload {
             per_key_promises::by_hand,
         ))
         .target(at_most("headwater per_key", 1.5, "loop"))
+        .target(at_most("headwater per_key", 1.5, "loop, the same promises"))
         .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))
 }
 
@@ -83,6 +84,12 @@ pub(crate) fn checksum(total: f64) -> u64 {
 /// A reading of each device, so that no key is new when the clock starts.
 pub(crate) fn first() -> impl Iterator<Item = Reading> {
     (0..DEVICES).map(|device| (device, 0.0))
+}
+
+/// As many readings of each device as its rolling mean is of, so that all windows are full when the clock starts:
+/// as long as they grow, it is their memory that is measured.
+pub(crate) fn filling() -> impl Iterator<Item = Reading> {
+    (0..WIDTH).flat_map(|_| first())
 }
 
 fn by_hand(n: u64) -> impl FnOnce() -> u64 {
@@ -195,7 +202,7 @@ impl Ring {
 
 fn rolling_by_hand(n: u64) -> impl FnOnce() -> u64 {
     let mut rings: FxHashMap<u32, Ring> = FxHashMap::default();
-    let total = roll(&mut rings, first());
+    let total = roll(&mut rings, filling());
     let readings = readings(n);
     move || checksum(total + roll(&mut rings, readings))
 }
