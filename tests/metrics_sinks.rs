@@ -480,20 +480,21 @@ struct Wire {
 
 impl Wire {
     fn flush_all(&mut self) -> Poll<Result<(), io::Error>> {
-        let good = self
-            .good_for
-            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        // Nobody else takes from it.
+        let left = self.good_for.load(SeqCst).checked_sub(1);
         // What breaks has sent one element before.
-        let sent = if good.is_ok() {
-            self.held.len()
-        } else {
-            1.min(self.held.len())
+        let sent = match left {
+            Some(_) => self.held.len(),
+            None => 1.min(self.held.len()),
         };
         self.arrived.lock().unwrap().extend(self.held.drain(..sent));
-        Poll::Ready(
-            good.map(drop)
-                .map_err(|_| ErrorKind::ConnectionReset.into()),
-        )
+        Poll::Ready(match left {
+            Some(left) => {
+                self.good_for.store(left, SeqCst);
+                Ok(())
+            }
+            None => Err(ErrorKind::ConnectionReset.into()),
+        })
     }
 }
 

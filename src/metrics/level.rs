@@ -30,10 +30,19 @@ impl Level {
 
     /// Adds, and says what it is then.
     pub(super) fn add(&self, more: f64) -> f64 {
-        let add = |before| Some((f64::from_bits(before) + more).to_bits());
-        let before = self.bits.fetch_update(Relaxed, Relaxed, add);
-        self.note_known();
-        f64::from_bits(before.unwrap_or_else(|before| before)) + more
+        let mut before = self.bits.load(Relaxed);
+        loop {
+            let sum = f64::from_bits(before) + more;
+            let changed =
+                (self.bits).compare_exchange_weak(before, sum.to_bits(), Relaxed, Relaxed);
+            match changed {
+                Ok(_) => {
+                    self.note_known();
+                    return sum;
+                }
+                Err(meanwhile) => before = meanwhile,
+            }
+        }
     }
 
     /// Written once, as all who change it read it.

@@ -1,4 +1,6 @@
 //! Remedy: `move`, and `Arc`.
+//~ closure may outlive the current function, but it borrows `factor`
+//~ to force the closure to take ownership of `factor` (and any other referenced variables), use the `move` keyword
 use headwater::prelude::*;
 
 fn main() {

@@ -1,4 +1,6 @@
 //! Remedy: `Arc` and `Mutex`, or a channel.
+//~ can't live in a graph, which may move between threads
+//~ share by `Arc` and `Mutex` or a channel instead of `Rc`, `RefCell` or a borrow, and write `move |…|`
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -1,4 +1,6 @@
 //! Remedy: `.share()`.
+//~ use of moved value: `doubled`
+//~ self, // Needed twice? `.share()` it first.
 use headwater::prelude::*;
 
 fn main() {

@@ -1,4 +1,5 @@
 //! Remedy: derive `Clone`, or send an `Arc`.
+//~ `Request` can't pass a fork, where each branch gets an element of its own: derive `Clone`, or send `Arc<Request>`
 use headwater::prelude::*;
 
 struct Request;

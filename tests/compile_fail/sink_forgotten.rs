@@ -1,4 +1,9 @@
 //! Remedy: end the flow in a sink.
+//~ unused `headwater::Map` that must be used
+//~ unused `headwater::Zip` that must be used
+//~ unused `headwater::Union` that must be used
+//~ unused `CombineLatest` that must be used
+//~ a flow does nothing until it ends in a sink
 #![deny(unused_must_use)]
 use headwater::prelude::*;
 

@@ -1,4 +1,6 @@
 //! Remedy: `&other`.
+//~ `headwater::Source<i32>` is not a flow
+//~ sources and shared nodes are flows by reference: write `&source`
 use headwater::prelude::*;
 
 fn main() {

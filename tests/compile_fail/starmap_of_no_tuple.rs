@@ -1,4 +1,6 @@
 //! Remedy: `map`, whose closure takes the element as it is.
+//~ the items of `Point` can't become the arguments of the closure
+//~ `map` takes the element as it is: `.map(|x| …)`, or with a pattern `.map(|Point { x, y }| …)`
 use headwater::prelude::*;
 
 struct Point {

@@ -1,4 +1,5 @@
 //! Remedy: map one of them.
+//~ expected `i32`, found `String`
 use headwater::prelude::*;
 
 fn main() {

@@ -103,7 +103,7 @@ impl Front {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
-            for n in 0.. {
+            for n in 0..usize::MAX {
                 let (stream, _) = listener.accept().await.unwrap();
                 tokio::spawn(serve(n, stream));
             }
