@@ -475,15 +475,8 @@ impl MetricsPipeline {
         tags: impl IntoTags,
     ) -> Result<(), SendError> {
         let value = value.into();
-        let (metric, series) = tags.lend(|tags| self.series(metric, tags))?;
-        let sample = Sample {
-            metric,
-            origin: Origin::Now,
-            series,
-            value,
-            time: self.now(),
-        };
-        self.0.intake.send(sample).map_err(refused)
+        let series = tags.lend(|tags| self.series(metric, tags))?;
+        self.send_sample(series, value, Origin::Now, self.now())
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -499,15 +492,8 @@ impl MetricsPipeline {
         time: impl Into<Time>,
     ) -> Result<(), SendError> {
         let (value, time) = (value.into(), time.into());
-        let (metric, series) = tags.lend(|tags| self.series(metric, tags))?;
-        let sample = Sample {
-            metric,
-            origin: Origin::At,
-            series,
-            value,
-            time,
-        };
-        self.0.intake.send(sample).map_err(refused)
+        let series = tags.lend(|tags| self.series(metric, tags))?;
+        self.send_sample(series, value, Origin::At, time)
     }
 
     /// The numbers of a metric, and of the series of these tags.
@@ -516,6 +502,25 @@ impl MetricsPipeline {
             let (number, _, entry) = self.look_up(metric, &tags_of(tags))?;
             Ok((number, entry.series))
         })
+    }
+
+    /// Sends a value of a series of a metric, both by their numbers.
+    #[inline]
+    fn send_sample(
+        &self,
+        (metric, series): (u16, Series),
+        value: Value,
+        origin: Origin,
+        time: Time,
+    ) -> Result<(), SendError> {
+        let sample = Sample {
+            metric,
+            origin,
+            series,
+            value,
+            time,
+        };
+        self.0.intake.send(sample).map_err(refused)
     }
 
     fn now(&self) -> Time {
