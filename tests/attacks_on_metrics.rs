@@ -1,11 +1,13 @@
 //! Attacks on the metrics pipeline and the sharded source: closures that panic where a lock is held,
 //! names and numbers that are odd, series that go and come back, ends that meet.
 
+mod hung_sink;
 mod memory_sink;
+mod watched;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use headwater::aggregate::Aggregate;
@@ -15,33 +17,9 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use headwater::{GraphError, OnFull, Shards, Time};
+use hung_sink::Hung;
 use memory_sink::Memory;
-
-/// Never answers.
-struct Stuck;
-
-impl MetricSink for Stuck {
-    fn delivery(&self) -> Delivery {
-        Delivery::AtMostOnce
-    }
-
-    async fn deliver(&mut self, _: &[Element]) -> Result<(), SinkError> {
-        std::future::pending().await
-    }
-}
-
-/// Fails where the work has not ended after a while: it hangs.
-fn ends<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    let (tell, told) = mpsc::channel();
-    let worker = std::thread::spawn(move || tell.send(work()));
-    match told.recv_timeout(Duration::from_secs(120)) {
-        Ok(result) => result,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(worker.join().unwrap_err())
-        }
-    }
-}
+use watched::watched;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -175,7 +153,7 @@ impl<F: Fn() -> &'static str> AsTag for Asked<F> {
 
 #[test]
 fn tags_may_use_the_pipeline_while_they_are_read() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -382,7 +360,7 @@ fn one_element_of_the_far_future_does_not_keep_series_for_ever() {
 async fn a_sink_of_a_name_that_was_there_before_has_figures_of_its_own() {
     let metrics = MetricsPipeline::builder()
         .metric(every_value())
-        .sink_with(Stuck, SinkOptions::default().name("s"))
+        .sink_with(Hung(Delivery::AtMostOnce), SinkOptions::default().name("s"))
         .spawn()
         .unwrap();
     for n in 0..10 {
@@ -420,7 +398,7 @@ async fn a_sink_may_be_called_as_another_ones_buffer() {
 
 #[test]
 fn sinks_come_and_go_while_closures_of_the_graph_ask_for_snapshots() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -497,7 +475,7 @@ impl<F: Fn(&'static str) + Send + 'static> MetricSink for Nosy<F> {
 
 #[test]
 fn a_sink_may_use_the_pipeline_wherever_it_is_asked_something() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -568,7 +546,7 @@ async fn a_sink_that_panics_as_it_is_told_of_a_metric_hears_of_the_others() {
 
 #[test]
 fn a_sink_that_panics_as_it_is_added_leaves_the_pipeline_as_it_was() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -615,7 +593,7 @@ async fn every_value_that_was_accepted_is_told_of_when_senders_wait_for_a_stuck_
     let metrics = MetricsPipeline::builder()
         .metric(every_value())
         .sink_with(
-            Stuck,
+            Hung(Delivery::AtMostOnce),
             SinkOptions::default().buffer(10).on_full(OnFull::Wait),
         )
         .spawn()
@@ -633,7 +611,7 @@ async fn every_value_that_was_accepted_is_told_of_when_senders_wait_for_a_stuck_
         "{before:?}"
     );
     let report = metrics.shutdown_within(seconds(5)).await.unwrap();
-    let sink = report.sink("Stuck").unwrap();
+    let sink = report.sink("Hung").unwrap();
     assert_eq!(sink.elements, sink.given_up + sink.overflow, "{report:?}");
     let values = report.metric("m").unwrap().values;
     assert_eq!(values + report.given_up, accepted, "{report:?}");
@@ -691,7 +669,7 @@ impl MetricSink for Slow {
 
 #[test]
 fn a_snapshot_never_tells_of_more_that_went_out_than_came_in() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -916,7 +894,7 @@ async fn sums_of_integers_that_leave_their_range_for_a_while_are_right() {
 
 #[test]
 fn a_handle_that_outlives_its_pipeline_says_that_nobody_listens() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -946,7 +924,7 @@ fn a_handle_that_outlives_its_pipeline_says_that_nobody_listens() {
 
 #[test]
 fn a_pipeline_whose_runtime_has_gone_ends() {
-    ends(|| {
+    watched(|| {
         let first = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -956,7 +934,7 @@ fn a_pipeline_whose_runtime_has_gone_ends() {
             MetricsPipeline::builder()
                 .metric(every_value())
                 .sink(Memory::default())
-                .sink_with(Stuck, SinkOptions::default())
+                .sink_with(Hung(Delivery::AtMostOnce), SinkOptions::default())
                 .spawn()
                 .unwrap()
         });
@@ -986,7 +964,7 @@ fn a_pipeline_whose_runtime_has_gone_ends() {
 
 #[test]
 fn the_last_handle_may_go_within_a_closure_of_the_graph() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -1027,7 +1005,7 @@ fn a_shutdown_from_within_a_sink_ends_in_its_time() {
             Ok(())
         }
     }
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -1056,7 +1034,7 @@ fn a_shutdown_from_within_a_sink_ends_in_its_time() {
 
 #[test]
 fn sends_from_closures_and_aggregators_are_taken() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -1097,7 +1075,7 @@ fn sends_from_closures_and_aggregators_are_taken() {
 
 #[test]
 fn a_timer_of_a_thread_that_ends_is_sent() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -1155,7 +1133,7 @@ async fn a_sink_that_fails_for_days_is_tried_again_and_loses_nothing() {
 
 #[test]
 fn senders_and_a_shutdown_meet_and_every_accepted_value_is_counted() {
-    ends(|| {
+    watched(|| {
         for round in 0..5 {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)

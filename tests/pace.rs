@@ -1,6 +1,7 @@
 //! Elements that wait for a time, or give way to newer ones: against naive oracles, in virtual time.
 
 mod naps;
+mod words;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,20 +9,13 @@ use std::time::Duration;
 
 use futures::executor::block_on;
 use headwater::prelude::*;
-use headwater::{List, Loss, Lost, Manual, NodeSnapshot, Outcome, Receipt, Speed};
+use headwater::{List, Loss, Lost, Manual, Outcome, Receipt, Speed};
 use naps::Night;
 use proptest::prelude::*;
+use words::{ms, node};
 
 /// A moment in milliseconds, and what came then.
 type Timed<T> = (u64, T);
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn node(graph: &Graph, title: &str) -> NodeSnapshot {
-    graph.snapshot().unwrap().named(title).unwrap().clone()
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Act {

@@ -18,11 +18,7 @@ use world::{HOUR, MINUTE, NOON, SECOND, World, ready, secs, unix, until};
 type Tested = Result<(), BoxError>;
 
 fn polling(world: &World) -> Polling<World> {
-    Polling::new(world.clone())
-        .wall_clock(world.wall())
-        .every(secs(10))
-        .buffer(secs(60))
-        .margin(secs(30))
+    world::polling(world, world.clone())
 }
 
 fn point(seconds: i64, value: impl Into<headwater::timeseries::PointValue>) -> Point {

@@ -1,6 +1,8 @@
 //! Failed attempts are repeated, on the graph's clock and in their place; what fails for good can go
 //! to a flow of its own.
 
+mod words;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,8 +12,9 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use headwater::prelude::*;
-use headwater::{BoxFlow, Lost, Manual, Outcome, Retry, WorkerPanicked, zip};
+use headwater::{BoxFlow, Lost, Outcome, Retry, WorkerPanicked, zip};
 use proptest::prelude::*;
+use words::quiet;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -67,13 +70,6 @@ fn acked(graph: &Graph, items: impl IntoIterator<Item = u32>) -> (BoxFlow<u32>, 
         })
         .boxed();
     (flow, acks)
-}
-
-fn quiet() -> (Graph, Manual) {
-    let graph = Graph::new();
-    graph.on_error(OnError::call(|_| {}));
-    let time = graph.drive_manually();
-    (graph, time)
 }
 
 /// A policy with or without delays, and how long it lasts at most.

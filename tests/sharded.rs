@@ -1,5 +1,7 @@
 //! The sharded source: what many threads send is gathered, drained in time, and never lost in silence.
 
+mod watched;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,22 +12,9 @@ use futures::{FutureExt, StreamExt};
 use headwater::prelude::*;
 use headwater::{Loss, Role, SendError};
 use proptest::prelude::*;
+use watched::watched;
 
 const MS: Duration = Duration::from_millis(1);
-
-/// Runs `work` on a thread, and fails if it is not done in a minute.
-fn watched(work: impl FnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        work();
-        let _ = done.send(());
-    });
-    match wait.recv_timeout(Duration::from_secs(60)) {
-        Ok(()) => thread.join().unwrap(),
-        Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-    }
-}
 
 /// A sharded source on a graph that is driven by hand.
 fn by_hand<T: Clone + Send + 'static>(shards: Shards) -> (headwater::Manual, Sharded<T>) {
