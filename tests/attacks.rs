@@ -1,5 +1,7 @@
 //! What somebody tried who wanted to break it: each test says what must hold all the same.
 
+mod watched;
+
 use std::future::{Future, pending};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -9,19 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use headwater::prelude::*;
 use headwater::{BoxFlow, EmitError, Loss, Lost, OnError, OnFull, Time};
-
-/// Runs `work` on a thread, and fails if it is not done in a minute.
-fn watched(work: impl FnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        work();
-        let _ = done.send(());
-    });
-    match wait.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        _ => thread.join().unwrap(),
-    }
-}
+use watched::watched;
 
 fn odd(x: u64) -> Result<u64, BoxError> {
     if x % 2 == 1 {

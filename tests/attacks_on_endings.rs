@@ -1,26 +1,15 @@
 //! What somebody tried who wanted to break how things end, and where they begin: runs within keys that have had enough,
 //! joins in front of them, items that begin in the middle of a push. Each test says what must hold all the same.
 
-use std::sync::mpsc;
+mod watched;
+
 use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{
     BoxFlow, Branch, EmitError, GraphError, KeyFlow, Keys, Loss, Receipt, Retry, Shared,
 };
-
-/// Runs `work` on a thread, and fails if it is not done in a minute.
-fn watched(work: impl FnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        work();
-        let _ = done.send(());
-    });
-    match wait.recv_timeout(Duration::from_secs(60)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-        _ => thread.join().unwrap(),
-    }
-}
+use watched::watched;
 
 fn all_done(receipts: &[Receipt]) -> bool {
     receipts.iter().all(|r| r.outcome() == Some(Ok(())))

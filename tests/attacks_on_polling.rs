@@ -21,15 +21,7 @@ type Tested = Result<(), BoxError>;
 const YEAR: i64 = 365 * 24 * HOUR;
 
 fn polling(world: &World) -> Polling<World> {
-    of(world, world.clone())
-}
-
-fn of<S: Store>(world: &World, store: S) -> Polling<S> {
-    Polling::new(store)
-        .wall_clock(world.wall())
-        .every(secs(10))
-        .buffer(secs(60))
-        .margin(secs(30))
+    world::polling(world, world.clone())
 }
 
 fn point(second: i64) -> Point {
@@ -91,7 +83,7 @@ async fn a_first_answer_that_is_of_next_year_does_not_stop_the_points_until_then
             lies,
             by: YEAR,
         };
-        let mut stream = of(&world, store).start()?;
+        let mut stream = world::polling(&world, store).start()?;
         let come = until(&world, &mut stream, NOON + 700 * SECOND).await;
         let come = seconds(&come);
         // It begins when the time is known: with the buffer before that.
@@ -195,7 +187,7 @@ async fn a_clock_that_runs_a_day_ahead_makes_nothing_overdue_and_nothing_wait() 
 
         // As seen, each is there with the poll that comes next.
         world.script().ahead = 0;
-        let mut stream = of(&world, world.clone())
+        let mut stream = world::polling(&world, world.clone())
             .clock(PollClock::Local)
             .chunk(secs(chunk))
             .start()?;

@@ -176,6 +176,12 @@ async fn a_name_that_means_a_folder_in_a_url_asks_for_no_other_one() -> Tested {
             "/api/v1/metric/a%0A%09b%0D%F0%9F%98%80",
         ),
         (" a ", "/api/v1/metric/%20a%20"),
+        // All that is neither a letter nor a digit.
+        (
+            " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\u{7f}",
+            "/api/v1/metric/%20%21%22%23%24%25%26%27%28%29%2A%2B%2C-\
+             .%2F%3A%3B%3C%3D%3E%3F%40%5B%5C%5D%5E_%60%7B%7C%7D~%7F",
+        ),
     ] {
         client.delete_metric(name).await?;
         let asked = front.asked().pop().ok_or("nothing was asked")?;

@@ -3,8 +3,10 @@
 
 #![cfg(feature = "facade")]
 
+mod listener;
+
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Barrier, Mutex, Once, OnceLock};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::time::Duration;
 
 use headwater::List;
@@ -14,6 +16,7 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use headwater::{OnFull, Shards};
+use listener::Listener;
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
     with_local_recorder,
@@ -29,14 +32,8 @@ async fn a_window() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
 }
 
-/// Somebody hears of all that is logged before anything is: where one thread is the first to log at a place, at
-/// the moment at which another begins to listen, `tracing` may take that place for one of no interest to anybody.
 fn pipeline() -> MetricsPipeline {
-    static SOMEBODY: Once = Once::new();
-    SOMEBODY.call_once(|| {
-        let somebody = tracing::subscriber::set_global_default(Events::default());
-        somebody.expect("nobody else does in this program");
-    });
+    listener::somebody_listens();
     MetricsPipeline::builder().spawn().unwrap()
 }
 
@@ -495,33 +492,6 @@ async fn new_names_are_bounded_and_what_is_beyond_is_counted() {
     assert_eq!(pipeline.snapshot().refused_by_facade, 6 + 1 + 3);
 }
 
-/// Counts events, and nothing else.
-#[derive(Clone, Default)]
-struct Events(Arc<AtomicUsize>);
-
-impl tracing::Subscriber for Events {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let ours = event.metadata().target().contains("facade");
-        self.0.fetch_add(usize::from(ours), Relaxed);
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_is_logged_once_a_name_and_new_names_once_in_all() {
     let pipeline = pipeline();
@@ -530,12 +500,12 @@ async fn what_is_refused_is_logged_once_a_name_and_new_names_once_in_all() {
         .gauges(|_| Metric::new("something else"))
         .max_metrics(3)
         .build();
-    let events = Events::default();
-    let _guard = tracing::subscriber::set_default(events.clone());
+    let events = Listener::to(|metadata| metadata.target().contains("facade"));
+    let _guard = events.listen();
     let logged = |f: &dyn Fn()| {
-        let before = events.0.load(Relaxed);
+        events.take();
         with_local_recorder(&recorder, || (0..3).for_each(|_| f()));
-        events.0.load(Relaxed) - before
+        events.take().len()
     };
     assert_eq!(logged(&|| counter!("a").increment(1)), 0);
     assert_eq!(logged(&|| histogram!("a").record(1.0)), 1);

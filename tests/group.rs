@@ -1,56 +1,20 @@
 //! Many elements become one: groups and windows, against naive oracles and in virtual time.
 
+mod ways;
+mod words;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{EmitError, List, Lost, NodeSnapshot, OnFull, Turn};
+use headwater::{EmitError, List, Lost, OnFull, Turn};
 use proptest::prelude::*;
+use ways::outputs;
+use words::{ms, node};
 
 /// A time in milliseconds, and a value.
 type Timed = (u64, u32);
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn node(graph: &Graph, title: &str) -> NodeSnapshot {
-    graph.snapshot().unwrap().named(title).unwrap().clone()
-}
-
-/// What comes out, up to the close: for elements one by one, all at once, and cut into batches.
-fn outputs<O: Clone + Send + 'static>(
-    items: &[u32],
-    cuts: &[usize],
-    build: impl Fn(&Source<u32>) -> List<O>,
-) -> [Vec<O>; 3] {
-    let run = |emit: &dyn Fn(&Source<u32>)| {
-        let graph = Graph::new();
-        let _time = graph.drive_manually();
-        let source = graph.source();
-        let list = build(&source);
-        emit(&source);
-        source.close();
-        list.take()
-    };
-    [
-        run(&|source| items.iter().for_each(|x| source.emit(*x).unwrap())),
-        run(&|source| {
-            source.emit_all(items.iter().copied()).unwrap();
-        }),
-        run(&|source| {
-            let mut rest = items;
-            for cut in cuts {
-                let (batch, after) = rest.split_at((*cut).min(rest.len()));
-                source.emit_all(batch.iter().copied()).unwrap();
-                rest = after;
-            }
-            source.emit_all(rest.iter().copied()).unwrap();
-        }),
-    ]
-}
 
 fn chunks(items: &[u32], n: usize) -> Vec<Vec<u32>> {
     items.chunks(n).map(<[u32]>::to_vec).collect()

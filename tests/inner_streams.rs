@@ -1,5 +1,7 @@
 //! Elements that become streams: the latest one's only, or several side by side.
 
+mod words;
+
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +13,9 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt, stream};
 use headwater::prelude::*;
-use headwater::{Loss, Lost, Manual, zip};
+use headwater::{Loss, Lost, zip};
 use proptest::prelude::*;
+use words::quiet;
 
 /// Streams that give what the test says, when it says so.
 #[derive(Clone, Default)]
@@ -45,13 +48,6 @@ impl Taps {
     fn count(&self) -> usize {
         self.0.lock().unwrap().len()
     }
-}
-
-fn quiet() -> (Graph, Manual) {
-    let graph = Graph::new();
-    graph.on_error(OnError::call(|_| {}));
-    let time = graph.drive_manually();
-    (graph, time)
 }
 
 #[derive(Clone, Debug)]

@@ -1,25 +1,21 @@
 //! A stalled sink does not make a graph grow: ten million emits, refused or accepted, through each
 //! holding operator.
 
+mod resident;
+
 use std::future::pending;
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{EmitError, Manual, OnFull, combine_latest, zip};
+use resident::resident;
 
 const FIRST: u64 = 100_000;
 const ALL: u64 = 10_000_000;
 /// Enough for what is slow and holds no more than what ten million are tried at.
 const MANY: u64 = 1_000_000;
 const MIB: usize = 1 << 20;
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 /// How many of ten million were accepted, while memory stayed within 1 MiB of what it was after the
 /// first hundred thousand.

@@ -1,16 +1,12 @@
 //! Branches that come and go leave nothing behind.
 
+mod resident;
+
 use headwater::prelude::*;
+use resident::resident;
 
 const FIRST: u32 = 20_000;
 const ALL: u32 = 100_000;
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 /// The one test of its process, whose memory is measured.
 #[test]

@@ -1,20 +1,16 @@
 //! A million keys that pass through a few leave nothing behind.
 
+mod resident;
+
 use std::time::Duration;
 
 use headwater::EmitError;
 use headwater::prelude::*;
+use resident::resident;
 
 const FIRST: u64 = 100_000;
 const MANY: u64 = 1_000_000;
 const MIB: usize = 1 << 20;
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 /// Emits `all` keys, each once; memory is to stay within 1 MiB of what it was after the first tenth.
 fn stays_flat(what: &str, all: u64, source: &Source<u64>, settle: impl Fn()) {

@@ -1,5 +1,7 @@
 //! A day of metrics with ten thousand sets of tags leaves nothing behind. Time is virtual.
 
+mod resident;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,18 +10,12 @@ use headwater::metrics::{
     Delivery, Element, Handle, Metric, MetricSink, MetricsPipeline, SinkError,
 };
 use headwater::prelude::*;
+use resident::resident;
 
 const SETS: usize = 10_000;
 const HOURS: usize = 24;
 const MINUTE: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 /// Counts what comes.
 struct Counted(Arc<AtomicU64>);

@@ -1,16 +1,11 @@
 //! Of ten thousand polls nothing stays. Time is virtual. Alone in its process, whose memory it asks for.
 
+mod resident;
 mod world;
 
 use headwater::timeseries::{Order, Point, Polling};
+use resident::resident;
 use world::{NOON, SECOND, World, secs, until};
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 const POLLS: i64 = 10_000;
 const MIB: usize = 1 << 20;

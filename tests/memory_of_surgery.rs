@@ -1,25 +1,21 @@
 //! A graph that is changed tens of thousands of times, while four threads emit or by itself: nothing is lost on
 //! what stays, and nothing of what goes is left in memory.
 
+mod resident;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{Branch, EmitError, OnFull, union, zip};
+use resident::resident;
 
 const OPERATIONS: u64 = 60_000;
 const MIB: usize = 1 << 20;
 
 /// One test at a time: memory is the whole process's.
 static ALONE: Mutex<()> = Mutex::new(());
-
-/// Resident memory of this process, in bytes.
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 /// An element: which thread emitted it, and its number there.
 type Item = (usize, u64);

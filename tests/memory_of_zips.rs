@@ -1,18 +1,15 @@
 //! A zip that can't make rows does not grow, whatever its policy. (`memory.rs` has the default one,
 //! with ten million elements.)
 
+mod resident;
+
 use headwater::OnFull;
 use headwater::prelude::*;
+use resident::resident;
 
 const FIRST: u64 = 100_000;
 const ALL: u64 = 1_000_000;
 const MIB: usize = 1 << 20;
-
-fn resident() -> usize {
-    memory_stats::memory_stats()
-        .expect("the system tells resident memory")
-        .physical_mem
-}
 
 fn stays_flat(what: &str, source: &Source<u64>) {
     let emit = |x| drop(source.emit(x));

@@ -1,10 +1,12 @@
 //! The way of elements to a sink: how many may wait, what is tried again, what is told of failures, and
 //! how it ends. Time is virtual.
 
+mod watched;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use headwater::metrics::{
@@ -13,6 +15,7 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use headwater::{OnFull, Retry};
+use watched::watched;
 
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -256,19 +259,6 @@ async fn a_sink_that_rejects_some_elements_works_and_one_that_takes_none_fails()
     assert!(now().failing_since.is_some());
 }
 
-/// Panics instead of hanging where somebody waits for a lock for ever.
-fn ends(work: impl FnOnce() + Send + 'static) {
-    let (tell, told) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        work();
-        tell.send(()).ok();
-    });
-    if told.recv_timeout(Duration::from_secs(30)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("it hangs");
-    }
-    thread.join().unwrap();
-}
-
 /// Looks at the pipeline when it is shown, as who adds figures to an error might.
 #[derive(Debug)]
 struct Curious(Arc<OnceLock<MetricsPipeline>>);
@@ -285,7 +275,7 @@ impl std::error::Error for Curious {}
 
 #[test]
 fn an_error_may_look_at_the_pipeline_as_it_is_shown() {
-    ends(|| {
+    watched(|| {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_time().start_paused(true).build();
         runtime.unwrap().block_on(async {

@@ -1,5 +1,6 @@
 //! What happens at the bounds: what is counted and printed, and deliveries that take too long.
 
+mod hung_sink;
 mod memory_sink;
 
 use std::time::Duration;
@@ -9,23 +10,11 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use headwater::tags;
+use hung_sink::Hung;
 use memory_sink::Memory;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// Never answers.
-struct Hung;
-
-impl MetricSink for Hung {
-    fn delivery(&self) -> Delivery {
-        Delivery::AtLeastOnce
-    }
-
-    async fn deliver(&mut self, _: &[Element]) -> Result<(), SinkError> {
-        std::future::pending().await
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +59,7 @@ async fn a_sink_that_was_removed_and_hangs_does_not_keep_a_shutdown_for_ever() {
     let memory = Memory::default();
     let metrics = MetricsPipeline::builder()
         .metric(Metric::new("m").agg("sum", Sum).batch(1))
-        .sink(Hung)
+        .sink(Hung(Delivery::AtLeastOnce))
         .sink(memory.clone())
         .spawn()
         .unwrap();

@@ -1,6 +1,7 @@
 //! Sinks that print, log, call closures, and feed futures' sinks: what arrives, how often, and on which
 //! thread.
 
+mod listener;
 mod writers;
 
 use std::collections::VecDeque;
@@ -19,10 +20,9 @@ use headwater::metrics::{
     PrintSink, SinkError,
 };
 use headwater::prelude::*;
+use listener::Listener;
 use proptest::prelude::*;
-use tracing::field::{Field, Visit};
-use tracing::span;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::Level;
 use writers::{Narrow, deliver};
 
 fn elements(n: i64) -> Vec<Element> {
@@ -228,49 +228,11 @@ async fn a_panic_in_blocking_work_goes_on_where_the_sink_is_polled_and_the_sink_
 
 // Log.
 
-/// What was logged: level, target, message.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Level, String, String)>>>);
-
-struct Message(String);
-
-impl Visit for Message {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        assert_eq!(field.name(), "message");
-        self.0 = format!("{value:?}");
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::DEBUG && metadata.target() != "quiet"
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        let (level, target) = (*event.metadata().level(), event.metadata().target());
-        let mut log = self.0.lock().unwrap();
-        log.push((level, target.to_owned(), message.0));
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
 #[test]
 fn elements_are_logged_once_with_level_target_and_format() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
+    let log =
+        Listener::to(|metadata| *metadata.level() <= Level::DEBUG && metadata.target() != "quiet");
+    let _guard = log.listen();
     futures::executor::block_on(async {
         let debug = LogSink::new().level(Level::DEBUG).target("web::metrics");
         let mut sinks = [
@@ -294,8 +256,13 @@ fn elements_are_logged_once_with_level_target_and_format() {
         (Level::DEBUG, "web::metrics", "m.sum\n"),
         (Level::WARN, "headwater::metrics", "m.sum{host=a} 0"),
     ];
-    let expected = expected.map(|(level, target, text)| (level, target.into(), text.into()));
-    assert_eq!(*log.0.lock().unwrap(), expected);
+    let logged = log.take();
+    assert_eq!(logged.len(), expected.len(), "{logged:?}");
+    for (told, (level, target, message)) in logged.iter().zip(expected) {
+        let metadata = told.metadata.unwrap();
+        assert_eq!((*metadata.level(), metadata.target()), (level, target));
+        assert_eq!(told.fields, [("message", message.to_owned())]);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Programs with an end: what is sent by who waits for room is never lost.
 
+mod hung_sink;
 mod memory_sink;
 
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use headwater::metrics::{
-    Delivery, Element, FnSink, Late, Metric, MetricSink, MetricsPipeline, SendError, SinkError,
-    SinkOptions,
+    Delivery, Element, FnSink, Late, Metric, MetricsPipeline, SendError, SinkOptions,
 };
 use headwater::prelude::*;
 use headwater::{OnFull, Shards};
+use hung_sink::Hung;
 use memory_sink::Memory;
 
 /// Small enough that senders outrun the pipeline at once.
@@ -97,23 +98,10 @@ async fn a_runtimes_only_thread_may_block_where_only_the_pipeline_itself_is_behi
     assert_eq!(report.metric("m").unwrap().values, 10_000);
 }
 
-/// Never done.
-struct Stuck;
-
-impl MetricSink for Stuck {
-    fn delivery(&self) -> Delivery {
-        Delivery::AtMostOnce
-    }
-
-    async fn deliver(&mut self, _: &[Element]) -> Result<(), SinkError> {
-        std::future::pending().await
-    }
-}
-
 fn stuck() -> MetricsPipeline {
     MetricsPipeline::builder()
         .metric(Metric::new("m").agg("sum", Sum).batch(1))
-        .sink_with(Stuck, patient())
+        .sink_with(Hung(Delivery::AtMostOnce), patient())
         .intake(small())
         .spawn()
         .unwrap()

@@ -1,5 +1,7 @@
 //! Futures and threads in the order of each key: one after another within a key, side by side across.
 
+mod words;
+
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,8 +12,9 @@ use futures::FutureExt;
 use futures::StreamExt;
 use futures::channel::oneshot;
 use headwater::prelude::*;
-use headwater::{Lost, Manual, Retry};
+use headwater::{Lost, Retry};
 use proptest::prelude::*;
+use words::quiet;
 
 /// Futures that finish when the test says so.
 #[derive(Clone, Default)]
@@ -49,13 +52,6 @@ impl Jobs {
         let at = self.running().iter().position(|y| *y == x).unwrap();
         self.finish(at, true);
     }
-}
-
-fn quiet() -> (Graph, Manual) {
-    let graph = Graph::new();
-    graph.on_error(OnError::call(|_| {}));
-    let time = graph.drive_manually();
-    (graph, time)
 }
 
 proptest! {

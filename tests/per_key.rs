@@ -1,6 +1,7 @@
 //! Keyed state: bounds on keys, a state for each key, a run for each key; against naive oracles.
 
-mod keyed;
+mod ways;
+mod words;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,41 +10,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use headwater::prelude::*;
-use headwater::{EmitError, KeyFlow, List, Loss, Lost, Shared};
-use keyed::{decade, ms, node};
+use headwater::{EmitError, KeyFlow, Loss, Lost, Shared};
 use proptest::prelude::*;
-
-/// What comes out, up to the close: for elements one by one, all at once, and cut into batches.
-fn outputs<O: Clone + Send + 'static>(
-    items: &[u32],
-    cuts: &[usize],
-    build: impl Fn(&Source<u32>) -> List<O>,
-) -> [Vec<O>; 3] {
-    let run = |emit: &dyn Fn(&Source<u32>)| {
-        let graph = Graph::new();
-        let _time = graph.drive_manually();
-        let source = graph.source();
-        let list = build(&source);
-        emit(&source);
-        source.close();
-        list.take()
-    };
-    [
-        run(&|source| items.iter().for_each(|x| source.emit(*x).unwrap())),
-        run(&|source| {
-            source.emit_all(items.iter().copied()).unwrap();
-        }),
-        run(&|source| {
-            let mut rest = items;
-            for cut in cuts {
-                let (batch, after) = rest.split_at((*cut).min(rest.len()));
-                source.emit_all(batch.iter().copied()).unwrap();
-                rest = after;
-            }
-            source.emit_all(rest.iter().copied()).unwrap();
-        }),
-    ]
-}
+use ways::outputs;
+use words::{decade, ms, node};
 
 /// Live keys, the least recently used first: the plainest way to say which one goes.
 struct Naive<S> {

@@ -1,7 +1,7 @@
 //! Runs of operators for each key: what they may be made of, where they hang, how they come and go, what is
 //! shown and counted of them.
 
-mod keyed;
+mod words;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{Branch, EmitError, GraphError, Loss, Lost, MoveError, Receipt};
-use keyed::{decade, ms, node};
+use words::{decade, ms, node};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,55 +4,17 @@
 #![cfg(feature = "proficloud")]
 
 mod http_front;
+mod listener;
 mod proficloud_front;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::timeseries::Point;
 use headwater::timeseries::kairosdb::{KairosDb, Query};
 use headwater::timeseries::proficloud::{Ewima, IoQuery, ProficloudIo, Token};
 use http_front::{Asked, Front, Reply};
+use listener::Listener;
 use proficloud_front::form;
-
-/// Keeps all that is told, of whatever level.
-#[derive(Clone, Default)]
-struct Everything(Arc<Mutex<String>>);
-
-impl tracing::Subscriber for Everything {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        let mut text = self.0.lock().unwrap();
-        *text += span.metadata().name();
-        span.record(&mut Fields(&mut text));
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
-        values.record(&mut Fields(&mut self.0.lock().unwrap()));
-    }
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut Fields(&mut self.0.lock().unwrap()));
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-struct Fields<'a>(&'a mut String);
-
-impl tracing::field::Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        *self.0 += &format!(" {field}={value:?}\n");
-    }
-}
 
 const PASSWORD: &str = "s&cret word\"1";
 
@@ -86,7 +48,7 @@ fn repeated(n: usize, asked: &Asked) -> Reply {
 
 #[tokio::test]
 async fn what_is_secret_is_in_nothing_that_is_shown() -> Result<(), Box<dyn std::error::Error>> {
-    let everything = Everything::default();
+    let everything = Listener::to_everything();
     tracing::subscriber::set_global_default(everything.clone())?;
     let mut shown = String::new();
 
@@ -167,7 +129,7 @@ async fn what_is_secret_is_in_nothing_that_is_shown() -> Result<(), Box<dyn std:
     ] {
         assert!(shown.contains(part), "{part}");
     }
-    let told = everything.0.lock().unwrap().clone();
+    let told = everything.take_texts().concat();
     assert!(
         told.contains("exchanged") && told.contains("proficloud"),
         "it does tell something"

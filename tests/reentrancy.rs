@@ -1,26 +1,14 @@
 //! Closures that emit, threads that meet, cycles, panics.
 
+mod watched;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{EmitError, Loss, Lost};
-
-/// Runs `work` on a thread, and fails if it is not done in a minute.
-fn watched(work: impl FnOnce() + Send + 'static) {
-    let (done, wait) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        work();
-        let _ = done.send(());
-    });
-    match wait.recv_timeout(Duration::from_secs(60)) {
-        Ok(()) => thread.join().unwrap(),
-        Err(mpsc::RecvTimeoutError::Disconnected) => thread.join().unwrap(),
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("deadlock"),
-    }
-}
+use watched::watched;
 
 #[test]
 fn two_graphs_that_emit_into_each_other_from_two_threads_neither_block_nor_lose() {

@@ -1,14 +1,13 @@
 //! The cases of streamz for partition, sliding_window and timed_window, with exact virtual times.
 
+mod words;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{EmitError, Manual, OnFull};
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use words::ms;
 
 fn driven() -> (Graph, Manual, Source<u32>) {
     let graph = Graph::new();

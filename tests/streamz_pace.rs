@@ -1,23 +1,20 @@
 //! Cases of streamz for delay, latest and rate_limit, in virtual time.
 
 mod naps;
+mod words;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{Loss, Lost};
 use naps::Night;
+use words::ms;
 
 fn night() -> (Graph, Night) {
     let graph = Graph::new();
     let night = Night::new(graph.drive_manually());
     (graph, night)
-}
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
 }
 
 /// Counts the failures that nobody caught.

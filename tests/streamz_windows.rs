@@ -1,13 +1,10 @@
 //! The cases of streamz for partition_unique and timed_window_unique, with exact virtual times.
 
-use std::time::Duration;
+mod words;
 
 use headwater::prelude::*;
 use headwater::{Manual, Receipt};
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use words::ms;
 
 fn driven<T: Clone + Send + 'static>() -> (Graph, Manual, Source<T>) {
     let graph = Graph::new();

@@ -16,11 +16,7 @@ use world::{MINUTE, NOON, SECOND, World, ready, secs, until};
 type Tested = Result<(), BoxError>;
 
 fn polling(world: &World) -> Polling<World> {
-    Polling::new(world.clone())
-        .wall_clock(world.wall())
-        .every(secs(10))
-        .buffer(secs(60))
-        .margin(secs(30))
+    world::polling(world, world.clone())
 }
 
 fn point(metric: &str, second: i64, value: impl Into<PointValue>) -> Point {

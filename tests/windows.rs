@@ -1,5 +1,7 @@
 //! Groups of distinct keys, sessions and windows of time, against naive oracles and in virtual time.
 
+mod words;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -8,19 +10,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use headwater::aggregate::Aggregate;
 use headwater::prelude::*;
-use headwater::{EmitError, List, Lost, NodeSnapshot, OnFull, Turn};
+use headwater::{EmitError, List, Lost, OnFull, Turn};
 use proptest::prelude::*;
+use words::{ms, node};
 
 /// A time in milliseconds, and a value.
 type Timed = (u64, u32);
-
-fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn node(graph: &Graph, title: &str) -> NodeSnapshot {
-    graph.snapshot().unwrap().named(title).unwrap().clone()
-}
 
 /// A recording: many elements at one moment, short steps and long pauses.
 fn recording() -> impl Strategy<Value = Vec<Timed>> {

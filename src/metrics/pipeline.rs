@@ -476,8 +476,7 @@ impl MetricsPipeline {
     ) -> Result<(), SendError> {
         let value = value.into();
         let series = tags.lend(|tags| self.series(metric, tags))?;
-        let sample = Sample::new(series, value, Origin::Now, self.now());
-        self.0.intake.send(sample).map_err(refused)
+        self.send_sample(series, value, Origin::Now, self.now())
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -494,8 +493,7 @@ impl MetricsPipeline {
     ) -> Result<(), SendError> {
         let (value, time) = (value.into(), time.into());
         let series = tags.lend(|tags| self.series(metric, tags))?;
-        let sample = Sample::new(series, value, Origin::At, time);
-        self.0.intake.send(sample).map_err(refused)
+        self.send_sample(series, value, Origin::At, time)
     }
 
     /// The numbers of a metric, and of the series of these tags.
@@ -504,6 +502,19 @@ impl MetricsPipeline {
             let (number, _, entry) = self.look_up(metric, &tags_of(tags))?;
             Ok((number, entry.series))
         })
+    }
+
+    /// Sends a value of a series of a metric, both by their numbers.
+    #[inline]
+    fn send_sample(
+        &self,
+        series: (u16, Series),
+        value: Value,
+        origin: Origin,
+        time: Time,
+    ) -> Result<(), SendError> {
+        let sample = Sample::new(series, value, origin, time);
+        self.0.intake.send(sample).map_err(refused)
     }
 
     fn now(&self) -> Time {

@@ -1,5 +1,8 @@
 //! Elements one by one, all at once, and in batches: the same must come out.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use headwater::List;
 use headwater::prelude::*;
 use proptest::prelude::*;
 
@@ -52,4 +55,36 @@ pub fn input() -> impl Strategy<Value = (Elements, Vec<usize>)> {
         prop::collection::vec(-20..20i64, 0..600),
         prop::collection::vec(1..300usize, 1..4),
     )
+}
+
+/// What comes out, up to the close: for elements one by one, all at once, and cut into batches.
+pub fn outputs<O: Clone + Send + 'static>(
+    items: &[u32],
+    cuts: &[usize],
+    build: impl Fn(&Source<u32>) -> List<O>,
+) -> [Vec<O>; 3] {
+    let run = |emit: &dyn Fn(&Source<u32>)| {
+        let graph = Graph::new();
+        let _time = graph.drive_manually();
+        let source = graph.source();
+        let list = build(&source);
+        emit(&source);
+        source.close();
+        list.take()
+    };
+    [
+        run(&|source| items.iter().for_each(|x| source.emit(*x).unwrap())),
+        run(&|source| {
+            source.emit_all(items.iter().copied()).unwrap();
+        }),
+        run(&|source| {
+            let mut rest = items;
+            for cut in cuts {
+                let (batch, after) = rest.split_at((*cut).min(rest.len()));
+                source.emit_all(batch.iter().copied()).unwrap();
+                rest = after;
+            }
+            source.emit_all(rest.iter().copied()).unwrap();
+        }),
+    ]
 }

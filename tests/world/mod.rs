@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use futures::{Stream, StreamExt};
-use headwater::timeseries::{Fetched, Point, Range, Store, StoreError};
+use headwater::timeseries::{Fetched, Point, Polling, Range, Store, StoreError};
 use tokio::time::Instant;
 
 /// Noon of some day.
@@ -158,6 +158,15 @@ impl Store for World {
         });
         Ok(fetched)
     }
+}
+
+/// Polls a store by the clock of this world: every 10 s, points that come up to 60 s late.
+pub fn polling<S: Store>(world: &World, store: S) -> Polling<S> {
+    Polling::new(store)
+        .wall_clock(world.wall())
+        .every(secs(10))
+        .buffer(secs(60))
+        .margin(secs(30))
 }
 
 pub fn unix(millis: i64) -> SystemTime {

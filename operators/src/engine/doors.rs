@@ -1,5 +1,6 @@
 //! What sources know of their graph without its lock: whether an element may simply be pushed.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::clock::Clock;
@@ -80,15 +81,15 @@ impl Cx {
 
     /// Brings the state bits of all sources up to date.
     pub(crate) fn refresh_inlets(&mut self) {
-        let inlets: Vec<_> = self
-            .nodes
-            .iter()
-            .flatten()
-            .filter_map(|n| n.inlet.clone())
-            .collect();
-        for inlet in inlets {
+        for inlet in self.inlets() {
             self.refresh_inlet(&*inlet);
         }
+    }
+
+    /// What the graph keeps of each source.
+    pub(crate) fn inlets(&self) -> Vec<Arc<dyn Inlet>> {
+        let nodes = self.nodes.iter().flatten();
+        nodes.filter_map(|node| node.inlet.clone()).collect()
     }
 
     /// Brings the state bits of one source up to date.

@@ -391,12 +391,7 @@ impl Cx {
             return false;
         }
         let open = self.open_sources;
-        let inlets: Vec<_> = self
-            .nodes
-            .iter()
-            .flatten()
-            .filter_map(|n| n.inlet.clone())
-            .collect();
+        let inlets = self.inlets();
         if inlets.iter().any(|inlet| inlet.waiting() > 0) {
             return false;
         }

@@ -41,9 +41,9 @@ pub(crate) struct ShardedCell<T> {
     pub(super) flushers: Mutex<Line>,
     /// An entry of this source lies in the inbox.
     pub(super) nudged: AtomicBool,
-    /// Whether a batch was left to whoever holds the graph, or the driver was called, since the alarm rang last. Once is enough:
-    /// were each batch, senders who are faster than the graph would keep its holder at work for ever,
-    /// and neither a timer nor a shutdown would get its turn.
+    /// Whether a batch was left to whoever holds the graph, or the driver was called, since the alarm rang last. Once
+    /// is enough: were each batch, senders who are faster than the graph would keep its holder at work for ever, and
+    /// neither a timer nor a shutdown would get its turn.
     pub(super) hurried: AtomicBool,
     closing: AtomicBool,
     finished: AtomicBool,

@@ -12,7 +12,8 @@ use crate::flow::{InGraph, Run};
 ///
 /// - **Emits** with each element, from the first one on, the element itself and the aggregate; with
 ///   [`full`](crate::Rolling::full), from the n-th one on.
-/// - **Holds** n states and no elements, or what a window of the aggregate's own holds: the element is moved on, and never cloned.
+/// - **Holds** n states and no elements, or what a window of the aggregate's own holds: the element is moved on, and
+///   never cloned.
 /// - **Waits** never.
 /// - **On close** it passes it on.
 /// - **Drops** nothing; with `full`, the first n - 1 elements are folded only. A failure passes in its

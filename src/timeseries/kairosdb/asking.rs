@@ -1,6 +1,7 @@
 //! How the client's calls are made: paths, bodies, and what is not passed on.
 
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
@@ -11,13 +12,13 @@ use crate::timeseries::rest::{Ask, Reason, Response, asked, read};
 
 /// A name as a part of a path. Each byte that could mean anything else there is escaped: URLs leave out line ends and
 /// tabs, and the name without them is that of something else.
-fn segment(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let bytes = name.bytes().map(|byte| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    });
-    bytes.collect()
+fn segment(name: &str) -> PercentEncode<'_> {
+    const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(name, SPECIAL)
 }
 
 impl KairosDb {

@@ -26,9 +26,9 @@ use crate::timeseries::{Fetched, Point, Range, Store, StoreError};
 /// # Ranges of time
 ///
 /// What is made of [ranges of time](super::RangeAggregator) is asked for as a whole, so long before and after a stretch
-/// of time as a range may be long: one that a stretch cuts through does not come as a part of itself. Ranges are counted
-/// from 1970 on, in their time zone, unless they have a [`start_time`](super::RangeAggregator::start_time): from where
-/// a query begins, ranges of seven minutes, or of two days, would be others in each query. Those of
+/// of time as a range may be long: one that a stretch cuts through does not come as a part of itself. Ranges are
+/// counted from 1970 on, in their time zone, unless they have a [`start_time`](super::RangeAggregator::start_time):
+/// from where a query begins, ranges of seven minutes, or of two days, would be others in each query. Those of
 /// [`gaps`](super::RangeAggregator::gaps) are not, nor are any of points before 1970.
 ///
 /// With [`align_end_time`](super::RangeAggregator::align_end_time) a range comes once, when it is over. With

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::cursor::Cursor;
-use super::polling::PollingError;
+use super::polling_error::PollingError;
 use super::shared::{Settings, Shared};
 use super::state::PollState;
 use super::stats::PollStats;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
+use super::stats::PollStats;
 use crate::timeseries::{Point, PointValue};
 
 /// A stream of the points that a [`MetricsStream`](super::MetricsStream) does not emit.
@@ -55,11 +56,13 @@ impl fmt::Display for Revised {
 #[derive(Debug)]
 pub(super) struct Mouth<T>(Option<mpsc::Sender<T>>);
 
-impl<T> Mouth<T> {
-    pub(super) fn closed() -> Mouth<T> {
+impl<T> Default for Mouth<T> {
+    fn default() -> Mouth<T> {
         Mouth(None)
     }
+}
 
+impl<T> Mouth<T> {
     pub(super) fn open(&mut self, capacity: usize) -> Outlet<T> {
         let (sender, receiver) = mpsc::channel(capacity);
         self.0 = Some(sender);
@@ -67,7 +70,7 @@ impl<T> Mouth<T> {
     }
 
     /// Returns how many were lost: one where the outlet is full.
-    pub(super) fn give(&self, item: T) -> u64 {
+    fn give(&self, item: T) -> u64 {
         match &self.0 {
             Some(sender) => match sender.try_send(item) {
                 Err(mpsc::error::TrySendError::Full(_)) => 1,
@@ -75,5 +78,62 @@ impl<T> Mouth<T> {
             },
             None => 0,
         }
+    }
+}
+
+/// What goes to an outlet, and not into the stream.
+pub(super) enum Aside {
+    Revised(Revised),
+    TooLate(Point),
+    Overdue(Point),
+}
+
+/// The outlets of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Outlets {
+    pub(super) revised: Mouth<Revised>,
+    pub(super) too_late: Mouth<Point>,
+    pub(super) overdue: Mouth<Point>,
+}
+
+/// How many went where, whether somebody made an outlet or not.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    revised: u64,
+    too_late: u64,
+    overdue: u64,
+    overflowed: u64,
+}
+
+impl Outlets {
+    /// To be called under no lock: it wakes who waits for the outlets, which is the user's code.
+    pub(super) fn give(&self, items: Vec<Aside>) -> Given {
+        let mut given = Given::default();
+        for item in items {
+            given.overflowed += match item {
+                Aside::Revised(item) => {
+                    given.revised += 1;
+                    self.revised.give(item)
+                }
+                Aside::TooLate(point) => {
+                    given.too_late += 1;
+                    self.too_late.give(point)
+                }
+                Aside::Overdue(point) => {
+                    given.overdue += 1;
+                    self.overdue.give(point)
+                }
+            };
+        }
+        given
+    }
+}
+
+impl Given {
+    pub(super) fn count(&self, stats: &mut PollStats) {
+        stats.revised += self.revised;
+        stats.too_late += self.too_late;
+        stats.overdue += self.overdue;
+        stats.overflowed += self.overflowed;
     }
 }

@@ -1,6 +1,5 @@
 //! What is polled, how often, and how.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +8,8 @@ use super::clock::{Clock, PollClock, Wall};
 use super::cursor::Cursor;
 use super::failing::Failing;
 use super::order::{Held, Order};
-use super::outlet::{Mouth, Outlet, Revised};
+use super::outlet::{Outlet, Outlets, Revised};
+use super::polling_error::{LEAST, PollingError};
 use super::range::{Lengths, Reach, millis};
 use super::seen::Seen;
 use super::shared::{Memory, Settings, Shared};
@@ -78,42 +78,9 @@ pub struct Polling<S> {
     timeout: Duration,
     max_points: usize,
     cursor: Option<Cursor>,
-    revised: Mouth<Revised>,
-    too_late: Mouth<Point>,
-    overdue: Mouth<Point>,
+    outlets: Outlets,
     /// An outlet that was asked for with no room.
     no_room: Option<&'static str>,
-}
-
-/// Time is counted in these.
-const LEAST: Duration = Duration::from_millis(1);
-
-/// Why a polling stream cannot be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PollingError {
-    /// Time is counted in milliseconds, and this option has less than one.
-    TooShort(&'static str, Duration),
-    /// There would be no room for any point.
-    NoPoints,
-    /// There would be no room for any point in this outlet.
-    NoRoom(&'static str),
-    /// Points would wait for others longer than those may come.
-    HoldBeyondBuffer {
-        /// How long points would be held.
-        hold: Duration,
-        /// How late they may be.
-        buffer: Duration,
-    },
-    /// A poll could be put off beyond the next one.
-    JitterBeyondInterval {
-        /// By how much polls would be put off.
-        jitter: Duration,
-        /// How often there is one.
-        interval: Duration,
-    },
-    /// There is no runtime of tokio here.
-    NoRuntime,
 }
 
 impl<S: Store> Polling<S> {
@@ -139,9 +106,7 @@ impl<S: Store> Polling<S> {
             timeout: Duration::from_secs(30),
             max_points: 1_000_000,
             cursor: None,
-            revised: Mouth::closed(),
-            too_late: Mouth::closed(),
-            overdue: Mouth::closed(),
+            outlets: Outlets::default(),
             no_room: None,
         }
     }
@@ -250,19 +215,19 @@ impl<S: Store> Polling<S> {
     /// Points whose value is another one than before; so many wait at most.
     pub fn revised(&mut self, capacity: usize) -> Outlet<Revised> {
         self.has_room("revised", capacity);
-        self.revised.open(capacity.max(1))
+        self.outlets.revised.open(capacity.max(1))
     }
 
     /// Points that came later than the buffer, within the [margin](Polling::margin); so many wait at most.
     pub fn too_late(&mut self, capacity: usize) -> Outlet<Point> {
         self.has_room("too_late", capacity);
-        self.too_late.open(capacity.max(1))
+        self.outlets.too_late.open(capacity.max(1))
     }
 
     /// Points that came after later ones had [settled](Order::Settled); so many wait at most.
     pub fn overdue(&mut self, capacity: usize) -> Outlet<Point> {
         self.has_room("overdue", capacity);
-        self.overdue.open(capacity.max(1))
+        self.outlets.overdue.open(capacity.max(1))
     }
 
     /// Begins to poll, in a task of the tokio runtime it is called in, until the stream is dropped.
@@ -310,9 +275,7 @@ impl<S: Store> Polling<S> {
             ticks: Ticks::new(self.jitter),
             timeout: self.timeout,
             max_points: self.max_points,
-            revised: self.revised,
-            too_late: self.too_late,
-            overdue: self.overdue,
+            outlets: self.outlets,
         };
         Ok(MetricsStream::new(
             runtime.spawn(worker.run()),
@@ -358,24 +321,6 @@ impl<S: Store> Polling<S> {
     }
 }
 
-impl PollingError {
-    /// What is wrong with how often there is a poll, and by how much it may be put off.
-    pub(super) fn of_rate(
-        interval: Duration,
-        jitter: Option<Duration>,
-    ) -> Result<(), PollingError> {
-        if interval < LEAST {
-            return Err(PollingError::TooShort("every", interval));
-        }
-        match jitter {
-            Some(jitter) if jitter >= interval => {
-                Err(PollingError::JitterBeyondInterval { jitter, interval })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl<S> fmt::Debug for Polling<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
@@ -386,36 +331,3 @@ impl<S> fmt::Debug for Polling<S> {
             .finish_non_exhaustive()
     }
 }
-
-impl fmt::Display for PollingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PollingError::TooShort(option, length) => write!(
-                f,
-                "`{option}` is {length:?}, and points have times in milliseconds: let it be 1 ms at least"
-            ),
-            PollingError::NoPoints => f.write_str(
-                "`max_points(0)` leaves no room for any point: let it be as many as come in the buffer's time",
-            ),
-            PollingError::NoRoom(outlet) => write!(
-                f,
-                "`{outlet}(0)` is an outlet that would lose all points: let it have room for 1 at least"
-            ),
-            PollingError::HoldBeyondBuffer { hold, buffer } => write!(
-                f,
-                "points would be held for {hold:?} to bring them in order, and after {buffer:?} they are too \
-                 late anyway: hold them for as long as the buffer at most"
-            ),
-            PollingError::JitterBeyondInterval { jitter, interval } => write!(
-                f,
-                "a jitter of up to {jitter:?} would put a poll off beyond the next one, which is due after \
-                 {interval:?}: let it be shorter"
-            ),
-            PollingError::NoRuntime => f.write_str(
-                "the stream polls in a task of tokio, and there is no runtime here: start it within one",
-            ),
-        }
-    }
-}
-
-impl Error for PollingError {}

@@ -110,7 +110,8 @@ impl Reach {
         self.evidence.iter().flatten().map(since).max()
     }
 
-    fn asks_from(&self) -> i64 {
+    /// From when on is asked for what comes late.
+    pub(super) fn asks_from(&self) -> i64 {
         let horizon = self.horizon.unwrap_or(i64::MIN);
         self.known_from
             .max(horizon.saturating_sub(self.lengths.margin))
@@ -149,7 +150,7 @@ impl Reach {
         });
         let quiet = live > from && to.saturating_sub(from) >= chunk;
         let short = self.narrowed.is_none() && to.saturating_sub(live) < usual;
-        let next = match quiet && short {
+        let step = match quiet && short {
             true => Step::Sweep(live),
             false => Step::Through(from),
         };
@@ -157,7 +158,7 @@ impl Reach {
             to,
             begun: now,
             least,
-            next,
+            step,
         }
     }
 
@@ -168,9 +169,12 @@ impl Reach {
         course.to = course.to.min(least.max(self.asks_from()));
     }
 
-    fn chunk(&self) -> i64 {
+    /// As much of a stretch as is asked for at once.
+    pub(super) fn cut(&self, from: i64, to: i64) -> Range {
         let shorter = [self.narrowed, self.eased].into_iter().flatten();
-        shorter.fold(self.lengths.chunk, i64::min)
+        let chunk = shorter.fold(self.lengths.chunk, i64::min);
+        let to = from.saturating_add(chunk - 1).min(to);
+        Range { from, to }
     }
 
     /// Half of what was asked for, unless that is not much longer than what has to be remembered anyway.
@@ -201,79 +205,37 @@ impl Reach {
         self.known = course.least;
     }
 
-    /// After a chunk of the quiet stretch, which ends before `live`: points that are not late, if they can be there.
-    fn near(&self, course: &Course, live: i64) -> Step {
-        let (Some(known), Some(least)) = (self.known, course.least) else {
-            return Step::Live(live, live);
+    /// One chunk of the quiet stretch, which ends before `live`: another one each time, in turn.
+    pub(super) fn sweep(&mut self, live: i64) -> Range {
+        // With the clock the end may have gone back, behind what was swept.
+        let swept = if self.swept < live {
+            self.swept
+        } else {
+            i64::MIN
         };
-        let from = known.min(least).saturating_sub(self.lengths.buffer);
-        let to = least.saturating_add(self.lengths.buffer).min(live - 1);
-        Step::Near(live, from.max(self.asks_from()), to)
+        let from = self.asks_from().max(swept);
+        let range = self.cut(from, live - 1);
+        // The end moves on with every poll: where it is reached, the next turn begins.
+        self.swept = if range.to == live - 1 {
+            i64::MIN
+        } else {
+            range.to + 1
+        };
+        range
     }
 
-    /// What to ask for next in this poll.
-    pub(super) fn next(&mut self, course: &mut Course) -> Option<Ask> {
-        let chunk = self.chunk();
-        let cut = |from: i64, to: i64| from.saturating_add(chunk - 1).min(to);
-        let (range, kind, complete) = loop {
-            match course.next {
-                Step::Through(from) if from > course.to => course.next = Step::Done,
-                Step::Through(from) => {
-                    let to = cut(from, course.to);
-                    course.next = Step::Through(to + 1);
-                    break (Range { from, to }, Kind::Live, Some(to));
-                }
-                Step::Sweep(live) => {
-                    // With the clock the end may have gone back, behind what was swept.
-                    let swept = if self.swept < live {
-                        self.swept
-                    } else {
-                        i64::MIN
-                    };
-                    let from = self.asks_from().max(swept);
-                    let to = cut(from, live - 1);
-                    let range = Range { from, to };
-                    // The end moves on with every poll: where it is reached, the next turn begins.
-                    self.swept = if to == live - 1 { i64::MIN } else { to + 1 };
-                    course.next = self.near(course, live);
-                    break (range, Kind::Quiet, None);
-                }
-                Step::Near(live, from, to) if from > to => course.next = Step::Live(live, live),
-                Step::Near(live, from, to) => {
-                    let end = cut(from, to);
-                    course.next = Step::Near(live, end + 1, to);
-                    break (Range { from, to: end }, Kind::Quiet, None);
-                }
-                Step::Live(from, live) if from > course.to => {
-                    course.next = Step::Quiet(self.asks_from(), live - 1);
-                }
-                Step::Live(from, live) => {
-                    let to = cut(from, course.to);
-                    course.next = Step::Live(to + 1, live);
-                    break (Range { from, to }, Kind::Live, None);
-                }
-                Step::Quiet(from, to) if from <= to && self.lags() => {
-                    let range = Range {
-                        from,
-                        to: cut(from, to),
-                    };
-                    course.next = Step::Quiet(range.to + 1, to);
-                    let complete = (range.to == to).then_some(course.to);
-                    break (range, Kind::Quiet, complete);
-                }
-                Step::Quiet(..) => course.next = Step::Done,
-                Step::Done => return None,
-            }
-        };
-        Some(Ask {
-            range,
-            kind,
-            complete,
-        })
+    /// Where points are that are not late, if they can be in the quiet stretch, which ends before `live`, for a poll
+    /// that began when it was `least` at least.
+    pub(super) fn near(&self, least: Option<i64>, live: i64) -> Option<Range> {
+        let least = least?;
+        let from = self.known?.min(least).saturating_sub(self.lengths.buffer);
+        let to = least.saturating_add(self.lengths.buffer).min(live - 1);
+        let from = from.max(self.asks_from());
+        (from <= to).then_some(Range { from, to })
     }
 
     /// Whether something came that the horizon is to follow.
-    fn lags(&self) -> bool {
+    pub(super) fn lags(&self) -> bool {
         let follows = |newest: i64| newest.saturating_sub(self.lengths.buffer);
         self.newest.map(follows) > self.horizon
     }

@@ -10,14 +10,14 @@ use tokio::time::Instant;
 use super::clock::Clock;
 use super::course::Ask;
 use super::failing::Failing;
+use super::intake::Intake;
 use super::order::Held;
-use super::outlet::{Mouth, Revised};
-use super::series::Found;
+use super::outlet::Outlets;
 use super::shared::{Settings, Shared};
 use super::state::{PollError, PollState};
-use super::stream::{Batch, Polled};
+use super::stream::Batch;
 use super::ticks::{self, Ticks};
-use crate::timeseries::{Fetched, Point, Range, Store};
+use crate::timeseries::{Fetched, Range, Store};
 
 pub(super) struct Worker<S> {
     pub(super) name: String,
@@ -32,9 +32,7 @@ pub(super) struct Worker<S> {
     pub(super) ticks: Ticks,
     pub(super) timeout: Duration,
     pub(super) max_points: usize,
-    pub(super) revised: Mouth<Revised>,
-    pub(super) too_late: Mouth<Point>,
-    pub(super) overdue: Mouth<Point>,
+    pub(super) outlets: Outlets,
 }
 
 /// Why there are no polls any more.
@@ -42,13 +40,6 @@ enum Ended {
     /// Nobody wants the points, or somebody ended it.
     Wished,
     Fatal(PollError),
-}
-
-/// What goes to an outlet, and not into the stream.
-enum Aside {
-    Revised(Revised),
-    TooLate(Point),
-    Overdue(Point),
 }
 
 /// Why a poll was broken off.
@@ -119,7 +110,7 @@ impl<S: Store> Worker<S> {
         };
         let mut course = begin(self);
         loop {
-            let ask = self.shared.memory().reach.next(&mut course);
+            let ask = course.next(&mut self.shared.memory().reach);
             let Some(ask) = ask else { break };
             let sent = Instant::now();
             let answer = match self.fetch(ask.range).await {
@@ -194,6 +185,26 @@ impl<S: Store> Worker<S> {
 
     /// Takes an answer of a poll that began then in; returns what is to be handed over.
     fn take(&mut self, ask: &Ask, begun: Instant, answer: Fetched) -> Result<Batch, PollError> {
+        let mut intake = self.remember(ask, answer)?;
+        self.forget();
+        let given = self.outlets.give(std::mem::take(&mut intake.aside));
+        let (held, ahead) = (self.held.as_ref().map_or(0, Held::len), self.clock.ahead());
+        self.shared.count(|stats| {
+            intake.count(stats);
+            given.count(stats);
+            stats.held = held;
+            stats.clock_ahead = ahead;
+        });
+        let mut batch = intake.batch;
+        if let Some(complete) = ask.complete {
+            batch.append(&mut self.settle(complete, begun));
+        }
+        Ok(batch)
+    }
+
+    /// Remembers what is new in an answer, and sorts it by where it goes: in one hold of the memory, as a cursor that
+    /// is made meanwhile knows all of the answer or nothing.
+    fn remember(&mut self, ask: &Ask, answer: Fetched) -> Result<Intake, PollError> {
         let received = answer.points.len() as u64;
         let mut found = Vec::new();
         let mut memory = self.shared.memory();
@@ -208,76 +219,15 @@ impl<S: Store> Worker<S> {
             points: many.points,
             max: self.max_points,
         })?;
-
-        let mut pending = self.shared.pending();
-        let mut batch = Batch::new();
-        let known = received - taken.unasked - found.len() as u64;
-        let mut aside = Vec::new();
-        let mut late_held = 0;
-        for (place, new) in found {
-            match new {
-                Found::Revised { point, before } => {
-                    aside.push(Aside::Revised(Revised { point, before }));
-                }
-                Found::TooLate { point } => aside.push(Aside::TooLate(point)),
-                Found::New { point, late } => match &mut self.held {
-                    Some(held) if held.is_overdue(point.millis()) => {
-                        aside.push(Aside::Overdue(point));
-                    }
-                    Some(held) => {
-                        late_held += u64::from(late);
-                        let id = pending.open(place, point.millis());
-                        held.put(id, Polled::new(point, false));
-                    }
-                    None => {
-                        let id = pending.open(place, point.millis());
-                        batch.push((id, Polled::new(point, late)));
-                    }
-                },
-            }
-        }
-        // Stable: the series' order is one of time, too.
-        batch.sort_by_key(|(_, polled)| polled.point().millis());
-        drop(pending);
+        let mut intake = Intake {
+            received,
+            repeated: received - taken.unasked - found.len() as u64,
+            unasked: taken.unasked,
+            ..Intake::default()
+        };
+        intake.sort(found, &mut self.held, &mut self.shared.pending());
         memory.reach.answered(ask, taken.newest, Instant::now());
-        drop(memory);
-        self.forget();
-        let (mut revised, mut too_late, mut overdue, mut overflowed) = (0, 0, 0, 0);
-        // Under no lock: it wakes who waits for the outlets, which is the user's code.
-        for item in aside {
-            overflowed += match item {
-                Aside::Revised(item) => {
-                    revised += 1;
-                    self.revised.give(item)
-                }
-                Aside::TooLate(point) => {
-                    too_late += 1;
-                    self.too_late.give(point)
-                }
-                Aside::Overdue(point) => {
-                    overdue += 1;
-                    self.overdue.give(point)
-                }
-            };
-        }
-
-        let (held, ahead) = (self.held.as_ref().map_or(0, Held::len), self.clock.ahead());
-        self.shared.count(|stats| {
-            stats.received += received;
-            stats.repeated += known;
-            stats.late += late_held;
-            stats.unasked += taken.unasked;
-            stats.revised += revised;
-            stats.too_late += too_late;
-            stats.overdue += overdue;
-            stats.overflowed += overflowed;
-            stats.held = held;
-            stats.clock_ahead = ahead;
-        });
-        if let Some(complete) = ask.complete {
-            batch.append(&mut self.settle(complete, begun));
-        }
-        Ok(batch)
+        Ok(intake)
     }
 
     /// Forgets what cannot come again, as nobody asks for it any more.

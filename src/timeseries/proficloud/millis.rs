@@ -22,8 +22,8 @@ use crate::timeseries::unix::{system_time, unix_millis};
 /// | `2023-11-14 22:13:20.5`, `2023-11-14T23:13:20.5+01:00`, `2023-11-14` | `text.parse()` |
 /// | text of another form | [`Millis::parse`] |
 ///
-/// Text without an offset is in UTC, wherever the program runs; white space around it is no part of it. Of text and `SystemTime` what is finer than a
-/// millisecond is cut off, towards the past.
+/// Text without an offset is in UTC, wherever the program runs; white space around it is no part of it. Of text and
+/// `SystemTime` what is finer than a millisecond is cut off, towards the past.
 ///
 /// ```
 /// use headwater::timeseries::kairosdb::Query;

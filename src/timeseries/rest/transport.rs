@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use percent_encoding::percent_decode_str;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Proxy, Url, redirect};
 use tower::util::BoxCloneSyncService;
@@ -152,10 +153,7 @@ impl Transport {
 
 /// A part of a URL as it is meant, with what is escaped in it.
 fn unescaped(part: &str) -> String {
-    let query = part.replace('+', "%2B").replace('&', "%26");
-    let url = Url::parse(&format!("http://host/?{query}"));
-    let pairs = url.iter().flat_map(Url::query_pairs);
-    pairs.map(|(text, _)| text.into_owned()).collect()
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 /// The URL of a server, or of a folder of it: with a slash at its end.

@@ -67,9 +67,9 @@ pub use self::state::ExpositionCounts;
 /// ([`stale_after`](PrometheusSink::stale_after)). Totals stay: they are still true, and a counter that
 /// came back from zero with the same value would hide an increase from Prometheus. By
 /// [`forget_totals_after`](PrometheusSink::forget_totals_after) they go too. There are 10 000 series at
-/// most ([`max_series`](PrometheusSink::max_series)), and one more for each total: beyond that, what adds up is added to a series with the
-/// label `overflow="true"`, other elements are rejected, and both are counted. Totals that were idle for
-/// as long as makes a gauge stale make room, the longest first, and are counted as forgotten.
+/// most ([`max_series`](PrometheusSink::max_series)), and one more for each total: beyond that, what adds up is added
+/// to a series with the label `overflow="true"`, other elements are rejected, and both are counted. Totals that were
+/// idle for as long as makes a gauge stale make room, the longest first, and are counted as forgotten.
 ///
 /// **Delivery**: at most once. An element is taken or rejected at once, and totals live as long as the
 /// sink. **Blocking**: none, but for the lock that a scrape holds as it renders.

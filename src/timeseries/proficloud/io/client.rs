@@ -50,8 +50,8 @@ use crate::timeseries::rest::{Ask, Exchange, Reason, Response, Rest, Told, asked
 ///
 /// Name and password are shown once, for a token that expires and a token to refresh it. When a query comes
 /// [a little before](ProficloudIoBuilder::refresh_early) it expires, another one is got beside it, and nobody waits for
-/// that. When it has expired, or is refused (status 401) all the same, another one is got first; once for each query. One
-/// request for a token is under way at a time, however many queries want it. Where no refresh token is good, the
+/// that. When it has expired, or is refused (status 401) all the same, another one is got first; once for each query.
+/// One request for a token is under way at a time, however many queries want it. Where no refresh token is good, the
 /// password is shown again; it is kept in memory for that, and nowhere else.
 ///
 /// While the service that gives tokens is down, queries go on until the token expires, and fail then.
