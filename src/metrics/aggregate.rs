@@ -1,8 +1,8 @@
 //! A metric as a composition: group by window or batch, aggregate by tags, and make elements of it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
@@ -108,7 +108,7 @@ pub(super) struct Counts {
     pub(super) late: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
-    pub(super) last_failure: Mutex<Option<String>>,
+    pub(super) failing: Mutex<Failing>,
     /// How many went into windows and batches, what is carried into them included.
     pub(super) gathered: AtomicU64,
     /// How many of those are out of them.
@@ -117,6 +117,32 @@ pub(super) struct Counts {
     pub(super) early: AtomicU64,
     pub(super) warned_of_tags: Warned,
     pub(super) warned_of_late: Warned,
+}
+
+/// How aggregators fare.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Failing {
+    pub(super) since: Option<SystemTime>,
+    pub(super) last: Option<String>,
+}
+
+impl Failing {
+    /// A window or a batch is over, in which somebody failed or nobody did.
+    fn note(&mut self, failure: Option<String>) {
+        match failure {
+            Some(_) => {
+                self.since.get_or_insert_with(SystemTime::now);
+                self.last = failure;
+            }
+            None => self.since = None,
+        }
+    }
+}
+
+impl Counts {
+    fn failing(&self) -> MutexGuard<'_, Failing> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Running {
@@ -392,6 +418,7 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
             count(&counts.early, 1);
         }
         let outputs = &running.recipe.described.outputs;
+        let mut failure = None;
         for (output, outcomes) in outputs.iter().zip(groups.columns) {
             for (tags, outcome) in groups.tags.iter().zip(outcomes) {
                 match outcome {
@@ -404,12 +431,13 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
                         count(&counts.failed, 1);
                         // The error is the user's too.
                         let error = guarded(|| error.to_string()).unwrap_or_else(|panic| panic);
-                        let text = format!("{}{{{tags}}}: {error}", output.name);
-                        let last = counts.last_failure.lock();
-                        *last.unwrap_or_else(PoisonError::into_inner) = Some(text);
+                        failure = Some(format!("{}{{{tags}}}: {error}", output.name));
                     }
                 }
             }
+        }
+        if counts.failed.load(Relaxed) > 0 {
+            counts.failing().note(failure);
         }
     }
 }

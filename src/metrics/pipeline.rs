@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
@@ -18,6 +17,7 @@ use super::handle::{Handle, refused};
 use super::metric::Metric;
 use super::options::SinkOptions;
 use super::recent;
+use super::removed::Removed;
 use super::sample::{Origin, Sample, Series};
 use super::series::{Entry, SeriesTable};
 use super::sink::MetricSink;
@@ -74,7 +74,7 @@ pub(super) struct Inner {
     elements: Shared<Element>,
     sinks: Mutex<BTreeMap<String, Connected>>,
     /// Those that were taken off, and deliver what they have still.
-    removed: Mutex<Vec<Removed>>,
+    removed: Mutex<Vec<Arc<Removed>>>,
     pub(super) descriptions: Descriptions,
     epoch: Arc<OnceLock<Time>>,
     pub(super) runtime: tokio::runtime::Handle,
@@ -102,12 +102,6 @@ pub(super) struct Connected {
     /// None while it is being connected.
     branch: Option<Branch>,
     buffer: Option<NodeId>,
-}
-
-struct Removed {
-    /// Gone when all is delivered.
-    fate: Weak<Fate>,
-    branch: Branch,
 }
 
 impl Connected {
@@ -264,9 +258,6 @@ const HAND_OVER: usize = 4_096;
 /// The pipelines there were.
 static IDS: AtomicU64 = AtomicU64::new(0);
 
-/// How long a shutdown waits for sinks that were removed.
-const REMOVED: Duration = Duration::from_secs(5);
-
 /// How many metrics a pipeline may have.
 const MAX_METRICS: usize = 65_536;
 
@@ -392,54 +383,28 @@ impl MetricsPipeline {
     /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
     /// was one of this name.
     ///
-    /// As long as it takes for that, it has the time; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for
-    /// it, and gives up what it holds then.
+    /// As long as it takes for that, it has the time, and is in [snapshots](MetricsPipeline::snapshot) as one
+    /// that was removed; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for it, gives up what it holds
+    /// then, and counts that.
     pub fn remove_sink(&self, name: &str) -> bool {
         let sink = self.sinks().remove(name);
         let is_there = sink.is_some();
         // Not under the lock, as above.
-        if let Some(Connected { fate, branch, .. }) = sink
-            && let Some(branch) = branch
-        {
-            branch.disconnect();
-            let fate = Arc::downgrade(&fate);
-            let mut removed = self.removed();
-            let (gone, held) = std::mem::take(&mut *removed)
-                .into_iter()
-                .partition(|removed| removed.fate.strong_count() == 0);
-            *removed = held;
-            removed.push(Removed { fate, branch });
-            drop(removed);
-            // Not under the lock either.
-            drop::<Vec<Removed>>(gone);
+        if let Some(mut sink) = sink {
+            let buffer = sink.buffer();
+            let Connected { fate, branch, .. } = sink;
+            if let Some(branch) = branch {
+                branch.disconnect();
+                self.forget_ended();
+                self.removed().push(Removed::new(fate, branch, buffer));
+            }
         }
         is_there
     }
 
-    fn removed(&self) -> MutexGuard<'_, Vec<Removed>> {
+    pub(super) fn removed(&self) -> MutexGuard<'_, Vec<Arc<Removed>>> {
         let removed = self.0.removed.lock();
         removed.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for the end of the graph, but not for ever for sinks that nobody wants any more.
-    async fn end(&self) -> Result<Report, GraphError> {
-        let mut shutdown = pin!(self.0.graph.shutdown());
-        let removed = std::mem::take(&mut *self.removed());
-        if !removed.is_empty() {
-            if let Ok(ended) = tokio::time::timeout(REMOVED, shutdown.as_mut()).await {
-                return ended;
-            }
-            for Removed { fate, branch } in removed {
-                if let Some(fate) = fate.upgrade() {
-                    tracing::warn!(
-                        sink = fate.name,
-                        "was removed, and what it has not delivered is given up"
-                    );
-                    branch.discard();
-                }
-            }
-        }
-        shutdown.await
     }
 
     /// Sends a value of a metric, with its default tags.
@@ -602,11 +567,19 @@ impl MetricsPipeline {
     #[must_use]
     pub fn snapshot(&self) -> PipelineSnapshot {
         // What went out first, so that it is not more than what came in.
-        let sinks = {
+        let mut sinks: Vec<_> = {
             let mut sinks = self.sinks();
             let fates = sinks.values_mut();
             fates.map(|s| (of_sink(&s.fate), s.buffer())).collect()
         };
+        let removed = self.removed().clone();
+        let under_way = removed.iter().filter(|removed| !removed.has_ended());
+        sinks.extend(under_way.map(|removed| {
+            let last = removed.last.get().cloned();
+            let buffer = removed.buffer.filter(|_| last.is_none());
+            let sink = last.unwrap_or_else(|| of_sink(&removed.fate));
+            (sink.removed(), buffer)
+        }));
         // Under no lock: who holds the graph's may wait for ours.
         let graph = self.0.graph.snapshot().ok();
         let samples = graph
@@ -657,12 +630,13 @@ impl MetricsPipeline {
     /// its pipelines down before its runtime ends.
     pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
-        let ended = self.end().await;
+        let ended = self.end(self.0.graph.shutdown()).await;
         self.ended(ended)
     }
 
     /// As [`shutdown`](MetricsPipeline::shutdown), for no longer than `limit`: what the sinks have not
-    /// delivered by then is counted as given up.
+    /// delivered by then is counted as given up, or as of unknown fate where a sink that delivers at most once
+    /// is at it.
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
@@ -670,7 +644,7 @@ impl MetricsPipeline {
     /// its pipelines down before its runtime ends.
     pub async fn shutdown_within(&self, limit: Duration) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
-        let ended = self.0.graph.shutdown_within(limit).await;
+        let ended = self.end(self.0.graph.shutdown_within(limit)).await;
         self.ended(ended)
     }
 
