@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::metrics::{
-    Delivery, Element, FnSink, Metric, MetricSink, MetricsPipeline, PipelineSnapshot, PrintSink,
-    SinkError, SinkOptions, Tags, Value,
+    Delivery, Element, FnSink, Kind, Metric, MetricSink, MetricsPipeline, PipelineSnapshot,
+    PrintSink, PrometheusSink, SinkError, SinkOptions, Tags, Value,
 };
 use headwater::prelude::*;
 use headwater::tags;
@@ -58,6 +58,35 @@ fn all_nans_are_one_as_the_value_of_a_tag() {
         assert_eq!(Tags::from_key(&other.key()).as_ref(), Ok(&other));
     }
     assert_ne!(Tags::new().with("x", 0.0), Tags::new().with("x", -0.0));
+}
+
+#[tokio::test]
+async fn a_problem_of_one_metric_hides_none_of_others() {
+    let mut sink = PrometheusSink::new().max_series(1);
+    let counter = Metric::new("c").kind(Kind::Counter).agg("sum", Sum);
+    sink.describe(&counter.batch(1).described().unwrap());
+    for n in 1..1_000 {
+        let falling = Element::new("c.sum", -n);
+        let error = sink.deliver(&[falling]).await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("c.sum -{n} was rejected")),
+            "{error}"
+        );
+    }
+    let gauges = (1..1_000).map(|n| Element::new("gauge", n).tagged([("n", n)]));
+    let error = sink.deliver(&gauges.collect::<Vec<_>>()).await.unwrap_err();
+    assert_eq!(error.rejected_count(), 998);
+    let problems = sink.exposition().problems();
+    let has = |text: &str| problems.iter().filter(|p| p.contains(text)).count();
+    assert_eq!(
+        (has("only grows"), has("max_series")),
+        (1, 1),
+        "{problems:?}"
+    );
+    let counts = sink.exposition().counts();
+    assert_eq!((counts.refused, counts.overflowed), (999, 998));
 }
 
 /// Where the columns of numbers end, of each row of a table.
