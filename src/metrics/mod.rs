@@ -43,6 +43,7 @@ mod counts;
 mod delivery;
 mod described;
 mod element;
+mod epoch;
 mod error;
 #[cfg(feature = "facade")]
 mod facade;

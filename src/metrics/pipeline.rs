@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
@@ -11,6 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use super::aggregate::Running;
 use super::delivery::{self, Descriptions, Fate};
 use super::element::Element;
+use super::epoch::{Epoch, SystemClock};
 use super::error::{MetricError, SendError};
 use super::gauge::Gauge;
 use super::handle::{Handle, refused};
@@ -76,7 +77,7 @@ pub(super) struct Inner {
     /// Those that were taken off, and deliver what they have still.
     removed: Mutex<Vec<Arc<Removed>>>,
     pub(super) descriptions: Descriptions,
-    epoch: Arc<OnceLock<Time>>,
+    epoch: Arc<Epoch>,
     pub(super) runtime: tokio::runtime::Handle,
     default_tags: Tags,
     /// Nothing is delivered any more.
@@ -128,8 +129,22 @@ pub struct MetricsPipelineBuilder {
     metrics: Vec<Metric>,
     sinks: Vec<AddSink>,
     shards: Option<Shards>,
-    epoch: Option<Time>,
+    start: Start,
     default_tags: Tags,
+}
+
+/// When a pipeline starts.
+#[derive(Clone)]
+enum Start {
+    /// When this says that it is then.
+    By(SystemClock),
+    At(Time),
+}
+
+impl Default for Start {
+    fn default() -> Start {
+        Start::By(SystemClock::default())
+    }
 }
 
 impl MetricsPipelineBuilder {
@@ -190,9 +205,52 @@ impl MetricsPipelineBuilder {
     }
 
     /// The time at which the pipeline starts, instead of the system's: values are stamped from here on
-    /// by the runtime's clock, which tests can pause.
+    /// by the runtime's clock, which tests can pause, and whatever becomes of the system's.
     pub fn epoch(mut self, start: impl Into<Time>) -> Self {
-        self.epoch = Some(start.into());
+        self.start = Start::At(start.into());
+        self
+    }
+
+    /// What says the time, instead of the system's clock: that of a satellite receiver, or of a test.
+    ///
+    /// Elements have the time that it says. It may be put forward or back, as the system's is by who keeps its
+    /// time correct, and when a machine goes on that has slept: times follow within a second, if it differs by
+    /// a second or more, and a warning tells of it. Windows do not: these go by the runtime's clock, and
+    /// none becomes shorter, longer, or comes twice. Nor are values late for it that say no time.
+    ///
+    /// It is called seldom, within the graph: it must neither wait nor panic.
+    ///
+    /// ```
+    /// use headwater::metrics::{Metric, MetricsPipeline};
+    /// use headwater::prelude::*;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::Arc;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (begin, year) = (tokio::time::Instant::now(), Arc::new(AtomicU64::new(0)));
+    /// let known = year.clone();
+    /// let metrics = MetricsPipeline::builder()
+    ///     .metric(Metric::new("m").agg("sum", Sum).window(Duration::from_secs(10)))
+    ///     .system_clock(move || {
+    ///         let years = Duration::from_secs(31_557_600) * known.load(Ordering::Relaxed) as u32;
+    ///         SystemTime::UNIX_EPOCH + years + begin.elapsed()
+    ///     })
+    ///     .spawn()?;
+    /// let times = metrics.elements().map(|e| e.since_epoch().as_secs()).sink_to_list();
+    /// metrics.send("m", 1)?;
+    /// tokio::time::sleep(Duration::from_secs(15)).await;
+    /// year.store(50, Ordering::Relaxed); // the network is there, and knows what time it is
+    /// metrics.send("m", 1)?;
+    /// tokio::time::sleep(Duration::from_secs(15)).await;
+    /// assert_eq!(times.take(), [10, 1_577_880_020]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "clock")]
+    pub fn system_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.start = Start::By(SystemClock::new(clock));
         self
     }
 
@@ -208,7 +266,10 @@ impl MetricsPipelineBuilder {
     pub fn spawn(self) -> Result<MetricsPipeline, MetricError> {
         let graph = Graph::new();
         let driver = graph.spawn();
-        let start = self.epoch.unwrap_or_else(|| SystemTime::now().into());
+        let epoch = match self.start {
+            Start::By(clock) => Epoch::of_system(clock),
+            Start::At(time) => Epoch::fixed(Some(time)),
+        };
         let metrics = Arc::<RwLock<Metrics>>::default();
         let shards = self.shards;
         let shards = shards.unwrap_or_else(|| Shards::default().hand_over(HAND_OVER));
@@ -233,7 +294,7 @@ impl MetricsPipelineBuilder {
             sinks: Mutex::default(),
             removed: Mutex::default(),
             descriptions: Descriptions::default(),
-            epoch: Arc::new(start.into()),
+            epoch: Arc::new(epoch),
             runtime: tokio::runtime::Handle::current(),
             default_tags: self.default_tags,
             over: AtomicBool::new(false),
@@ -661,8 +722,9 @@ impl MetricsPipeline {
         Ok(self.snapshot())
     }
 
+    /// When the graph's clock was zero, for what is measured by a clock that nobody puts.
     fn epoch(&self) -> Time {
-        self.0.epoch.get().copied().unwrap_or_default()
+        self.0.epoch.zero().unwrap_or_default()
     }
 }
 
