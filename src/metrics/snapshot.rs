@@ -149,7 +149,7 @@ impl SinkSnapshot {
     }
 
     /// The same, as that of a sink that was removed.
-    pub(super) fn removed(self) -> SinkSnapshot {
+    pub(super) fn as_removed(self) -> SinkSnapshot {
         SinkSnapshot {
             removed: true,
             ..self
