@@ -479,7 +479,8 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric; [`SendError::Full`] if the pipeline does not
     /// keep up; [`SendError::Closed`] after the shutdown; [`SendError::Undriven`] if the runtime that drove
-    /// the pipeline has gone.
+    /// the pipeline has gone; [`SendError::Poisoned`] and [`SendError::Stopped`] if a branch of one's own
+    /// [broke](MetricsPipeline::elements) it.
     ///
     /// Where every value counts, [`Handle::send_async`] and [`Handle::blocking_send`] wait for room.
     #[inline]
@@ -642,7 +643,12 @@ impl MetricsPipeline {
             (sink.as_removed(), buffer)
         }));
         // Under no lock: who holds the graph's may wait for ours.
-        let graph = self.0.graph.snapshot().ok();
+        let graph = self.0.graph.snapshot();
+        let broken = match &graph {
+            Ok(graph) => graph.stopped.clone().map(GraphError::Stopped),
+            Err(error) => Some(error.clone()),
+        };
+        let graph = graph.ok();
         let samples = graph
             .as_ref()
             .and_then(|graph| graph.node(self.0.intake.id()));
@@ -652,6 +658,7 @@ impl MetricsPipeline {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = PipelineSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        snapshot.broken = broken;
         snapshot.refused_by_facade = self.0.refused_by_facade.load(Ordering::Relaxed);
         snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
@@ -667,6 +674,10 @@ impl MetricsPipeline {
     }
 
     /// What is aggregated, as a flow in [its graph](MetricsPipeline::graph): for branches of one's own.
+    ///
+    /// What runs there is part of the graph: a closure that waits delays the whole pipeline, and one that
+    /// panics ends it, which senders, the shutdown and [snapshots](PipelineSnapshot::broken) tell. A
+    /// [sink](MetricsPipeline::add_sink) may do either.
     #[must_use]
     pub fn elements(&self) -> &Shared<Element> {
         &self.0.elements
@@ -676,7 +687,7 @@ impl MetricsPipeline {
     /// way, or beyond it.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before.
     pub async fn flush(&self) -> Result<(), GraphError> {
         self.0.intake.flushed().await
     }
@@ -686,7 +697,7 @@ impl MetricsPipeline {
     /// [removed](MetricsPipeline::remove_sink) before.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
+    /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
     /// its pipelines down before its runtime ends.
     pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
@@ -700,7 +711,7 @@ impl MetricsPipeline {
     /// is at it.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
+    /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
     /// its pipelines down before its runtime ends.
     pub async fn shutdown_within(&self, limit: Duration) -> Result<PipelineSnapshot, GraphError> {

@@ -9,7 +9,7 @@ use super::aggregate::Running;
 use super::delivery::Fate;
 use super::shown::Shown;
 use super::sink::Delivery;
-use crate::{Loss, NodeId, NodeSnapshot, Snapshot};
+use crate::{GraphError, Loss, NodeId, NodeSnapshot, Snapshot};
 
 /// What a pipeline has done so far: what went in and out, was dropped, is held, for each metric and each
 /// sink. Printed, it is two tables.
@@ -23,13 +23,17 @@ pub struct PipelineSnapshot {
     pub overflow: u64,
     /// Values that wait to enter the graph.
     pub waiting: u64,
-    /// Values that came after the shutdown.
+    /// Values that came after the shutdown, or after the pipeline was [broken](PipelineSnapshot::broken).
     pub refused: u64,
     /// Values that recorders of the facade of the crate `metrics` (feature `facade`) refused: for names of another
     /// kind, or beyond the number that there may be.
     pub refused_by_facade: u64,
     /// Values that still waited to enter the graph when the time of a shutdown was over.
     pub given_up: u64,
+    /// Why nothing goes on: something in a branch of [one's own](super::MetricsPipeline::elements) panicked, or
+    /// failed where that stops the graph. Or why the graph could not be asked just now: by a closure in it. What
+    /// it counts is missing then: what waits to enter it, was refused there, and came for sinks.
+    pub broken: Option<GraphError>,
 }
 
 /// What became of the values of one metric.
@@ -118,6 +122,7 @@ impl PipelineSnapshot {
             refused: samples.map_or(0, |node| node.counts.lost(Loss::Unheard)),
             refused_by_facade: 0,
             given_up: 0,
+            broken: None,
         }
     }
 
@@ -333,6 +338,9 @@ impl fmt::Display for PipelineSnapshot {
         for (values, what) in losses.into_iter().filter(|(values, _)| *values > 0) {
             writeln!(f, "\n{values} values {what}")?;
         }
-        Ok(())
+        match &self.broken {
+            Some(broken) => writeln!(f, "\n{}", Shown(&broken.to_string())),
+            None => Ok(()),
+        }
     }
 }
