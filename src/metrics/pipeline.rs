@@ -640,7 +640,7 @@ impl MetricsPipeline {
             let last = removed.last.get().cloned();
             let buffer = removed.buffer.filter(|_| last.is_none());
             let sink = last.unwrap_or_else(|| of_sink(&removed.fate));
-            (sink.as_removed(), buffer)
+            (sink.once_removed(), buffer)
         }));
         // Under no lock: who holds the graph's may wait for ours.
         let graph = self.0.graph.snapshot();

@@ -154,7 +154,7 @@ impl SinkSnapshot {
     }
 
     /// The same, as that of a sink that was removed.
-    pub(super) fn as_removed(self) -> SinkSnapshot {
+    pub(super) fn once_removed(self) -> SinkSnapshot {
         SinkSnapshot {
             removed: true,
             ..self
