@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use headwater::metrics::{
     Delivery, Element, FnSink, Kind, Metric, MetricSink, MetricsPipeline, PipelineSnapshot,
-    PrintSink, PrometheusSink, SinkError, SinkOptions, Tags, Value,
+    PrintSink, PrometheusSink, SendError, SinkError, SinkOptions, Tags, Value,
 };
 use headwater::prelude::*;
 use headwater::tags;
@@ -299,5 +299,19 @@ async fn sinks_that_come_and_go_leave_nothing_to_show() -> Tested {
         *all.lock().unwrap(),
         (0..20).map(Value::from).collect::<Vec<_>>()
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_very_many_metrics_an_unknown_one_is_told_some() -> Tested {
+    let metric = |n: usize| Metric::new(format!("m{n:03}")).agg("n", Count).batch(1);
+    let builder = (0..120)
+        .map(metric)
+        .fold(MetricsPipeline::builder(), |b, m| b.metric(m));
+    let metrics = builder.spawn()?;
+    let error = metrics.send("m", 1).unwrap_err();
+    let text = error.to_string();
+    assert!(text.ends_with("m048, m049, and 70 more"), "{text}");
+    assert!(matches!(error, SendError::Unknown { known, .. } if known.len() == 120));
     Ok(())
 }

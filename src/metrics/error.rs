@@ -214,6 +214,9 @@ pub enum SendError {
     Stopped(Value),
 }
 
+/// How many names of metrics an error shows: there may be thousands, and the error be logged for each value.
+const SHOWN: usize = 50;
+
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -227,8 +230,12 @@ impl fmt::Display for SendError {
                 write!(
                     f,
                     "there is no metric {metric:?}; known are {}",
-                    known.join(", ")
-                )
+                    known[..known.len().min(SHOWN)].join(", ")
+                )?;
+                match known.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, ", and {more} more"),
+                }
             }
             SendError::Full(value) => write!(
                 f,

@@ -218,7 +218,15 @@ impl OpenTsdbHttpSink {
     }
 
     /// How long a request may take, its answer included; 30 seconds by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> OpenTsdbHttpSink {
+        assert!(
+            !timeout.is_zero(),
+            "no request is answered in no time: give it a longer one"
+        );
         self.post.timeout = timeout;
         self
     }

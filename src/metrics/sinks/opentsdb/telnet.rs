@@ -151,20 +151,44 @@ impl OpenTsdbSink {
 
     /// How many bytes a line may have, without its line break: 1024 by default, which is as much as
     /// OpenTSDB and KairosDB read. They throw longer ones away, and only their log tells.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
     pub fn max_line(mut self, bytes: usize) -> OpenTsdbSink {
+        assert!(
+            bytes > 0,
+            "no point fits into a line of 0 bytes: most receivers read 1024"
+        );
         self.max_line = bytes;
         self
     }
 
     /// How long connecting may take; 5 seconds by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn connect_timeout(mut self, timeout: Duration) -> OpenTsdbSink {
+        assert!(
+            !timeout.is_zero(),
+            "no connection is made in no time: give it a longer one"
+        );
         self.connect_timeout = timeout;
         self
     }
 
     /// How long a batch may stand still, neither side reading or writing, before the connection is given
     /// up; 30 seconds by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> OpenTsdbSink {
+        assert!(
+            !timeout.is_zero(),
+            "no batch is read in no time: give it a longer one"
+        );
         self.timeout = timeout;
         self
     }
