@@ -278,6 +278,24 @@ async fn what_a_removed_sink_does_not_deliver_before_the_end_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_that_hangs_goes_on_when_the_sink_it_waits_for_is_removed() -> Tested {
+    let metrics = with_a_hung_sink(Delivery::AtLeastOnce).await;
+    let ending = metrics.clone();
+    let shutdown = tokio::spawn(async move { ending.shutdown().await });
+    tokio::time::sleep(seconds(1_000)).await;
+    assert!(!shutdown.is_finished());
+    assert!(metrics.remove_sink("Hung"));
+    let report = tokio::time::timeout(seconds(6), shutdown).await???;
+    let sink = report.sink("Hung").unwrap();
+    assert_eq!(
+        (sink.removed, sink.given_up, sink.held),
+        (true, 100, 0),
+        "{report}"
+    );
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn sinks_that_come_and_go_leave_nothing_to_show() -> Tested {
     let metrics = MetricsPipeline::builder()
         .metric(Metric::new("m").agg("sum", Sum).batch(1))

@@ -76,6 +76,8 @@ pub(super) struct Inner {
     sinks: Mutex<BTreeMap<String, Connected>>,
     /// Those that were taken off, and deliver what they have still.
     removed: Mutex<Vec<Arc<Removed>>>,
+    /// Tells a shutdown that is under way.
+    pub(super) one_removed: tokio::sync::Notify,
     pub(super) descriptions: Descriptions,
     epoch: Arc<Epoch>,
     pub(super) runtime: tokio::runtime::Handle,
@@ -293,6 +295,7 @@ impl MetricsPipelineBuilder {
             elements,
             sinks: Mutex::default(),
             removed: Mutex::default(),
+            one_removed: tokio::sync::Notify::new(),
             descriptions: Descriptions::default(),
             epoch: Arc::new(epoch),
             runtime: tokio::runtime::Handle::current(),
@@ -445,8 +448,8 @@ impl MetricsPipeline {
     /// was one of this name.
     ///
     /// As long as it takes for that, it has the time, and is in [snapshots](MetricsPipeline::snapshot) as one
-    /// that was removed; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for it, gives up what it holds
-    /// then, and counts that.
+    /// that was removed; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for it, also where it is under way
+    /// already, gives up what it holds then, and counts that.
     pub fn remove_sink(&self, name: &str) -> bool {
         let sink = self.sinks().remove(name);
         let is_there = sink.is_some();
@@ -458,6 +461,7 @@ impl MetricsPipeline {
                 branch.disconnect();
                 self.forget_ended();
                 self.removed().push(Removed::new(fate, branch, buffer));
+                self.0.one_removed.notify_waiters();
             }
         }
         is_there
@@ -693,8 +697,8 @@ impl MetricsPipeline {
     }
 
     /// Takes no more values, emits windows and batches that are under way, and waits until the sinks
-    /// have delivered everything: for ever, if one of them never can, and 5 s for those that were
-    /// [removed](MetricsPipeline::remove_sink) before.
+    /// have delivered everything: for ever, if one of them never can, and 5 s for those that are
+    /// [removed](MetricsPipeline::remove_sink), before or meanwhile.
     ///
     /// # Errors
     /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before; [`GraphError::Undriven`] if the

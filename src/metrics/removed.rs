@@ -4,6 +4,8 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
+
 use super::delivery::Fate;
 use super::pipeline::MetricsPipeline;
 use super::snapshot::{SinkSnapshot, of_sink};
@@ -68,32 +70,42 @@ impl MetricsPipeline {
         drop::<Vec<Arc<Removed>>>(ended);
     }
 
-    /// Waits for the end of the graph, but not for ever for sinks that nobody wants any more.
+    /// Waits for the end of the graph, but not for ever for sinks that nobody wants any more, be they removed
+    /// before or meanwhile.
     pub(super) async fn end(
         &self,
         shutdown: impl Future<Output = Result<Report, GraphError>>,
     ) -> Result<Report, GraphError> {
         self.forget_ended();
         let mut shutdown = pin!(shutdown);
-        let removed = self.removed().clone();
-        if removed.is_empty() {
-            return shutdown.await;
-        }
-        let ended = match tokio::time::timeout(PATIENCE, shutdown.as_mut()).await {
-            Ok(ended) => ended?,
-            Err(_) => {
-                // Before they are discarded, as their counts go with them.
-                if let Ok(graph) = self.0.graph.snapshot() {
-                    removed.iter().for_each(|removed| removed.give_up(&graph));
+        loop {
+            // First, so that no sink is overlooked that is removed just now.
+            let one_more = self.0.one_removed.notified();
+            let mut removed = self.removed().clone();
+            removed.retain(|removed| !removed.has_ended() && removed.last.get().is_none());
+            let patience = pin!(async {
+                match removed.is_empty() {
+                    true => one_more.await,
+                    false => tokio::time::sleep(PATIENCE).await,
                 }
-                removed.iter().for_each(|removed| removed.branch.discard());
-                return shutdown.await;
+            });
+            match select(shutdown.as_mut(), patience).await {
+                Either::Left((ended, _)) => {
+                    let ended = ended?;
+                    if !ended.complete {
+                        let given_up = |removed: &Arc<Removed>| removed.give_up(&ended.snapshot);
+                        removed.iter().for_each(given_up);
+                    }
+                    return Ok(ended);
+                }
+                Either::Right(_) => {
+                    // Before they are discarded, as their counts go with them.
+                    if let Ok(graph) = self.0.graph.snapshot() {
+                        removed.iter().for_each(|removed| removed.give_up(&graph));
+                    }
+                    removed.iter().for_each(|removed| removed.branch.discard());
+                }
             }
-        };
-        if !ended.complete {
-            let given_up = |removed: &Arc<Removed>| removed.give_up(&ended.snapshot);
-            removed.iter().for_each(given_up);
         }
-        Ok(ended)
     }
 }
