@@ -333,3 +333,18 @@ async fn of_very_many_metrics_an_unknown_one_is_told_some() -> Tested {
     assert!(matches!(error, SendError::Unknown { known, .. } if known.len() == 120));
     Ok(())
 }
+
+#[cfg(feature = "facade")]
+#[tokio::test(start_paused = true)]
+async fn a_counter_that_has_counted_nothing_yet_is_shown_as_zero() -> Tested {
+    use headwater::metrics::ExpositionFormat::Text;
+
+    let pipeline = MetricsPipeline::builder().spawn()?;
+    let exposition = pipeline.prometheus()?;
+    let recorder = pipeline.recorder().build();
+    metrics::with_local_recorder(&recorder, || metrics::counter!("failed").increment(0));
+    pipeline.shutdown().await?;
+    let text = exposition.render(Text);
+    assert!(text.ends_with("\nfailed_total 0\n"), "{text}");
+    Ok(())
+}

@@ -343,20 +343,21 @@ impl Drop for Attempt {
 }
 
 /// Asks a sink for all that is needed to connect it, which is the user's code, and returns how to. The
-/// branch ends when the sink has been closed.
+/// branch ends when the sink has been closed. Deliveries run on this runtime.
 pub(super) fn prepare<S: MetricSink>(
     elements: &Shared<Element>,
     sink: S,
     options: &SinkOptions,
     fate: &Arc<Fate>,
     descriptions: &Descriptions,
+    runtime: &tokio::runtime::Handle,
 ) -> Result<impl FnOnce() -> Branch, Zero> {
     options.check()?;
     let (name, max_batch) = (fate.name.clone(), sink.max_batch());
     if max_batch == 0 {
         return Err(Zero::of("max_batch", "let a batch have 1 element at least"));
     }
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = runtime.clone();
     let (elements, options) = (elements.clone(), options.clone());
     let (graph, descriptions) = (elements.graph().clone(), descriptions.clone());
     let fate = fate.clone();

@@ -62,15 +62,22 @@ impl fmt::Debug for SystemClock {
 }
 
 impl System {
-    /// How far the clock was put, in nanoseconds: the difference of what it says and what it should say.
-    fn put(&self) -> i64 {
-        let passed = match self.clock.0 {
+    fn passed(&self) -> Duration {
+        match self.clock.0 {
             Some(_) => self.at_runtimes.elapsed(),
             None => self.at.elapsed(),
-        };
-        let should = i128::from((self.start + passed).as_nanos());
-        let put = i128::from(self.clock.now().as_nanos()) - should;
-        i64::try_from(put).unwrap_or(if put < 0 { i64::MIN } else { i64::MAX })
+        }
+    }
+
+    /// How far the clock was put, in nanoseconds: the difference of what it says and what it should say. Nothing if
+    /// this thread had no processor between the two.
+    fn put(&self) -> Option<i64> {
+        let (passed, says) = (self.passed(), self.clock.now());
+        if self.passed() - passed > STEP / 4 {
+            return None;
+        }
+        let put = i128::from(says.as_nanos()) - i128::from((self.start + passed).as_nanos());
+        Some(i64::try_from(put).unwrap_or(if put < 0 { i64::MIN } else { i64::MAX }))
     }
 }
 
@@ -128,8 +135,10 @@ impl Epoch {
 
     /// Looks whether somebody has put the clock.
     pub(super) fn look(&self) {
-        let Some(system) = &self.system else { return };
-        let (put, before) = (system.put(), self.put.load(Relaxed));
+        let Some(put) = self.system.as_ref().and_then(System::put) else {
+            return;
+        };
+        let before = self.put.load(Relaxed);
         let by = i128::from(put) - i128::from(before);
         if by.unsigned_abs() < STEP.as_nanos() {
             return;

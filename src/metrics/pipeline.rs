@@ -382,22 +382,17 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     #[doc(alias = "add_msink")]
     pub fn add_sink(&self, sink: impl MetricSink) -> Result<(), MetricError> {
         self.add_sink_with(sink, SinkOptions::default())
     }
 
-    /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on.
+    /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on, on the runtime on
+    /// which the pipeline was spawned, whichever thread this is called on.
     ///
     /// # Errors
     /// [`MetricError::ZeroOption`] if an option is zero, or the batches that the sink asks for;
     /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn add_sink_with(
         &self,
         sink: impl MetricSink,
@@ -413,7 +408,14 @@ impl MetricsPipeline {
             .into_owned();
         let fate = Arc::new(Fate::new(name.clone(), sink.delivery()));
         let (elements, descriptions) = (&self.0.elements, &self.0.descriptions);
-        let connect = delivery::prepare(elements, sink, &options, &fate, descriptions);
+        let connect = delivery::prepare(
+            elements,
+            sink,
+            &options,
+            &fate,
+            descriptions,
+            &self.0.runtime,
+        );
         let connect = connect.map_err(|zero| MetricError::ZeroOption {
             sink: name.as_str().into(),
             zero,

@@ -251,9 +251,6 @@ impl MetricsPipeline {
     /// # Errors
     /// [`MetricError::SameSink`] if it has been called before, as two sinks of one name cannot be told
     /// apart; [`MetricError::Closed`] after the shutdown.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn prometheus(&self) -> Result<Exposition, MetricError> {
         self.prometheus_with(SinkOptions::default().on_full(OnFull::Wait))
     }
@@ -265,9 +262,6 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// As [`prometheus`](MetricsPipeline::prometheus), and if an option makes no sense.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn prometheus_with(&self, options: SinkOptions) -> Result<Exposition, MetricError> {
         let sink = PrometheusSink::new();
         let exposition = sink.exposition();
