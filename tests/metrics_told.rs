@@ -4,7 +4,7 @@ mod listener;
 
 use std::time::Duration;
 
-use headwater::metrics::{Element, FnSink, Metric, MetricsPipeline, SinkOptions};
+use headwater::metrics::{Element, FnSink, Metric, MetricsPipeline};
 use headwater::prelude::*;
 use listener::Listener;
 use tracing::Level;
@@ -54,7 +54,7 @@ async fn a_sink_that_fails_again_and_again_is_told_of_once() {
 #[cfg(feature = "opentsdb")]
 #[tokio::test(start_paused = true)]
 async fn points_that_are_rejected_batch_after_batch_are_told_of_once() {
-    use headwater::metrics::{OpenTsdbHttpSink, OpenTsdbSink};
+    use headwater::metrics::{OpenTsdbHttpSink, OpenTsdbSink, SinkOptions};
 
     let told = for_people();
     let _logs = told.listen();
