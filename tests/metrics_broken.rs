@@ -85,3 +85,24 @@ async fn a_snapshot_that_is_asked_for_within_the_graph_says_what_it_cannot_tell(
     assert!(metrics.snapshot().broken.is_none());
     Ok(())
 }
+
+#[test]
+fn a_snapshot_says_that_the_runtime_has_gone() -> Tested {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let metrics = runtime.block_on(async { of_each_value() });
+    assert!(metrics.snapshot().broken.is_none());
+    drop(runtime);
+    let snapshot = metrics.snapshot();
+    assert!(
+        matches!(snapshot.broken, Some(GraphError::Undriven)),
+        "{snapshot:?}"
+    );
+    assert!(
+        snapshot.to_string().contains("nothing drives it"),
+        "{snapshot}"
+    );
+    assert_eq!(metrics.send("m", 1), Err(SendError::Undriven(1.into())));
+    Ok(())
+}

@@ -1,10 +1,10 @@
-//! What is logged of sinks in trouble: that they are, and not each time.
+//! What is logged of sinks and aggregators in trouble: that they are, and not each time.
 
 mod listener;
 
 use std::time::Duration;
 
-use headwater::metrics::{Element, FnSink, Metric, MetricsPipeline};
+use headwater::metrics::{Element, FnSink, Metric, MetricsPipeline, Value};
 use headwater::prelude::*;
 use listener::Listener;
 use tracing::Level;
@@ -49,6 +49,32 @@ async fn a_sink_that_fails_again_and_again_is_told_of_once() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("the peer is down"), "{told:?}");
     assert!(told[1].contains("delivers again"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregator_that_fails_is_told_of_once_a_minute() {
+    let told = for_people();
+    let _logs = told.listen();
+    let picky = |_: &[Value]| Err::<f64, _>("no number for this");
+    let metric = Metric::new("m").agg("sum", Sum).agg_values("picky", picky);
+    let metrics = MetricsPipeline::builder()
+        .metric(metric.window(seconds(1)))
+        .spawn()
+        .unwrap();
+    for n in 0..100 {
+        metrics.send("m", n).unwrap();
+        tokio::time::sleep(seconds(1)).await;
+    }
+    let m = metrics.shutdown().await.unwrap().metrics.remove(0);
+    assert_eq!((m.failed, m.elements), (100, 100));
+    let told = told.take_texts();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for told in told {
+        assert!(
+            told.contains("m.picky") && told.contains("no number"),
+            "{told}"
+        );
+    }
 }
 
 #[cfg(feature = "opentsdb")]

@@ -117,6 +117,7 @@ pub(super) struct Counts {
     pub(super) early: AtomicU64,
     pub(super) warned_of_tags: Warned,
     pub(super) warned_of_late: Warned,
+    warned_of_failures: Warned,
 }
 
 /// How aggregators fare.
@@ -453,6 +454,16 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
                     }
                 }
             }
+        }
+        if let Some(failure) = &failure
+            && counts.warned_of_failures.is_due(out.now())
+        {
+            tracing::warn!(
+                metric = running.recipe.described.name(),
+                failure,
+                failed = counts.failed.load(Relaxed),
+                "an aggregator fails: it emits nothing for what it failed on, which is counted"
+            );
         }
         if counts.failed.load(Relaxed) > 0 {
             counts.failing().note(failure);

@@ -651,7 +651,10 @@ impl MetricsPipeline {
         // Under no lock: who holds the graph's may wait for ours.
         let graph = self.0.graph.snapshot();
         let broken = match &graph {
-            Ok(graph) => graph.stopped.clone().map(GraphError::Stopped),
+            Ok(graph) => {
+                let stopped = graph.stopped.clone().map(GraphError::Stopped);
+                stopped.or(graph.undriven.then_some(GraphError::Undriven))
+            }
             Err(error) => Some(error.clone()),
         };
         let graph = graph.ok();

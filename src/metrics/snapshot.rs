@@ -31,7 +31,7 @@ pub struct PipelineSnapshot {
     /// Values that still waited to enter the graph when the time of a shutdown was over.
     pub given_up: u64,
     /// Why nothing goes on: something in a branch of [one's own](super::MetricsPipeline::elements) panicked, or
-    /// failed where that stops the graph. Or why the graph could not be asked just now: by a closure in it. What
+    /// failed where that stops the graph; or the runtime that drove the pipeline has gone. Or why the graph could not be asked just now: by a closure in it. What
     /// it counts is missing then: what waits to enter it, was refused there, and came for sinks.
     pub broken: Option<GraphError>,
 }
