@@ -163,8 +163,10 @@ impl Parcel {
     /// An attempt has ended. What it says of the rest of the batch is an error; where nothing is left,
     /// there is nothing to try again, whatever it says.
     fn attempted(&self, outcome: Result<(), SinkError>) -> Result<(), SinkError> {
-        self.end();
         let (fate, rest) = (&self.fate, self.rest().len());
+        // Nobody sees what it is at without what became of it, or both.
+        let together = fate.trouble();
+        self.end();
         let (done, rejected, unknown) = match &outcome {
             Ok(()) => (rest, 0, 0),
             Err(error) => {
@@ -178,6 +180,7 @@ impl Parcel {
         fate.unknown.fetch_add(unknown as u64, Relaxed);
         let delivered = (done - rejected - unknown) as u64;
         fate.delivered.fetch_add(delivered, Relaxed);
+        drop(together);
         match outcome {
             Ok(()) => fate.went_well(),
             Err(error) if done < rest => {
@@ -197,6 +200,8 @@ impl Parcel {
 impl Drop for Parcel {
     fn drop(&mut self) {
         let lost = self.rest().len() as u64;
+        // As above.
+        let _together = self.fate.trouble();
         let unknown = self.end();
         self.fate.unknown.fetch_add(unknown, Relaxed);
         self.fate.given_up.fetch_add(lost - unknown, Relaxed);

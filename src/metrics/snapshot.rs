@@ -207,8 +207,6 @@ pub(super) fn of_metric(metric: &Running) -> MetricSnapshot {
 /// What went out to a sink.
 pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
     let trouble = fate.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-    // First: what is lost sight of meanwhile is then of unknown fate, and counted once.
-    let at_risk = fate.at_risk.load(Relaxed);
     SinkSnapshot {
         name: fate.name.clone(),
         delivery: fate.delivery,
@@ -223,7 +221,7 @@ pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
         failing_since: trouble.failing_since,
         last_error: trouble.last_error.clone(),
         removed: false,
-        at_risk,
+        at_risk: fate.at_risk.load(Relaxed),
     }
 }
 
