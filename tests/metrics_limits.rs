@@ -164,3 +164,44 @@ fn tags_of_any_kinds_are_written_together() {
     let tags = tags!["code" => code, "route" => "/", "ok" => true, "share" => 0.5];
     assert_eq!(tags.to_string(), "code=200 ok=true route=/ share=0.5");
 }
+
+/// What a sink's option says to zero.
+fn of_zero<T>(option: impl FnOnce() -> T) -> String {
+    let option = std::panic::AssertUnwindSafe(|| drop(option()));
+    let panic = std::panic::catch_unwind(option).expect_err("zero makes no sense");
+    panic.downcast_ref::<&str>().unwrap().to_string()
+}
+
+#[test]
+fn a_sinks_option_that_makes_no_sense_is_refused_with_a_sentence() {
+    use headwater::metrics::PrometheusSink;
+
+    let sink = PrometheusSink::new;
+    let zero = Duration::ZERO;
+    let said = [
+        of_zero(|| sink().stale_after(zero)),
+        of_zero(|| sink().forget_totals_after(zero)),
+        of_zero(|| sink().max_series(0)),
+    ];
+    assert!(said[0].starts_with("gauges that are stale at once"));
+    assert!(said[1].starts_with("totals that are forgotten at once"));
+    assert!(said[2].starts_with("a sink of 0 series"));
+}
+
+#[cfg(feature = "opentsdb")]
+#[test]
+fn an_option_of_opentsdbs_sinks_that_makes_no_sense_is_refused_with_a_sentence() {
+    use headwater::metrics::{OpenTsdbHttpSink, OpenTsdbSink};
+
+    let telnet = || OpenTsdbSink::connect("127.0.0.1:4242");
+    let http = || OpenTsdbHttpSink::new("http://127.0.0.1:4242").unwrap();
+    let zero = Duration::ZERO;
+    for said in [
+        of_zero(|| telnet().max_line(0)),
+        of_zero(|| telnet().connect_timeout(zero)),
+        of_zero(|| telnet().timeout(zero)),
+        of_zero(|| http().timeout(zero)),
+    ] {
+        assert!(said.starts_with("no ") && said.contains(':'), "{said}");
+    }
+}

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use headwater::metrics::{
-    Delivery, Element, Metric, MetricError, MetricSink, MetricsPipeline, SendError, SinkError,
-    SinkOptions, Unit,
+    Delivery, Element, ExpositionFormat, FnSink, Metric, MetricError, MetricSink, MetricsPipeline,
+    SendError, SinkError, SinkOptions, Unit,
 };
 use headwater::prelude::*;
 use memory_sink::Memory;
@@ -565,4 +565,35 @@ async fn tags_leave_with_the_types_they_came_with() {
     assert_eq!(seen.len(), 1);
     assert_eq!(*seen[0].tags(), tags);
     assert_eq!(seen[0].value().as_i64(), Some(2));
+}
+
+/// A thread that knows no runtime is nothing unusual: a main thread, or one of a library.
+#[test]
+fn a_thread_without_a_runtime_adds_metrics_and_sinks() -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let metrics = runtime.block_on(async {
+        MetricsPipeline::builder()
+            .metric(every_value())
+            .spawn()
+            .unwrap()
+    });
+    let exposition = metrics.prometheus()?;
+    metrics.add_metric(Metric::new("n").agg("n", Count).batch(1))?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    metrics.add_sink(FnSink::blocking(move |element: &Element| {
+        sender.send(element.to_string())
+    }))?;
+    metrics.send("m", 1)?;
+    metrics.send("n", 1)?;
+    runtime.block_on(metrics.shutdown())?;
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["m.v 1", "n.n 1"]);
+    let text = exposition.render(ExpositionFormat::Text);
+    assert!(
+        text.contains("m_v 1\n") && text.contains("n_n 1\n"),
+        "{text}"
+    );
+    Ok(())
 }

@@ -1,14 +1,15 @@
 //! A metric as a composition: group by window or batch, aggregate by tags, and make elements of it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::aggregators::guarded;
 use super::by_tags::{ByTags, Grouped};
 use super::carried::Carried;
 use super::counts::MetricCounts;
 use super::element::Element;
+use super::epoch::Epoch;
 use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
 use super::sample::{Origin, Sample};
@@ -76,7 +77,7 @@ impl Metric {
         if self.aligned == Aligned::WallClock && self.epoch.is_none() {
             return Err(MetricError::NoEpoch(self.name.clone()));
         }
-        let epoch = self.epoch.map_or_else(OnceLock::new, OnceLock::from);
+        let epoch = Epoch::fixed(self.epoch);
         let recipe = self.recipe()?;
         let name = recipe.described.name.clone();
         let running = Arc::new(Running::new(recipe, epoch.into()));
@@ -95,8 +96,7 @@ pub(super) struct Running {
     pub(super) carried: Carried,
     /// What timers count in.
     pub(super) unit: Unit,
-    /// The Unix time at which the graph's clock was zero, once it is known.
-    epoch: Arc<OnceLock<Time>>,
+    epoch: Arc<Epoch>,
 }
 
 /// What a metric counts.
@@ -108,7 +108,7 @@ pub(super) struct Counts {
     pub(super) late: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
-    pub(super) last_failure: Mutex<Option<String>>,
+    pub(super) failing: Mutex<Failing>,
     /// How many went into windows and batches, what is carried into them included.
     pub(super) gathered: AtomicU64,
     /// How many of those are out of them.
@@ -117,10 +117,37 @@ pub(super) struct Counts {
     pub(super) early: AtomicU64,
     pub(super) warned_of_tags: Warned,
     pub(super) warned_of_late: Warned,
+    warned_of_failures: Warned,
+}
+
+/// How aggregators fare.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Failing {
+    pub(super) since: Option<SystemTime>,
+    pub(super) last: Option<String>,
+}
+
+impl Failing {
+    /// A window or a batch is over, in which somebody failed or nobody did.
+    fn note(&mut self, failure: Option<String>) {
+        match failure {
+            Some(_) => {
+                self.since.get_or_insert_with(SystemTime::now);
+                self.last = failure;
+            }
+            None => self.since = None,
+        }
+    }
+}
+
+impl Counts {
+    fn failing(&self) -> MutexGuard<'_, Failing> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Running {
-    pub(super) fn new(recipe: Recipe, epoch: Arc<OnceLock<Time>>) -> Running {
+    pub(super) fn new(recipe: Recipe, epoch: Arc<Epoch>) -> Running {
         let metric = &recipe.metric;
         let window = match recipe.grouping {
             Grouping::Window(length) => length,
@@ -175,13 +202,13 @@ impl Running {
         let (Grouping::Window(length), Aligned::WallClock, Some(epoch)) = (
             self.recipe.grouping,
             self.recipe.metric.aligned,
-            self.epoch.get(),
+            self.epoch.zero(),
         ) else {
             return Time::ZERO;
         };
         // The first multiple of the length, since the Unix epoch, at which the graph's clock runs.
         let zero = Time::from_nanos(epoch.as_nanos().saturating_sub(1));
-        Time::ZERO + (zero.next_boundary(Time::ZERO, length) - *epoch)
+        Time::ZERO + (zero.next_boundary(Time::ZERO, length) - epoch)
     }
 
     /// The beginning of the window that is under way at `now`, on the graph's clock.
@@ -197,8 +224,7 @@ impl Running {
 
     /// The Unix time of a time on the graph's clock.
     pub(super) fn since_epoch(&self, time: Time) -> Time {
-        let epoch = self.epoch.get().copied().unwrap_or_default();
-        epoch + time.elapsed()
+        self.epoch.unix(time)
     }
 }
 
@@ -254,7 +280,7 @@ struct Arrive {
     running: Arc<Running>,
     /// The end of the window under way, on the graph's clock.
     end: Time,
-    /// What was measured before this is late.
+    /// What was measured before this is late; nothing, for batches.
     begin: Time,
 }
 
@@ -268,11 +294,15 @@ impl Arrive {
     }
 
     #[cold]
-    fn next_window(&mut self, sample: &Sample, now: Time, length: Duration) {
+    fn next_window(&mut self, sample: &Sample, now: Time) {
         let running = &self.running;
-        running
-            .epoch
-            .get_or_init(|| Time::ZERO + (sample.time - now));
+        running.epoch.or_zero(|| Time::ZERO + (sample.time - now));
+        running.epoch.look();
+        let Grouping::Window(length) = running.recipe.grouping else {
+            // Batches have none: it is looked again in a while.
+            self.end = now + Duration::from_secs(1);
+            return;
+        };
         self.end = now.next_boundary(running.anchor(), length);
         let begin = running.since_epoch(running.begin(now, length));
         self.begin = Time::ZERO + (begin - Time::from(running.recipe.metric.tolerance));
@@ -284,8 +314,9 @@ impl Stage<Sample, Sample> for Arrive {
         Some(1)
     }
 
-    fn on_item(&mut self, sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
+    fn on_item(&mut self, mut sample: Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
         self.window_of(&sample, out);
+        self.put_on(std::slice::from_mut(&mut sample));
         let late = self.note(std::slice::from_ref(&sample));
         if late == 0 || self.takes_late(late, out.now()) {
             count(&self.running.counts.gathered, 1);
@@ -296,6 +327,7 @@ impl Stage<Sample, Sample> for Arrive {
     fn on_batch(&mut self, samples: &mut Vec<Sample>, out: &mut Outlet<'_, impl Push<Sample>>) {
         if let Some(first) = samples.first() {
             self.window_of(first, out);
+            self.put_on(samples);
             let late = self.note(samples);
             if late > 0 && !self.takes_late(late, out.now()) {
                 let begin = self.begin;
@@ -311,12 +343,22 @@ impl Arrive {
     /// A sample may be the first of its window.
     #[inline]
     fn window_of(&mut self, sample: &Sample, out: &mut Outlet<'_, impl Push<Sample>>) {
-        if let Grouping::Window(length) = self.running.recipe.grouping {
-            let now = out.now();
-            if now >= self.end {
-                self.next_window(sample, now, length);
-            }
+        let now = out.now();
+        if now >= self.end {
+            self.next_window(sample, now);
         }
+    }
+
+    /// What is sent as it is measured has the time of a clock that nobody puts; that of a batch is the latest of
+    /// these and of those that senders say.
+    #[inline]
+    fn put_on(&self, samples: &mut [Sample]) {
+        let Running { epoch, recipe, .. } = &*self.running;
+        if epoch.is_as_it_was() || matches!(recipe.grouping, Grouping::Window(_)) {
+            return;
+        }
+        let sent = samples.iter_mut().filter(|s| s.origin == Origin::Now);
+        sent.for_each(|sample| sample.time = epoch.put_on(sample.time));
     }
 
     /// Counts what came, but for what is the pipeline's own, and says how many are late for their window. Of
@@ -376,7 +418,10 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
         let counts = &running.counts;
         // That of the window, whatever times its values say; of a batch, that of the latest value.
         let time = match end {
-            Some(end) => running.since_epoch(end),
+            Some(end) => {
+                running.epoch.look();
+                running.since_epoch(end)
+            }
             None => groups.totals.latest,
         };
         count(&counts.finished, groups.totals.values);
@@ -387,6 +432,7 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
             count(&counts.early, 1);
         }
         let outputs = &running.recipe.described.outputs;
+        let mut failure = None;
         for (output, outcomes) in outputs.iter().zip(groups.columns) {
             for (tags, outcome) in groups.tags.iter().zip(outcomes) {
                 match outcome {
@@ -399,12 +445,23 @@ impl Stage<(Option<Time>, Grouped), Element> for Finish {
                         count(&counts.failed, 1);
                         // The error is the user's too.
                         let error = guarded(|| error.to_string()).unwrap_or_else(|panic| panic);
-                        let text = format!("{}{{{tags}}}: {error}", output.name);
-                        let last = counts.last_failure.lock();
-                        *last.unwrap_or_else(PoisonError::into_inner) = Some(text);
+                        failure = Some(format!("{}{{{tags}}}: {error}", output.name));
                     }
                 }
             }
+        }
+        if let Some(failure) = &failure
+            && counts.warned_of_failures.is_due(out.now())
+        {
+            tracing::warn!(
+                metric = running.recipe.described.name(),
+                failure,
+                failed = counts.failed.load(Relaxed),
+                "an aggregator fails: it emits nothing for what it failed on, which is counted"
+            );
+        }
+        if counts.failed.load(Relaxed) > 0 {
+            counts.failing().note(failure);
         }
     }
 }

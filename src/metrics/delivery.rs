@@ -2,7 +2,7 @@
 //! composition of operators on a branch of its own.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
@@ -33,6 +33,11 @@ pub(super) struct Fate {
     pub(super) unfit: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) trouble: Mutex<Trouble>,
+    /// How many elements a sink that delivers at most once is at: nobody knows of any of them whether it has
+    /// arrived.
+    pub(super) at_risk: AtomicU64,
+    /// Of failures.
+    warned: Warned,
 }
 
 /// How a sink fares.
@@ -40,6 +45,8 @@ pub(super) struct Fate {
 pub(super) struct Trouble {
     pub(super) failing_since: Option<SystemTime>,
     pub(super) last_error: Option<String>,
+    /// It was said that it fails.
+    told_of_failure: bool,
     /// It was said that elements are rejected.
     told_of_rejects: bool,
 }
@@ -56,14 +63,19 @@ impl Fate {
             unfit: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             trouble: Mutex::default(),
+            at_risk: AtomicU64::new(0),
+            warned: Warned::new(),
         }
     }
 
     /// The receiver took something.
     fn went_well(&self) {
-        let recovered = self.trouble().failing_since.take().is_some();
+        let mut trouble = self.trouble();
+        trouble.failing_since = None;
+        let told = std::mem::take(&mut trouble.told_of_failure);
+        drop(trouble);
         // Not under the lock: who listens to events may ask for a snapshot.
-        if recovered {
+        if told {
             tracing::info!(sink = self.name, "delivers again");
         }
     }
@@ -92,11 +104,15 @@ impl Fate {
         let text = error.to_string();
         let mut trouble = self.trouble();
         trouble.last_error = Some(text);
-        let is_new = trouble.failing_since.is_none();
-        trouble.failing_since.get_or_insert_with(SystemTime::now);
+        let now = SystemTime::now();
+        trouble.failing_since.get_or_insert(now);
+        // One that fails again and again is not told of each time.
+        let tell = !trouble.told_of_failure && self.warned.is_due(now.into());
+        trouble.told_of_failure |= tell;
         drop(trouble);
-        if is_new {
-            tracing::warn!(sink = self.name, %error, "failed to deliver");
+        match tell {
+            true => tracing::warn!(sink = self.name, %error, "failed to deliver"),
+            false => tracing::debug!(sink = self.name, %error, "failed to deliver"),
         }
     }
 
@@ -109,8 +125,8 @@ impl Fate {
 struct Parcel {
     elements: Vec<Element>,
     done: AtomicUsize,
-    /// Whether a sink is at it, and has not said how it ended.
-    under_way: AtomicBool,
+    /// How many elements a sink that delivers at most once is at, and has not said what became of them.
+    at_risk: AtomicU64,
     fate: Arc<Fate>,
 }
 
@@ -119,7 +135,7 @@ impl Parcel {
         Arc::new(Parcel {
             elements,
             done: AtomicUsize::new(0),
-            under_way: AtomicBool::new(false),
+            at_risk: AtomicU64::new(0),
             fate: fate.clone(),
         })
     }
@@ -128,11 +144,29 @@ impl Parcel {
         &self.elements[self.done.load(Relaxed)..]
     }
 
+    /// A sink is at the rest from now on.
+    fn begin(&self) {
+        if self.fate.delivery == Delivery::AtMostOnce {
+            let rest = self.rest().len() as u64;
+            self.at_risk.store(rest, Relaxed);
+            self.fate.at_risk.fetch_add(rest, Relaxed);
+        }
+    }
+
+    /// No sink is at it any more. Says how many elements one was at.
+    fn end(&self) -> u64 {
+        let at_risk = self.at_risk.swap(0, Relaxed);
+        self.fate.at_risk.fetch_sub(at_risk, Relaxed);
+        at_risk
+    }
+
     /// An attempt has ended. What it says of the rest of the batch is an error; where nothing is left,
     /// there is nothing to try again, whatever it says.
     fn attempted(&self, outcome: Result<(), SinkError>) -> Result<(), SinkError> {
-        self.under_way.store(false, Relaxed);
         let (fate, rest) = (&self.fate, self.rest().len());
+        // Nobody sees what it is at without what became of it, or both.
+        let together = fate.trouble();
+        self.end();
         let (done, rejected, unknown) = match &outcome {
             Ok(()) => (rest, 0, 0),
             Err(error) => {
@@ -146,6 +180,7 @@ impl Parcel {
         fate.unknown.fetch_add(unknown as u64, Relaxed);
         let delivered = (done - rejected - unknown) as u64;
         fate.delivered.fetch_add(delivered, Relaxed);
+        drop(together);
         match outcome {
             Ok(()) => fate.went_well(),
             Err(error) if done < rest => {
@@ -164,13 +199,12 @@ impl Parcel {
 /// most once panicked over it, or was stopped half-way, nobody knows.
 impl Drop for Parcel {
     fn drop(&mut self) {
-        let lost = self.rest().len();
-        let at_most_once = self.fate.delivery == Delivery::AtMostOnce;
-        let count = match at_most_once && self.under_way.load(Relaxed) {
-            true => &self.fate.unknown,
-            false => &self.fate.given_up,
-        };
-        count.fetch_add(lost as u64, Relaxed);
+        let lost = self.rest().len() as u64;
+        // As above.
+        let _together = self.fate.trouble();
+        let unknown = self.end();
+        self.fate.unknown.fetch_add(unknown, Relaxed);
+        self.fate.given_up.fetch_add(lost - unknown, Relaxed);
     }
 }
 
@@ -207,7 +241,7 @@ impl<S: MetricSink> Told<S> {
         descriptions: &Descriptions,
     ) -> Result<(), SinkError> {
         self.describe(descriptions);
-        parcel.under_way.store(true, Relaxed);
+        parcel.begin();
         self.sink.deliver(parcel.rest()).await
     }
 
@@ -314,20 +348,21 @@ impl Drop for Attempt {
 }
 
 /// Asks a sink for all that is needed to connect it, which is the user's code, and returns how to. The
-/// branch ends when the sink has been closed.
+/// branch ends when the sink has been closed. Deliveries run on this runtime.
 pub(super) fn prepare<S: MetricSink>(
     elements: &Shared<Element>,
     sink: S,
     options: &SinkOptions,
     fate: &Arc<Fate>,
     descriptions: &Descriptions,
+    runtime: &tokio::runtime::Handle,
 ) -> Result<impl FnOnce() -> Branch, Zero> {
     options.check()?;
     let (name, max_batch) = (fate.name.clone(), sink.max_batch());
     if max_batch == 0 {
         return Err(Zero::of("max_batch", "let a batch have 1 element at least"));
     }
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = runtime.clone();
     let (elements, options) = (elements.clone(), options.clone());
     let (graph, descriptions) = (elements.graph().clone(), descriptions.clone());
     let fate = fate.clone();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::shown::Shown;
 use super::tags::{IntoTags, Tags};
 use super::value::Value;
 use crate::Time;
@@ -14,7 +15,8 @@ use crate::Time;
 /// A clone counts two references, of the name and of the tags, and copies 40 bytes.
 ///
 /// Two elements are equal if name, value, tags and time are, and they are ordered by these, in this
-/// order. Shown by `{}`, an element is `name{tag=value other=value} 12.5`, without the time.
+/// order. Shown by `{}`, an element is `name{tag=value other=value} 12.5`, without the time, and always one
+/// line: control characters in names and tags are escaped.
 ///
 /// ```
 /// use headwater::metrics::Element;
@@ -126,7 +128,7 @@ impl Element {
 
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
+        write!(f, "{}", Shown(&self.name))?;
         if !self.tags.is_empty() {
             write!(f, "{{{}}}", self.tags)?;
         }

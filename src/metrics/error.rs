@@ -206,7 +206,16 @@ pub enum SendError {
     Closed(Value),
     /// The runtime that drove the pipeline has gone, so that nobody would take the value.
     Undriven(Value),
+    /// A closure in the pipeline's graph panicked: one of a branch of one's own, as those of metrics and sinks
+    /// are caught.
+    Poisoned(Value),
+    /// A failure in a branch of one's own stopped the pipeline's graph, which was told to do so by
+    /// [`on_error`](crate::Graph::on_error).
+    Stopped(Value),
 }
+
+/// How many names of metrics an error shows: there may be thousands, and the error be logged for each value.
+const SHOWN: usize = 50;
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -221,8 +230,12 @@ impl fmt::Display for SendError {
                 write!(
                     f,
                     "there is no metric {metric:?}; known are {}",
-                    known.join(", ")
-                )
+                    known[..known.len().min(SHOWN)].join(", ")
+                )?;
+                match known.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, ", and {more} more"),
+                }
             }
             SendError::Full(value) => write!(
                 f,
@@ -240,6 +253,16 @@ impl fmt::Display for SendError {
                     "the value {value} was not taken: the pipeline was shut down"
                 )
             }
+            SendError::Poisoned(value) => write!(
+                f,
+                "the value {value} was not taken: a closure in the pipeline's graph panicked, and \
+                 `graph().poisoned_below()` says where; build another pipeline"
+            ),
+            SendError::Stopped(value) => write!(
+                f,
+                "the value {value} was not taken: a failure stopped the pipeline's graph, and a snapshot \
+                 says which; build another pipeline"
+            ),
         }
     }
 }

@@ -96,7 +96,8 @@ impl Handle {
             tracing::warn!(
                 tags = %self.tags(),
                 "values that are sent are dropped and counted, as the pipeline does not keep up: \
-                 `send_async` and `blocking_send` wait, `Shards::capacity` gives more room"
+                 `send_async` and `blocking_send` wait, `Shards::capacity` gives more room; or it goes on \
+                 no more, which `try_send` tells"
             );
         }
     }
@@ -105,7 +106,8 @@ impl Handle {
     ///
     /// # Errors
     /// [`SendError::Full`] if the pipeline does not keep up; [`SendError::Closed`] after the shutdown;
-    /// [`SendError::Undriven`] if the runtime that drove the pipeline has gone.
+    /// [`SendError::Undriven`] if the runtime that drove the pipeline has gone; [`SendError::Poisoned`] and
+    /// [`SendError::Stopped`] if a branch of one's own [broke](super::MetricsPipeline::elements) it.
     #[inline]
     pub fn try_send(&self, value: impl Into<Value>) -> Result<(), SendError> {
         self.put(self.sample_now(value.into()))
@@ -172,6 +174,8 @@ pub(super) fn refused(error: crate::SendError<Sample>) -> SendError {
     let wrap = match &error {
         crate::SendError::Full(_) => SendError::Full,
         crate::SendError::Undriven(_) => SendError::Undriven,
+        crate::SendError::Poisoned(_) => SendError::Poisoned,
+        crate::SendError::Stopped(..) => SendError::Stopped,
         _ => SendError::Closed,
     };
     wrap(error.into_element().value())

@@ -87,7 +87,8 @@ pub enum Aligned {
     #[default]
     Start,
     /// At whole multiples of the length since the Unix epoch: windows of a minute begin at full
-    /// minutes.
+    /// minutes. Where the system's clock is [put](super::MetricsPipelineBuilder::system_clock) later, they go on
+    /// as they were, and begin at other times of the clock.
     WallClock,
 }
 

@@ -43,6 +43,7 @@ mod counts;
 mod delivery;
 mod described;
 mod element;
+mod epoch;
 mod error;
 #[cfg(feature = "facade")]
 mod facade;
@@ -56,8 +57,10 @@ mod options;
 mod outcome;
 mod pipeline;
 mod recent;
+mod removed;
 mod sample;
 mod series;
+mod shown;
 mod sink;
 mod sinks;
 mod snapshot;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as MapEntry;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
@@ -12,12 +11,14 @@ use hashbrown::{HashMap, HashSet};
 use super::aggregate::Running;
 use super::delivery::{self, Descriptions, Fate};
 use super::element::Element;
+use super::epoch::{Epoch, SystemClock};
 use super::error::{MetricError, SendError};
 use super::gauge::Gauge;
 use super::handle::{Handle, refused};
 use super::metric::Metric;
 use super::options::SinkOptions;
 use super::recent;
+use super::removed::Removed;
 use super::sample::{Origin, Sample, Series};
 use super::series::{Entry, SeriesTable};
 use super::sink::MetricSink;
@@ -74,9 +75,11 @@ pub(super) struct Inner {
     elements: Shared<Element>,
     sinks: Mutex<BTreeMap<String, Connected>>,
     /// Those that were taken off, and deliver what they have still.
-    removed: Mutex<Vec<Removed>>,
+    removed: Mutex<Vec<Arc<Removed>>>,
+    /// Tells a shutdown that is under way.
+    pub(super) one_removed: tokio::sync::Notify,
     pub(super) descriptions: Descriptions,
-    epoch: Arc<OnceLock<Time>>,
+    epoch: Arc<Epoch>,
     pub(super) runtime: tokio::runtime::Handle,
     default_tags: Tags,
     /// Nothing is delivered any more.
@@ -104,12 +107,6 @@ pub(super) struct Connected {
     buffer: Option<NodeId>,
 }
 
-struct Removed {
-    /// Gone when all is delivered.
-    fate: Weak<Fate>,
-    branch: Branch,
-}
-
 impl Connected {
     /// The node that counts what came for the sink. Not by its name, which others may have as well.
     fn buffer(&mut self) -> Option<NodeId> {
@@ -134,8 +131,22 @@ pub struct MetricsPipelineBuilder {
     metrics: Vec<Metric>,
     sinks: Vec<AddSink>,
     shards: Option<Shards>,
-    epoch: Option<Time>,
+    start: Start,
     default_tags: Tags,
+}
+
+/// When a pipeline starts.
+#[derive(Clone)]
+enum Start {
+    /// When this says that it is then.
+    By(SystemClock),
+    At(Time),
+}
+
+impl Default for Start {
+    fn default() -> Start {
+        Start::By(SystemClock::default())
+    }
 }
 
 impl MetricsPipelineBuilder {
@@ -196,9 +207,52 @@ impl MetricsPipelineBuilder {
     }
 
     /// The time at which the pipeline starts, instead of the system's: values are stamped from here on
-    /// by the runtime's clock, which tests can pause.
+    /// by the runtime's clock, which tests can pause, and whatever becomes of the system's.
     pub fn epoch(mut self, start: impl Into<Time>) -> Self {
-        self.epoch = Some(start.into());
+        self.start = Start::At(start.into());
+        self
+    }
+
+    /// What says the time, instead of the system's clock: that of a satellite receiver, or of a test.
+    ///
+    /// Elements have the time that it says. It may be put forward or back, as the system's is by who keeps its
+    /// time correct, and when a machine goes on that has slept: times follow within a second, if it differs by
+    /// a second or more, and a warning tells of it. Windows do not: these go by the runtime's clock, and
+    /// none becomes shorter, longer, or comes twice. Nor are values late for it that say no time.
+    ///
+    /// It is called seldom, within the graph: it must neither wait nor panic.
+    ///
+    /// ```
+    /// use headwater::metrics::{Metric, MetricsPipeline};
+    /// use headwater::prelude::*;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::Arc;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (begin, year) = (tokio::time::Instant::now(), Arc::new(AtomicU64::new(0)));
+    /// let known = year.clone();
+    /// let metrics = MetricsPipeline::builder()
+    ///     .metric(Metric::new("m").agg("sum", Sum).window(Duration::from_secs(10)))
+    ///     .system_clock(move || {
+    ///         let years = Duration::from_secs(31_557_600) * known.load(Ordering::Relaxed) as u32;
+    ///         SystemTime::UNIX_EPOCH + years + begin.elapsed()
+    ///     })
+    ///     .spawn()?;
+    /// let times = metrics.elements().map(|e| e.since_epoch().as_secs()).sink_to_list();
+    /// metrics.send("m", 1)?;
+    /// tokio::time::sleep(Duration::from_secs(15)).await;
+    /// year.store(50, Ordering::Relaxed); // the network is there, and knows what time it is
+    /// metrics.send("m", 1)?;
+    /// tokio::time::sleep(Duration::from_secs(15)).await;
+    /// assert_eq!(times.take(), [10, 1_577_880_020]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "clock")]
+    pub fn system_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.start = Start::By(SystemClock::new(clock));
         self
     }
 
@@ -214,7 +268,10 @@ impl MetricsPipelineBuilder {
     pub fn spawn(self) -> Result<MetricsPipeline, MetricError> {
         let graph = Graph::new();
         let driver = graph.spawn();
-        let start = self.epoch.unwrap_or_else(|| SystemTime::now().into());
+        let epoch = match self.start {
+            Start::By(clock) => Epoch::of_system(clock),
+            Start::At(time) => Epoch::fixed(Some(time)),
+        };
         let metrics = Arc::<RwLock<Metrics>>::default();
         let shards = self.shards;
         let shards = shards.unwrap_or_else(|| Shards::default().hand_over(HAND_OVER));
@@ -238,8 +295,9 @@ impl MetricsPipelineBuilder {
             elements,
             sinks: Mutex::default(),
             removed: Mutex::default(),
+            one_removed: tokio::sync::Notify::new(),
             descriptions: Descriptions::default(),
-            epoch: Arc::new(start.into()),
+            epoch: Arc::new(epoch),
             runtime: tokio::runtime::Handle::current(),
             default_tags: self.default_tags,
             over: AtomicBool::new(false),
@@ -263,9 +321,6 @@ const HAND_OVER: usize = 4_096;
 
 /// The pipelines there were.
 static IDS: AtomicU64 = AtomicU64::new(0);
-
-/// How long a shutdown waits for sinks that were removed.
-const REMOVED: Duration = Duration::from_secs(5);
 
 /// How many metrics a pipeline may have.
 const MAX_METRICS: usize = 65_536;
@@ -327,22 +382,17 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     #[doc(alias = "add_msink")]
     pub fn add_sink(&self, sink: impl MetricSink) -> Result<(), MetricError> {
         self.add_sink_with(sink, SinkOptions::default())
     }
 
-    /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on.
+    /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on, on the runtime on
+    /// which the pipeline was spawned, whichever thread this is called on.
     ///
     /// # Errors
     /// [`MetricError::ZeroOption`] if an option is zero, or the batches that the sink asks for;
     /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn add_sink_with(
         &self,
         sink: impl MetricSink,
@@ -358,7 +408,14 @@ impl MetricsPipeline {
             .into_owned();
         let fate = Arc::new(Fate::new(name.clone(), sink.delivery()));
         let (elements, descriptions) = (&self.0.elements, &self.0.descriptions);
-        let connect = delivery::prepare(elements, sink, &options, &fate, descriptions);
+        let connect = delivery::prepare(
+            elements,
+            sink,
+            &options,
+            &fate,
+            descriptions,
+            &self.0.runtime,
+        );
         let connect = connect.map_err(|zero| MetricError::ZeroOption {
             sink: name.as_str().into(),
             zero,
@@ -392,54 +449,29 @@ impl MetricsPipeline {
     /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
     /// was one of this name.
     ///
-    /// As long as it takes for that, it has the time; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for
-    /// it, and gives up what it holds then.
+    /// As long as it takes for that, it has the time, and is in [snapshots](MetricsPipeline::snapshot) as one
+    /// that was removed; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for it, also where it is under way
+    /// already, gives up what it holds then, and counts that.
     pub fn remove_sink(&self, name: &str) -> bool {
         let sink = self.sinks().remove(name);
         let is_there = sink.is_some();
         // Not under the lock, as above.
-        if let Some(Connected { fate, branch, .. }) = sink
-            && let Some(branch) = branch
-        {
-            branch.disconnect();
-            let fate = Arc::downgrade(&fate);
-            let mut removed = self.removed();
-            let (gone, held) = std::mem::take(&mut *removed)
-                .into_iter()
-                .partition(|removed| removed.fate.strong_count() == 0);
-            *removed = held;
-            removed.push(Removed { fate, branch });
-            drop(removed);
-            // Not under the lock either.
-            drop::<Vec<Removed>>(gone);
+        if let Some(mut sink) = sink {
+            let buffer = sink.buffer();
+            let Connected { fate, branch, .. } = sink;
+            if let Some(branch) = branch {
+                branch.disconnect();
+                self.forget_ended();
+                self.removed().push(Removed::new(fate, branch, buffer));
+                self.0.one_removed.notify_waiters();
+            }
         }
         is_there
     }
 
-    fn removed(&self) -> MutexGuard<'_, Vec<Removed>> {
+    pub(super) fn removed(&self) -> MutexGuard<'_, Vec<Arc<Removed>>> {
         let removed = self.0.removed.lock();
         removed.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for the end of the graph, but not for ever for sinks that nobody wants any more.
-    async fn end(&self) -> Result<Report, GraphError> {
-        let mut shutdown = pin!(self.0.graph.shutdown());
-        let removed = std::mem::take(&mut *self.removed());
-        if !removed.is_empty() {
-            if let Ok(ended) = tokio::time::timeout(REMOVED, shutdown.as_mut()).await {
-                return ended;
-            }
-            for Removed { fate, branch } in removed {
-                if let Some(fate) = fate.upgrade() {
-                    tracing::warn!(
-                        sink = fate.name,
-                        "was removed, and what it has not delivered is given up"
-                    );
-                    branch.discard();
-                }
-            }
-        }
-        shutdown.await
     }
 
     /// Sends a value of a metric, with its default tags.
@@ -453,7 +485,8 @@ impl MetricsPipeline {
     /// # Errors
     /// [`SendError::Unknown`] if there is no such metric; [`SendError::Full`] if the pipeline does not
     /// keep up; [`SendError::Closed`] after the shutdown; [`SendError::Undriven`] if the runtime that drove
-    /// the pipeline has gone.
+    /// the pipeline has gone; [`SendError::Poisoned`] and [`SendError::Stopped`] if a branch of one's own
+    /// [broke](MetricsPipeline::elements) it.
     ///
     /// Where every value counts, [`Handle::send_async`] and [`Handle::blocking_send`] wait for room.
     #[inline]
@@ -601,13 +634,29 @@ impl MetricsPipeline {
     #[must_use]
     pub fn snapshot(&self) -> PipelineSnapshot {
         // What went out first, so that it is not more than what came in.
-        let sinks = {
+        let mut sinks: Vec<_> = {
             let mut sinks = self.sinks();
             let fates = sinks.values_mut();
             fates.map(|s| (of_sink(&s.fate), s.buffer())).collect()
         };
+        let removed = self.removed().clone();
+        let under_way = removed.iter().filter(|removed| !removed.has_ended());
+        sinks.extend(under_way.map(|removed| {
+            let last = removed.last.get().cloned();
+            let buffer = removed.buffer.filter(|_| last.is_none());
+            let sink = last.unwrap_or_else(|| of_sink(&removed.fate));
+            (sink.once_removed(), buffer)
+        }));
         // Under no lock: who holds the graph's may wait for ours.
-        let graph = self.0.graph.snapshot().ok();
+        let graph = self.0.graph.snapshot();
+        let broken = match &graph {
+            Ok(graph) => {
+                let stopped = graph.stopped.clone().map(GraphError::Stopped);
+                stopped.or(graph.undriven.then_some(GraphError::Undriven))
+            }
+            Err(error) => Some(error.clone()),
+        };
+        let graph = graph.ok();
         let samples = graph
             .as_ref()
             .and_then(|graph| graph.node(self.0.intake.id()));
@@ -617,6 +666,7 @@ impl MetricsPipeline {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let mut snapshot = PipelineSnapshot::new(&metrics.all, sinks, graph.as_ref(), samples);
+        snapshot.broken = broken;
         snapshot.refused_by_facade = self.0.refused_by_facade.load(Ordering::Relaxed);
         snapshot.given_up = self.0.given_up.load(Ordering::Relaxed);
         if self.0.over.load(Ordering::Relaxed) {
@@ -632,6 +682,10 @@ impl MetricsPipeline {
     }
 
     /// What is aggregated, as a flow in [its graph](MetricsPipeline::graph): for branches of one's own.
+    ///
+    /// What runs there is part of the graph: a closure that waits delays the whole pipeline, and one that
+    /// panics ends it, which senders, the shutdown and [snapshots](PipelineSnapshot::broken) tell. A
+    /// [sink](MetricsPipeline::add_sink) may do either.
     #[must_use]
     pub fn elements(&self) -> &Shared<Element> {
         &self.0.elements
@@ -641,35 +695,36 @@ impl MetricsPipeline {
     /// way, or beyond it.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before.
+    /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before.
     pub async fn flush(&self) -> Result<(), GraphError> {
         self.0.intake.flushed().await
     }
 
     /// Takes no more values, emits windows and batches that are under way, and waits until the sinks
-    /// have delivered everything: for ever, if one of them never can, and 5 s for those that were
-    /// [removed](MetricsPipeline::remove_sink) before.
+    /// have delivered everything: for ever, if one of them never can, and 5 s for those that are
+    /// [removed](MetricsPipeline::remove_sink), before or meanwhile.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
+    /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
     /// its pipelines down before its runtime ends.
     pub async fn shutdown(&self) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
-        let ended = self.end().await;
+        let ended = self.end(self.0.graph.shutdown()).await;
         self.ended(ended)
     }
 
     /// As [`shutdown`](MetricsPipeline::shutdown), for no longer than `limit`: what the sinks have not
-    /// delivered by then is counted as given up.
+    /// delivered by then is counted as given up, or as of unknown fate where a sink that delivers at most once
+    /// is at it.
     ///
     /// # Errors
-    /// [`GraphError::Poisoned`] if a closure of a metric panicked before; [`GraphError::Undriven`] if the
+    /// [`GraphError::Poisoned`] if a closure in its graph [panicked](MetricsPipeline::elements) before; [`GraphError::Undriven`] if the
     /// runtime that drove the pipeline has gone, so that what was held has gone with it: a program shuts
     /// its pipelines down before its runtime ends.
     pub async fn shutdown_within(&self, limit: Duration) -> Result<PipelineSnapshot, GraphError> {
         self.0.intake.close();
-        let ended = self.0.graph.shutdown_within(limit).await;
+        let ended = self.end(self.0.graph.shutdown_within(limit)).await;
         self.ended(ended)
     }
 
@@ -686,8 +741,9 @@ impl MetricsPipeline {
         Ok(self.snapshot())
     }
 
+    /// When the graph's clock was zero, for what is measured by a clock that nobody puts.
     fn epoch(&self) -> Time {
-        self.0.epoch.get().copied().unwrap_or_default()
+        self.0.epoch.zero().unwrap_or_default()
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 
 use super::aggregate::Running;
 use super::delivery::Fate;
+use super::shown::Shown;
 use super::sink::Delivery;
-use crate::{Loss, NodeId, NodeSnapshot, Snapshot};
+use crate::{GraphError, Loss, NodeId, NodeSnapshot, Snapshot};
 
 /// What a pipeline has done so far: what went in and out, was dropped, is held, for each metric and each
 /// sink. Printed, it is two tables.
@@ -16,19 +17,23 @@ use crate::{Loss, NodeId, NodeSnapshot, Snapshot};
 pub struct PipelineSnapshot {
     /// The metrics, in the order in which they were added.
     pub metrics: Vec<MetricSnapshot>,
-    /// The sinks, by name.
+    /// The sinks, by name, and then those that were [removed](SinkSnapshot::removed).
     pub sinks: Vec<SinkSnapshot>,
     /// Values that handles could not send, as the buffer of their thread was full.
     pub overflow: u64,
     /// Values that wait to enter the graph.
     pub waiting: u64,
-    /// Values that came after the shutdown.
+    /// Values that came after the shutdown, or after the pipeline was [broken](PipelineSnapshot::broken).
     pub refused: u64,
     /// Values that recorders of the facade of the crate `metrics` (feature `facade`) refused: for names of another
     /// kind, or beyond the number that there may be.
     pub refused_by_facade: u64,
     /// Values that still waited to enter the graph when the time of a shutdown was over.
     pub given_up: u64,
+    /// Why nothing goes on: something in a branch of [one's own](super::MetricsPipeline::elements) panicked, or
+    /// failed where that stops the graph; or the runtime that drove the pipeline has gone. Or why the graph could not be asked just now: by a closure in it. What
+    /// it counts is missing then: what waits to enter it, was refused there, and came for sinks.
+    pub broken: Option<GraphError>,
 }
 
 /// What became of the values of one metric.
@@ -50,6 +55,8 @@ pub struct MetricSnapshot {
     pub dropped: u64,
     /// How often an aggregator failed for a group.
     pub failed: u64,
+    /// Since when no window or batch has passed without such a failure, if the last one had some.
+    pub failing_since: Option<SystemTime>,
     /// What it said the last time.
     pub last_failure: Option<String>,
     /// Values in the window or batch that is under way; what [gauges](super::Gauge) carried into it is among
@@ -88,6 +95,11 @@ pub struct SinkSnapshot {
     pub failing_since: Option<SystemTime>,
     /// What the last failure said, or the last attempt that rejected elements.
     pub last_error: Option<String>,
+    /// Whether it was [removed](super::MetricsPipeline::remove_sink), and delivers what it was given before. When
+    /// it has done so it is in no snapshot any more; one that had not when the pipeline ended is.
+    pub removed: bool,
+    /// How many elements a sink that delivers at most once is at just now.
+    at_risk: u64,
 }
 
 impl PipelineSnapshot {
@@ -98,8 +110,9 @@ impl PipelineSnapshot {
         samples: Option<&NodeSnapshot>,
     ) -> PipelineSnapshot {
         for (sink, buffer) in &mut sinks {
-            let node = graph.and_then(|graph| graph.node((*buffer)?));
-            sink.came(node);
+            if let Some(buffer) = buffer {
+                sink.came(graph.and_then(|graph| graph.node(*buffer)));
+            }
         }
         PipelineSnapshot {
             metrics: metrics.iter().map(|metric| of_metric(metric)).collect(),
@@ -109,14 +122,13 @@ impl PipelineSnapshot {
             refused: samples.map_or(0, |node| node.counts.lost(Loss::Unheard)),
             refused_by_facade: 0,
             given_up: 0,
+            broken: None,
         }
     }
 
     /// What sinks hold will never be delivered.
     pub(super) fn give_up(&mut self) {
-        for sink in &mut self.sinks {
-            sink.given_up += std::mem::take(&mut sink.held);
-        }
+        self.sinks.iter_mut().for_each(SinkSnapshot::give_up);
     }
 
     /// The metric of this name.
@@ -125,7 +137,7 @@ impl PipelineSnapshot {
         self.metrics.iter().find(|metric| metric.name == name)
     }
 
-    /// The sink of this name.
+    /// The sink of this name; of several, the one that was not [removed](SinkSnapshot::removed).
     #[must_use]
     pub fn sink(&self, name: &str) -> Option<&SinkSnapshot> {
         self.sinks.iter().find(|sink| sink.name == name)
@@ -133,8 +145,24 @@ impl PipelineSnapshot {
 }
 
 impl SinkSnapshot {
+    /// Nothing of what it holds will be delivered. What it is at may have been.
+    pub(super) fn give_up(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        let unknown = std::mem::take(&mut self.at_risk).min(held);
+        self.unknown += unknown;
+        self.given_up += held - unknown;
+    }
+
+    /// The same, as that of a sink that was removed.
+    pub(super) fn once_removed(self) -> SinkSnapshot {
+        SinkSnapshot {
+            removed: true,
+            ..self
+        }
+    }
+
     /// Adds what came in, by its buffer.
-    fn came(&mut self, buffer: Option<&NodeSnapshot>) {
+    pub(super) fn came(&mut self, buffer: Option<&NodeSnapshot>) {
         let Some(NodeSnapshot { counts, .. }) = buffer else {
             return;
         };
@@ -156,7 +184,8 @@ impl SinkSnapshot {
 
 pub(super) fn of_metric(metric: &Running) -> MetricSnapshot {
     let counts = &metric.counts;
-    let last_failure = counts.last_failure.lock();
+    let failing = counts.failing.lock();
+    let failing = failing.unwrap_or_else(PoisonError::into_inner).clone();
     // First, so that it is not more than what came in.
     let finished = counts.finished.load(Relaxed);
     MetricSnapshot {
@@ -168,7 +197,8 @@ pub(super) fn of_metric(metric: &Running) -> MetricSnapshot {
         late: counts.late.load(Relaxed),
         dropped: counts.dropped.load(Relaxed),
         failed: counts.failed.load(Relaxed),
-        last_failure: last_failure.unwrap_or_else(PoisonError::into_inner).clone(),
+        failing_since: failing.since,
+        last_failure: failing.last,
         held: counts.gathered.load(Relaxed).saturating_sub(finished),
         early: counts.early.load(Relaxed),
     }
@@ -190,14 +220,41 @@ pub(super) fn of_sink(fate: &Fate) -> SinkSnapshot {
         failures: fate.failures.load(Relaxed),
         failing_since: trouble.failing_since,
         last_error: trouble.last_error.clone(),
+        removed: false,
+        at_risk: fate.at_risk.load(Relaxed),
     }
 }
 
-impl fmt::Display for PipelineSnapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// How wide the column of names is: as the longest of them, if that is not absurd, so that all columns stand
+/// below each other.
+fn width(names: &[impl AsRef<str>]) -> usize {
+    let lengths = names.iter().map(|name| name.as_ref().chars().count());
+    lengths.max().unwrap_or_default().clamp(24, 60)
+}
+
+/// What went wrong the last time, and for how long by now.
+fn trouble(
+    f: &mut fmt::Formatter<'_>,
+    since: Option<SystemTime>,
+    last: Option<&String>,
+) -> fmt::Result {
+    let Some(last) = last else { return Ok(()) };
+    match since {
+        Some(since) => {
+            let ago = since.elapsed().unwrap_or_default().as_secs();
+            writeln!(f, "    has been failing for {ago} s: {}", Shown(last))
+        }
+        None => writeln!(f, "    the last failure: {}", Shown(last)),
+    }
+}
+
+impl PipelineSnapshot {
+    fn metrics_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.metrics.iter().map(|metric| &*metric.name).collect();
+        let width = width(&names);
         writeln!(
             f,
-            "{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "{:<width$} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
             "metric",
             "values",
             "held",
@@ -212,7 +269,7 @@ impl fmt::Display for PipelineSnapshot {
         for m in &self.metrics {
             writeln!(
                 f,
-                "{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                "{:<width$} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
                 m.name,
                 m.values,
                 m.held,
@@ -224,40 +281,46 @@ impl fmt::Display for PipelineSnapshot {
                 m.failed,
                 m.early
             )?;
-            if let Some(failure) = &m.last_failure {
-                writeln!(f, "    the last failure: {failure}")?;
-            }
+            trouble(f, m.failing_since, m.last_failure.as_ref())?;
         }
+        Ok(())
+    }
+
+    fn sinks_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.sinks.iter().map(SinkSnapshot::shown_name).collect();
+        let width = width(&names);
         writeln!(
             f,
-            "\n{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}",
+            "{:<width$} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}",
             "sink", "elements", "held", "delivered", "overflow", "rejected", "given up", "failures"
         )?;
-        for s in &self.sinks {
+        for (s, name) in self.sinks.iter().zip(&names) {
             writeln!(
                 f,
-                "{:<24} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}",
-                s.name,
-                s.elements,
-                s.held,
-                s.delivered,
-                s.overflow,
-                s.rejected,
-                s.given_up,
-                s.failures
+                "{name:<width$} {:>12} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9}",
+                s.elements, s.held, s.delivered, s.overflow, s.rejected, s.given_up, s.failures
             )?;
             if s.unknown > 0 {
                 writeln!(f, "    {} more may have arrived or not", s.unknown)?;
             }
-            match (s.failing_since, &s.last_error) {
-                (Some(since), Some(error)) => {
-                    let ago = since.elapsed().unwrap_or_default().as_secs();
-                    writeln!(f, "    has been failing for {ago} s: {error}")?;
-                }
-                (None, Some(error)) => writeln!(f, "    the last failure: {error}")?,
-                _ => {}
-            }
+            trouble(f, s.failing_since, s.last_error.as_ref())?;
         }
+        Ok(())
+    }
+}
+
+impl SinkSnapshot {
+    fn shown_name(&self) -> String {
+        let removed = if self.removed { " (removed)" } else { "" };
+        format!("{}{removed}", Shown(&self.name))
+    }
+}
+
+impl fmt::Display for PipelineSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.metrics_table(f)?;
+        writeln!(f)?;
+        self.sinks_table(f)?;
         if self.waiting > 0 {
             writeln!(f, "\n{} values wait to be aggregated", self.waiting)?;
         }
@@ -273,6 +336,9 @@ impl fmt::Display for PipelineSnapshot {
         for (values, what) in losses.into_iter().filter(|(values, _)| *values > 0) {
             writeln!(f, "\n{values} values {what}")?;
         }
-        Ok(())
+        match &self.broken {
+            Some(broken) => writeln!(f, "\n{}", Shown(&broken.to_string())),
+            None => Ok(()),
+        }
     }
 }

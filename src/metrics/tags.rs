@@ -9,6 +9,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::interner::{self, Interned};
+use super::shown::Shown;
 
 /// The value of a tag: text, or a number or truth value that stays one.
 ///
@@ -51,6 +52,11 @@ impl TagValue {
     }
 }
 
+/// There are many NaNs, of either sign, which nobody can tell apart by their text: as tags they are one.
+fn one_nan(float: f64) -> f64 {
+    if float.is_nan() { f64::NAN } else { float }
+}
+
 impl TagRef<'_> {
     /// The same, owned.
     #[must_use]
@@ -73,13 +79,15 @@ impl TagRef<'_> {
     }
 }
 
-/// By kind first, then by value; floats by `f64::total_cmp`.
+/// By kind first, then by value; floats by `f64::total_cmp`, but that all NaNs are one, as they look.
 impl Ord for TagRef<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (TagRef::Str(left), TagRef::Str(right)) => left.cmp(right),
             (TagRef::Int(left), TagRef::Int(right)) => left.cmp(right),
-            (TagRef::Float(left), TagRef::Float(right)) => left.total_cmp(right),
+            (TagRef::Float(left), TagRef::Float(right)) => {
+                one_nan(*left).total_cmp(&one_nan(*right))
+            }
             (TagRef::Bool(left), TagRef::Bool(right)) => left.cmp(right),
             _ => self.rank().cmp(&other.rank()),
         }
@@ -106,7 +114,7 @@ impl Hash for TagRef<'_> {
         match self {
             TagRef::Str(text) => text.hash(state),
             TagRef::Int(int) => int.hash(state),
-            TagRef::Float(float) => float.to_bits().hash(state),
+            TagRef::Float(float) => one_nan(*float).to_bits().hash(state),
             TagRef::Bool(truth) => truth.hash(state),
         }
     }
@@ -353,12 +361,17 @@ impl PartialOrd for Tags {
     }
 }
 
-/// `host=a route=/home`; for people, as nothing is escaped.
+/// `host=a route=/home`, always on one line: of what is special only control characters are escaped, a newline
+/// as `\n`. It is for people; [`key`](Tags::key) is what can be read back.
 impl fmt::Display for Tags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, value)) in self.iter().enumerate() {
             let space = if at == 0 { "" } else { " " };
-            write!(f, "{space}{name}={value}")?;
+            write!(f, "{space}{}=", Shown(name))?;
+            match value {
+                TagValue::Str(text) => write!(f, "{}", Shown(text))?,
+                other => write!(f, "{other}")?,
+            }
         }
         Ok(())
     }

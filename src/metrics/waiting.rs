@@ -133,6 +133,8 @@ fn why(error: GraphError, value: Value) -> SendError {
     match error {
         GraphError::Undriven => SendError::Undriven(value),
         GraphError::Inside => SendError::Full(value),
+        GraphError::Poisoned => SendError::Poisoned(value),
+        GraphError::Stopped(_) => SendError::Stopped(value),
         _ => SendError::Closed(value),
     }
 }

@@ -119,7 +119,9 @@ impl FnSink {
         })))
     }
 
-    /// What the closure fails on is counted as rejected, and not given to it again.
+    /// What the closure fails on is not given to it again: it is counted as of
+    /// [unknown](crate::metrics::SinkSnapshot::unknown) fate, or as rejected where the closure says by a
+    /// [fatal](SinkError::fatal) error that it will never take it.
     #[must_use]
     pub fn at_most_once(self) -> FnSink {
         FnSink {

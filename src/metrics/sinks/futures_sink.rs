@@ -14,8 +14,9 @@ use crate::metrics::{Delivery, Element, MetricSink, SinkError};
 ///
 /// **Delivery**: when a `futures::Sink` has returned an error, it is usually of no use any more.
 ///
-/// - With [`new`](FuturesSink::new), at most once: the batch that fails is counted as dropped, as nobody
-///   knows how much of it has arrived, and so is all that comes after it.
+/// - With [`new`](FuturesSink::new), at most once: the batch that fails is counted as of
+///   [unknown](crate::metrics::SinkSnapshot::unknown) fate, as nobody knows how much of it has arrived, and all
+///   that comes after it is given up.
 /// - With [`connect`](FuturesSink::connect), at least once: another sink is made, and gets the whole
 ///   batch again. How long to wait before that is the pipeline's affair.
 ///
@@ -89,10 +90,11 @@ where
         }
     }
 
-    fn failed(&self, error: S::Error) -> SinkError {
+    /// In the middle of so many elements.
+    fn failed(&self, error: S::Error, batch: usize) -> SinkError {
         match self.connect {
             Some(_) => SinkError::retry(error),
-            None => SinkError::fatal(error),
+            None => SinkError::fatal(error).done(batch).unknown(batch),
         }
     }
 }
@@ -112,10 +114,10 @@ where
         let mut sink = self.take().await?;
         for element in batch {
             let fed = sink.feed(element.clone()).await;
-            fed.map_err(|error| self.failed(error))?;
+            fed.map_err(|error| self.failed(error, batch.len()))?;
         }
         let flushed = sink.flush().await;
-        flushed.map_err(|error| self.failed(error))?;
+        flushed.map_err(|error| self.failed(error, batch.len()))?;
         self.sink = Some(sink);
         Ok(())
     }

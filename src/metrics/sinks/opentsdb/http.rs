@@ -78,8 +78,8 @@ use crate::remote::shown_url;
 /// | 3xx, any other 4xx | it will never be taken: the rest of the batch is dropped, and the error says so |
 ///
 /// Points are rejected for the reasons that [`OpenTsdbSink`](super::OpenTsdbSink) names (a line's length is
-/// none), and for those the receiver gives. Each is counted; the batch's first is named in the error, with
-/// its metric and the reason, and logged; the others are logged at level `debug`. Where the receiver says
+/// none), and for those the receiver gives. Each is counted, and logged at level `debug`; the batch's first is
+/// named in the error, with its metric and the reason, which the pipeline warns of once. Where the receiver says
 /// of a point that its storage failed, or was too slow, that point and those after it are tried again.
 ///
 /// # What is sent
@@ -218,7 +218,15 @@ impl OpenTsdbHttpSink {
     }
 
     /// How long a request may take, its answer included; 30 seconds by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> OpenTsdbHttpSink {
+        assert!(
+            !timeout.is_zero(),
+            "no request is answered in no time: give it a longer one"
+        );
         self.post.timeout = timeout;
         self
     }

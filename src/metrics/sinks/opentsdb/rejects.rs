@@ -58,7 +58,6 @@ impl Rejects {
             return Ok(());
         }
         let error = self.error(rejected, batch);
-        tracing::warn!(%error, "points were rejected");
         Err(SinkError::fatal(error).done(batch).rejected(rejected))
     }
 

@@ -1,7 +1,7 @@
 //! The sink that speaks telnet put.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Resolution;
 use super::lines::Lines;
@@ -11,6 +11,7 @@ use super::receiver::{Confirm, QUESTION, Receiver};
 use super::rejects::Rejects;
 use super::trouble::Trouble;
 use super::wire::{Until, Wire};
+use crate::metrics::warned::Warned;
 use crate::metrics::{Delivery, Element, MetricSink, SinkError};
 
 /// Delivers elements by OpenTSDB's telnet protocol: `put NAME TIME VALUE TAG=VALUE …`, one line each.
@@ -57,10 +58,10 @@ use crate::metrics::{Delivery, Element, MetricSink, SinkError};
 /// # What is rejected
 ///
 /// NaN and infinities, empty names, tag names and tag values, times that would not be read in this
-/// resolution, and lines longer than [`max_line`](OpenTsdbSink::max_line). Each is counted, the batch's
-/// first one is named in the sink's last error and logged, the others are logged at level `debug`. Lines
-/// the receiver sends back that begin with `put` are OpenTSDB's errors, one a point: they are counted and
-/// logged just so. Whatever else it says is logged.
+/// resolution, and lines longer than [`max_line`](OpenTsdbSink::max_line). Each is counted, and logged at level
+/// `debug`; the batch's first one is named in the sink's last error, which the pipeline warns of once. Lines
+/// the receiver sends back that begin with `put` are OpenTSDB's errors, one a point: they are counted just so.
+/// Whatever it sends back is logged, as a warning once a minute, and else at level `debug`.
 ///
 /// # Errors
 ///
@@ -82,6 +83,7 @@ pub struct OpenTsdbSink {
     wire: Option<Wire>,
     /// Complaints that came too late for their batch.
     late: usize,
+    warned: Warned,
 }
 
 impl OpenTsdbSink {
@@ -99,6 +101,7 @@ impl OpenTsdbSink {
             receiver: None,
             wire: None,
             late: 0,
+            warned: Warned::new(),
         }
     }
 
@@ -148,20 +151,44 @@ impl OpenTsdbSink {
 
     /// How many bytes a line may have, without its line break: 1024 by default, which is as much as
     /// OpenTSDB and KairosDB read. They throw longer ones away, and only their log tells.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
     pub fn max_line(mut self, bytes: usize) -> OpenTsdbSink {
+        assert!(
+            bytes > 0,
+            "no point fits into a line of 0 bytes: most receivers read 1024"
+        );
         self.max_line = bytes;
         self
     }
 
     /// How long connecting may take; 5 seconds by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn connect_timeout(mut self, timeout: Duration) -> OpenTsdbSink {
+        assert!(
+            !timeout.is_zero(),
+            "no connection is made in no time: give it a longer one"
+        );
         self.connect_timeout = timeout;
         self
     }
 
     /// How long a batch may stand still, neither side reading or writing, before the connection is given
     /// up; 30 seconds by default.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[track_caller]
     pub fn timeout(mut self, timeout: Duration) -> OpenTsdbSink {
+        assert!(
+            !timeout.is_zero(),
+            "no batch is read in no time: give it a longer one"
+        );
         self.timeout = timeout;
         self
     }
@@ -204,7 +231,13 @@ impl OpenTsdbSink {
     fn heard(&self, wire: &mut Wire) -> usize {
         let complaints = wire.complaints();
         for complaint in &complaints {
-            tracing::warn!(address = self.address, complaint, "the receiver sent back");
+            // There may be one for each point.
+            match self.warned.is_due(SystemTime::now().into()) {
+                true => tracing::warn!(address = self.address, complaint, "the receiver sent back"),
+                false => {
+                    tracing::debug!(address = self.address, complaint, "the receiver sent back")
+                }
+            }
         }
         complaints.iter().filter(|line| is_error(line)).count()
     }

@@ -123,23 +123,47 @@ impl PrometheusSink {
 
     /// Gauges and quantiles go away when no element came for so long: five minutes by default. It should
     /// be more than the longest window, and than the time between two scrapes.
+    ///
+    /// # Panics
+    /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub fn stale_after(self, after: Duration) -> PrometheusSink {
+        assert!(
+            !after.is_zero(),
+            "gauges that are stale at once are in no scrape: let them stay for longer than a window"
+        );
         self.exposition.state().options.stale_after = after;
         self
     }
 
     /// Totals are forgotten when no element came for so long; by default they are not.
+    ///
+    /// # Panics
+    /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub fn forget_totals_after(self, after: Duration) -> PrometheusSink {
+        assert!(
+            !after.is_zero(),
+            "totals that are forgotten at once are in no scrape: leave this out to keep them"
+        );
         self.exposition.state().options.forget_totals_after = Some(after);
         self
     }
 
     /// How many series there are at most: 10 000 by default.
+    ///
+    /// # Panics
+    /// If it is 0.
     #[must_use]
+    #[track_caller]
     #[doc(alias = "cardinality")]
     pub fn max_series(self, max: usize) -> PrometheusSink {
+        assert!(
+            max > 0,
+            "a sink of 0 series shows nothing: let it be 1 at least"
+        );
         self.exposition.state().options.max_series = max;
         self
     }
@@ -227,9 +251,6 @@ impl MetricsPipeline {
     /// # Errors
     /// [`MetricError::SameSink`] if it has been called before, as two sinks of one name cannot be told
     /// apart; [`MetricError::Closed`] after the shutdown.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn prometheus(&self) -> Result<Exposition, MetricError> {
         self.prometheus_with(SinkOptions::default().on_full(OnFull::Wait))
     }
@@ -241,9 +262,6 @@ impl MetricsPipeline {
     ///
     /// # Errors
     /// As [`prometheus`](MetricsPipeline::prometheus), and if an option makes no sense.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn prometheus_with(&self, options: SinkOptions) -> Result<Exposition, MetricError> {
         let sink = PrometheusSink::new();
         let exposition = sink.exposition();

@@ -133,13 +133,15 @@ impl State {
             taken.map_err(|why| {
                 self.counts.refused += 1;
                 self.families.end_if_empty(&target, &tags);
+                // Of the metric, and not of each of its values: there is room for other problems.
+                self.note(&format!(
+                    "elements of {:?} were rejected: {why}",
+                    element.name()
+                ));
                 format!("{element} was rejected: {why}")
             })
         });
-        match &taken {
-            Ok(()) => self.counts.taken += 1,
-            Err(problem) => self.note(problem),
-        }
+        self.counts.taken += u64::from(taken.is_ok());
         taken
     }
 
@@ -148,6 +150,7 @@ impl State {
         let route = self.routes.get(element.name()).cloned();
         let described = route.is_some();
         let target = match route {
+            // That its name is taken was told when it was described.
             Some(route) => route.inspect_err(|_| self.counts.collided += 1)?,
             None => Arc::new(mapping::undescribed(element.name())),
         };
@@ -160,7 +163,10 @@ impl State {
         if !self.has_room(now) {
             self.counts.overflowed += 1;
             if !target.part.adds_up() {
-                let max = self.options.max_series;
+                let (max, name) = (self.options.max_series, element.name());
+                self.note(&format!(
+                    "there are {max} series, and no room for all of {name:?}: `max_series` may be more"
+                ));
                 return Err(format!("there are {max} series, and no room for {element}"));
             }
             tags = Tags::new().with("overflow", true);
@@ -174,7 +180,10 @@ impl State {
         };
         claimed
             .and_then(|()| self.families.begin(&target, &tags, now))
-            .inspect_err(|_| self.counts.collided += 1)?;
+            .inspect_err(|problem| {
+                self.counts.collided += 1;
+                self.note(problem);
+            })?;
         Ok((target, tags))
     }
 
