@@ -37,8 +37,10 @@
 
 mod aggregate;
 mod aggregators;
+mod builder;
 mod by_tags;
 mod carried;
+mod connected;
 mod counts;
 mod delivery;
 mod described;
@@ -74,6 +76,7 @@ mod value;
 mod waiting;
 mod warned;
 
+pub use builder::MetricsPipelineBuilder;
 pub use counts::MetricCounts;
 pub use described::{Described, Kind, Output, Role};
 pub use element::Element;
@@ -86,7 +89,7 @@ pub use key::KeyError;
 pub use metric::{Aligned, Late, Metric};
 pub use options::SinkOptions;
 pub use outcome::{IntoOutcome, Outcome};
-pub use pipeline::{MetricsPipeline, MetricsPipelineBuilder};
+pub use pipeline::MetricsPipeline;
 pub use sink::{Delivery, MetricSink, SinkError};
 #[cfg(feature = "opentsdb")]
 pub use sinks::opentsdb::{self, OpenTsdbHttpSink, OpenTsdbSink};

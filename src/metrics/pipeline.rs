@@ -1,33 +1,32 @@
 //! `MetricsPipeline`: metrics and sinks, and the graph between them.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as MapEntry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use hashbrown::{HashMap, HashSet};
 
 use super::aggregate::Running;
-use super::delivery::{self, Descriptions, Fate};
+use super::builder::MetricsPipelineBuilder;
+use super::connected::Connected;
+use super::delivery::Descriptions;
 use super::element::Element;
-use super::epoch::{Epoch, SystemClock};
+use super::epoch::Epoch;
 use super::error::{MetricError, SendError};
 use super::gauge::Gauge;
 use super::handle::{Handle, refused};
 use super::metric::Metric;
-use super::options::SinkOptions;
 use super::recent;
 use super::removed::Removed;
 use super::sample::{Origin, Sample, Series};
 use super::series::{Entry, SeriesTable};
-use super::sink::MetricSink;
 use super::snapshot::{PipelineSnapshot, of_sink};
 use super::tags::{IntoTags, Refs, Tags, tags_of};
 use super::timer::TimerBuilder;
 use super::value::Value;
 use crate::prelude::*;
-use crate::{Branch, Driver, GraphError, Keys, NodeId, Report, Sharded, Shards, Shared, Time};
+use crate::{Driver, GraphError, Report, Sharded, Shared, Time};
 
 /// Metrics of a service: values go in from any thread, are aggregated by window or batch and by tags,
 /// and reach several sinks, each at its own pace.
@@ -68,27 +67,27 @@ pub struct MetricsPipeline(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     /// Tells it from all others of the program.
-    id: u64,
+    pub(super) id: u64,
     pub(super) graph: Graph,
     pub(super) intake: Sharded<Sample>,
     pub(super) metrics: Arc<RwLock<Metrics>>,
-    elements: Shared<Element>,
-    sinks: Mutex<BTreeMap<String, Connected>>,
+    pub(super) elements: Shared<Element>,
+    pub(super) sinks: Mutex<BTreeMap<String, Connected>>,
     /// Those that were taken off, and deliver what they have still.
-    removed: Mutex<Vec<Arc<Removed>>>,
+    pub(super) removed: Mutex<Vec<Arc<Removed>>>,
     /// Tells a shutdown that is under way.
     pub(super) one_removed: tokio::sync::Notify,
     pub(super) descriptions: Descriptions,
-    epoch: Arc<Epoch>,
+    pub(super) epoch: Arc<Epoch>,
     pub(super) runtime: tokio::runtime::Handle,
-    default_tags: Tags,
+    pub(super) default_tags: Tags,
     /// Nothing is delivered any more.
-    over: AtomicBool,
+    pub(super) over: AtomicBool,
     /// How many values waited to enter the graph when it was given up.
-    given_up: AtomicU64,
+    pub(super) given_up: AtomicU64,
     /// How many values the recorders of the facade refused.
     pub(super) refused_by_facade: Arc<AtomicU64>,
-    _driver: Driver,
+    pub(super) _driver: Driver,
 }
 
 /// The metrics of a pipeline, by name and by number.
@@ -98,236 +97,6 @@ pub(super) struct Metrics {
     pub(super) all: Vec<Arc<Running>>,
     /// What their elements are called.
     outputs: HashSet<Arc<str>>,
-}
-
-pub(super) struct Connected {
-    pub(super) fate: Arc<Fate>,
-    /// None while it is being connected.
-    branch: Option<Branch>,
-    buffer: Option<NodeId>,
-}
-
-impl Connected {
-    /// The node that counts what came for the sink. Not by its name, which others may have as well.
-    fn buffer(&mut self) -> Option<NodeId> {
-        if self.buffer.is_none()
-            && let Some(branch) = &self.branch
-        {
-            let nodes = branch.nodes();
-            let buffer = nodes.iter().find(|node| node.label().kind() == "buffer");
-            self.buffer = buffer.map(|node| node.label().id());
-        }
-        self.buffer
-    }
-}
-
-/// Adds a sink, whatever its type.
-type AddSink = Box<dyn FnOnce(&MetricsPipeline) -> Result<(), MetricError> + Send>;
-
-/// Describes a pipeline: see [`MetricsPipeline::builder`].
-#[must_use = "a pipeline is built by `spawn`"]
-#[derive(Default)]
-pub struct MetricsPipelineBuilder {
-    metrics: Vec<Metric>,
-    sinks: Vec<AddSink>,
-    shards: Option<Shards>,
-    start: Start,
-    default_tags: Tags,
-}
-
-/// When a pipeline starts.
-#[derive(Clone)]
-enum Start {
-    /// When this says that it is then.
-    By(SystemClock),
-    At(Time),
-}
-
-impl Default for Start {
-    fn default() -> Start {
-        Start::By(SystemClock::default())
-    }
-}
-
-impl MetricsPipelineBuilder {
-    /// One more metric.
-    pub fn metric(mut self, metric: Metric) -> Self {
-        self.metrics.push(metric);
-        self
-    }
-
-    /// One more sink, with the default [`SinkOptions`].
-    pub fn sink(self, sink: impl MetricSink) -> Self {
-        self.sink_with(sink, SinkOptions::default())
-    }
-
-    /// One more sink.
-    pub fn sink_with(mut self, sink: impl MetricSink, options: SinkOptions) -> Self {
-        self.sinks.push(Box::new(move |pipeline| {
-            pipeline.add_sink_with(sink, options)
-        }));
-        self
-    }
-
-    /// Tags that all values of all metrics have, also of those that are added later, unless the metric or
-    /// the value brings some of the same names: the host, the service, its version.
-    ///
-    /// ```
-    /// use headwater::metrics::{Metric, MetricsPipeline};
-    /// use headwater::prelude::*;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let metrics = MetricsPipeline::builder()
-    ///     .default_tags([("host", "a"), ("zone", "north")])
-    ///     .metric(Metric::new("m").agg("sum", Sum).batch(1).default_tag("zone", "south"))
-    ///     .spawn()?;
-    /// let elements = metrics.elements().map(|e| e.to_string()).sink_to_list();
-    /// metrics.send("m", 1)?;
-    /// metrics.shutdown().await?;
-    /// assert_eq!(elements.take(), ["m.sum{host=a zone=south} 1"]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn default_tags(mut self, tags: impl IntoTags) -> Self {
-        self.default_tags = self.default_tags.merged(&tags.into_tags());
-        self
-    }
-
-    /// How values wait between the threads that send them and the graph.
-    ///
-    /// By default as [`Shards::default`] says, but that a thread runs values through the graph itself only
-    /// where it has sent 4 096 before the driver came, within a millisecond
-    /// ([`hand_over`](Shards::hand_over)): the threads of a service measure, and the runtime that drives the
-    /// pipeline aggregates. With [`left_to_driver`](Shards::left_to_driver) they never do, and what is more
-    /// than 8 192 values in a millisecond is refused, and counted.
-    pub fn intake(mut self, shards: Shards) -> Self {
-        self.shards = Some(shards);
-        self
-    }
-
-    /// The time at which the pipeline starts, instead of the system's: values are stamped from here on
-    /// by the runtime's clock, which tests can pause, and whatever becomes of the system's.
-    pub fn epoch(mut self, start: impl Into<Time>) -> Self {
-        self.start = Start::At(start.into());
-        self
-    }
-
-    /// What says the time, instead of the system's clock: that of a satellite receiver, or of a test.
-    ///
-    /// Elements have the time that it says. It may be put forward or back, as the system's is by who keeps its
-    /// time correct, and when a machine goes on that has slept: times follow within a second, if it differs by
-    /// a second or more, and a warning tells of it. Windows do not: these go by the runtime's clock, and
-    /// none becomes shorter, longer, or comes twice. Nor are values late for it that say no time.
-    ///
-    /// It is called seldom, within the graph: it must neither wait nor panic.
-    ///
-    /// ```
-    /// use headwater::metrics::{Metric, MetricsPipeline};
-    /// use headwater::prelude::*;
-    /// use std::sync::atomic::{AtomicU64, Ordering};
-    /// use std::sync::Arc;
-    /// use std::time::{Duration, SystemTime};
-    ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (begin, year) = (tokio::time::Instant::now(), Arc::new(AtomicU64::new(0)));
-    /// let known = year.clone();
-    /// let metrics = MetricsPipeline::builder()
-    ///     .metric(Metric::new("m").agg("sum", Sum).window(Duration::from_secs(10)))
-    ///     .system_clock(move || {
-    ///         let years = Duration::from_secs(31_557_600) * known.load(Ordering::Relaxed) as u32;
-    ///         SystemTime::UNIX_EPOCH + years + begin.elapsed()
-    ///     })
-    ///     .spawn()?;
-    /// let times = metrics.elements().map(|e| e.since_epoch().as_secs()).sink_to_list();
-    /// metrics.send("m", 1)?;
-    /// tokio::time::sleep(Duration::from_secs(15)).await;
-    /// year.store(50, Ordering::Relaxed); // the network is there, and knows what time it is
-    /// metrics.send("m", 1)?;
-    /// tokio::time::sleep(Duration::from_secs(15)).await;
-    /// assert_eq!(times.take(), [10, 1_577_880_020]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "clock")]
-    pub fn system_clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.start = Start::By(SystemClock::new(clock));
-        self
-    }
-
-    /// Builds the pipeline, and drives it on the current tokio runtime.
-    ///
-    /// # Errors
-    /// A [`MetricError`] where a metric is not complete, an option is zero, or two metrics or sinks have one
-    /// name.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime, or in one without time.
-    #[track_caller]
-    pub fn spawn(self) -> Result<MetricsPipeline, MetricError> {
-        let graph = Graph::new();
-        let driver = graph.spawn();
-        let epoch = match self.start {
-            Start::By(clock) => Epoch::of_system(clock),
-            Start::At(time) => Epoch::fixed(Some(time)),
-        };
-        let metrics = Arc::<RwLock<Metrics>>::default();
-        let shards = self.shards;
-        let shards = shards.unwrap_or_else(|| Shards::default().hand_over(HAND_OVER));
-        let intake = graph.sharded::<Sample>(shards).named("samples");
-        // All of the pipeline: each metric makes elements of its own samples, and every sink hears of
-        // them all.
-        let recipes = metrics.clone();
-        let elements = intake
-            .per_key(
-                |sample| sample.metric,
-                Keys::max(MAX_METRICS),
-                move |metric, samples| running(&recipes, *metric).aggregate(samples),
-            )
-            .named("metrics")
-            .share();
-        let pipeline = MetricsPipeline(Arc::new(Inner {
-            id: IDS.fetch_add(1, Ordering::Relaxed),
-            graph,
-            intake,
-            metrics,
-            elements,
-            sinks: Mutex::default(),
-            removed: Mutex::default(),
-            one_removed: tokio::sync::Notify::new(),
-            descriptions: Descriptions::default(),
-            epoch: Arc::new(epoch),
-            runtime: tokio::runtime::Handle::current(),
-            default_tags: self.default_tags,
-            over: AtomicBool::new(false),
-            given_up: AtomicU64::new(0),
-            refused_by_facade: Arc::default(),
-            _driver: driver,
-        }));
-        for metric in self.metrics {
-            pipeline.add_metric(metric)?;
-        }
-        for connect in self.sinks {
-            connect(&pipeline)?;
-        }
-        Ok(pipeline)
-    }
-}
-
-/// How many values a thread sends before it takes part in aggregating them: half of what its shard can
-/// hold, so that it does before any is refused.
-const HAND_OVER: usize = 4_096;
-
-/// The pipelines there were.
-static IDS: AtomicU64 = AtomicU64::new(0);
-
-/// How many metrics a pipeline may have.
-const MAX_METRICS: usize = 65_536;
-
-fn running(metrics: &RwLock<Metrics>, metric: u16) -> Arc<Running> {
-    let metrics = metrics.read().unwrap_or_else(PoisonError::into_inner);
-    metrics.all[metric as usize].clone()
 }
 
 impl MetricsPipeline {
@@ -375,103 +144,6 @@ impl MetricsPipeline {
             .unwrap_or_else(PoisonError::into_inner)
             .push(described);
         Ok(())
-    }
-
-    /// Adds a sink to a pipeline that is running, with the default [`SinkOptions`]. It hears of what is
-    /// aggregated from now on.
-    ///
-    /// # Errors
-    /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
-    #[doc(alias = "add_msink")]
-    pub fn add_sink(&self, sink: impl MetricSink) -> Result<(), MetricError> {
-        self.add_sink_with(sink, SinkOptions::default())
-    }
-
-    /// Adds a sink to a pipeline that is running. It hears of what is aggregated from now on, on the runtime on
-    /// which the pipeline was spawned, whichever thread this is called on.
-    ///
-    /// # Errors
-    /// [`MetricError::ZeroOption`] if an option is zero, or the batches that the sink asks for;
-    /// [`MetricError::SameSink`] if there is one of this name; [`MetricError::Closed`] after the shutdown.
-    pub fn add_sink_with(
-        &self,
-        sink: impl MetricSink,
-        options: SinkOptions,
-    ) -> Result<(), MetricError> {
-        if self.0.intake.is_closed() {
-            return Err(MetricError::Closed);
-        }
-        let name = options
-            .name
-            .clone()
-            .unwrap_or_else(|| sink.name())
-            .into_owned();
-        let fate = Arc::new(Fate::new(name.clone(), sink.delivery()));
-        let (elements, descriptions) = (&self.0.elements, &self.0.descriptions);
-        let connect = delivery::prepare(
-            elements,
-            sink,
-            &options,
-            &fate,
-            descriptions,
-            &self.0.runtime,
-        );
-        let connect = connect.map_err(|zero| MetricError::ZeroOption {
-            sink: name.as_str().into(),
-            zero,
-        })?;
-        let connected = Connected {
-            fate: fate.clone(),
-            branch: None,
-            buffer: None,
-        };
-        match self.sinks().entry(name.clone()) {
-            MapEntry::Occupied(_) => return Err(MetricError::SameSink(name.into())),
-            MapEntry::Vacant(place) => place.insert(connected),
-        };
-        // Not under the lock: this waits for the graph, where somebody may wait for the lock.
-        let branch = connect();
-        match self.sinks().get_mut(&name) {
-            Some(connected) if Arc::ptr_eq(&connected.fate, &fate) => {
-                connected.branch = Some(branch);
-                connected.buffer();
-            }
-            // Taken off meanwhile.
-            _ => branch.disconnect(),
-        }
-        Ok(())
-    }
-
-    fn sinks(&self) -> MutexGuard<'_, BTreeMap<String, Connected>> {
-        self.0.sinks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a sink off. What it was given is delivered still, and then it is closed. Says whether there
-    /// was one of this name.
-    ///
-    /// As long as it takes for that, it has the time, and is in [snapshots](MetricsPipeline::snapshot) as one
-    /// that was removed; a [shutdown](MetricsPipeline::shutdown) waits 5 s more for it, also where it is under way
-    /// already, gives up what it holds then, and counts that.
-    pub fn remove_sink(&self, name: &str) -> bool {
-        let sink = self.sinks().remove(name);
-        let is_there = sink.is_some();
-        // Not under the lock, as above.
-        if let Some(mut sink) = sink {
-            let buffer = sink.buffer();
-            let Connected { fate, branch, .. } = sink;
-            if let Some(branch) = branch {
-                branch.disconnect();
-                self.forget_ended();
-                self.removed().push(Removed::new(fate, branch, buffer));
-                self.0.one_removed.notify_waiters();
-            }
-        }
-        is_there
-    }
-
-    pub(super) fn removed(&self) -> MutexGuard<'_, Vec<Arc<Removed>>> {
-        let removed = self.0.removed.lock();
-        removed.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a value of a metric, with its default tags.
@@ -609,7 +281,7 @@ impl MetricsPipeline {
     pub(super) fn gauge_of(&self, handle: Handle) -> Gauge {
         let (number, entry) = (handle.metric(), handle.entry().clone());
         let gauge = Gauge::new(handle);
-        let metric = running(&self.0.metrics, number);
+        let metric = Metrics::running(&self.0.metrics, number);
         self.0.carry(number, &metric, &entry);
         gauge
     }
@@ -748,6 +420,11 @@ impl MetricsPipeline {
 }
 
 impl Metrics {
+    pub(super) fn running(metrics: &RwLock<Metrics>, metric: u16) -> Arc<Running> {
+        let metrics = metrics.read().unwrap_or_else(PoisonError::into_inner);
+        metrics.all[metric as usize].clone()
+    }
+
     #[cold]
     fn unknown(&self, metric: &str) -> SendError {
         let mut known: Vec<_> = self.by_name.keys().cloned().collect();
@@ -768,15 +445,6 @@ impl std::fmt::Debug for MetricsPipeline {
             .unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("MetricsPipeline")
             .field("metrics", &metrics.by_name.keys())
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for MetricsPipelineBuilder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MetricsPipelineBuilder")
-            .field("metrics", &self.metrics)
-            .field("sinks", &self.sinks.len())
             .finish_non_exhaustive()
     }
 }
