@@ -6,7 +6,7 @@ use super::inbox::Entry;
 use super::push::Signal;
 use super::runs::Hanging;
 use super::topology::{Label, NodeId, Role, Topology};
-use super::within::RunId;
+use super::within::{Inner, RunId};
 
 impl Cx {
     /// The run is about to hang from these forks.
@@ -28,7 +28,9 @@ impl Cx {
         );
     }
 
-    /// Other flows may be under way where the run hangs: it is taken off when the push has ended.
+    /// The run is taken off where it hangs. These forks may have a push under way: each sees to that
+    /// when the next element comes to it, and at the latest when the push has ended. So a key that has
+    /// gone hears no more of a batch than of elements that come one by one.
     #[cold]
     pub(super) fn detach_soon(
         &mut self,
@@ -41,17 +43,22 @@ impl Cx {
             true => Mail::LetGo,
             false => Mail::Detach,
         };
+        self.unhang_from_outside(&hangs, letter);
+        self.epoch = self.epoch.wrapping_add(1);
         self.inbox.leave(Entry::Task(Box::new(move |cx| {
-            cx.unhang_from_outside(&hangs, letter);
             cx.deliver_mail();
-            for node in nodes {
-                if let Some(state) = cx.node(node)
+            for node in &nodes {
+                if let Some(state) = cx.node(*node)
                     && state.within == Some(id)
                     && state.role == Role::Source
                     && let Some(station) = state.station.clone()
                 {
                     station.signal(Signal::Close, cx);
                 }
+            }
+            let same = |run: &mut Inner| run.nodes.first() == nodes.first();
+            if cx.run(id).is_some_and(same) {
+                cx.drains(id);
             }
             cx.forsake(&hangs);
         })));

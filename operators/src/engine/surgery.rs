@@ -176,7 +176,7 @@ impl Cx {
         for fork in over {
             // The fork is gone, with the branch it was the end of: nobody else tells them.
             for letter in self.mail.remove(&fork).unwrap_or_default() {
-                if let Mail::Attach(_, tail, close) = letter {
+                if let Mail::Attach(_, tail, close, _) = letter {
                     close(tail, self);
                 }
             }

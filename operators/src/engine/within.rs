@@ -29,7 +29,7 @@ pub(crate) struct Within {
     pub(super) templates: HashMap<NodeId, Template>,
     /// Let go of by their owner, and closed since.
     ended: Vec<RunId>,
-    /// How many runs an owner has let go of that have not ended.
+    /// How many runs an owner has let go of that have been taken off and have not ended.
     draining: HashMap<NodeId, usize>,
     /// How many nodes are gone that timers and lists may still know.
     stale: usize,
@@ -95,6 +95,8 @@ pub(super) struct Inner {
     pub(super) parts: Vec<Part>,
     /// Its owner gives it no more elements.
     pub(super) left: bool,
+    /// It is among those that [drain](Cx::draining).
+    pub(super) drains: bool,
     pub(super) holds: bool,
     pub(super) pumps: bool,
     /// How many of its plans have timers.
@@ -142,9 +144,10 @@ impl Cx {
     pub(crate) fn leave_run<T: 'static>(&mut self, id: RunId, head: Option<Tail<T>>) {
         let Some(run) = self.run(id) else { return };
         run.left = true;
-        let (open, pumps, owner) = (run.open, run.pumps, run.owner);
+        let (open, pumps) = (run.open, run.pumps);
         let hangs = std::mem::take(&mut run.hangs);
-        if !hangs.is_empty() || (pumps && open > 0) {
+        let waits = !hangs.is_empty() || (pumps && open > 0);
+        if waits {
             let nodes = run.nodes.clone();
             self.detach_soon(id, hangs, nodes, open == 0);
         }
@@ -152,7 +155,18 @@ impl Cx {
             self.end_run(id);
             // What is held in front of those that have had enough is done.
             lineage::by_wish(move || drop(head));
-        } else {
+        } else if !waits {
+            self.drains(id);
+        }
+    }
+
+    /// The run has been taken off everything. What has not ended by now waits for somebody.
+    pub(super) fn drains(&mut self, id: RunId) {
+        if let Some(run) = self.run(id)
+            && run.open > 0
+            && !std::mem::replace(&mut run.drains, true)
+        {
+            let owner = run.owner;
             *self.within.draining.entry(owner).or_default() += 1;
         }
     }
@@ -205,7 +219,8 @@ impl Cx {
         shown
     }
 
-    /// How many runs this node has let go of that have not ended.
+    /// How many runs this node has let go of that have not ended, though nothing comes to them any more.
+    /// Those of the push under way do not count: it may be that they end with it.
     pub(crate) fn draining(&self, owner: NodeId) -> usize {
         self.within.draining.get(&owner).copied().unwrap_or(0)
     }
@@ -214,10 +229,10 @@ impl Cx {
     #[cold]
     pub(super) fn end_runs(&mut self) {
         while let Some(id) = self.within.ended.pop() {
-            let Some(owner) = self.run(id).map(|run| run.owner) else {
+            let Some((owner, drains)) = self.run(id).map(|run| (run.owner, run.drains)) else {
                 continue;
             };
-            if let Some(count) = self.within.draining.get_mut(&owner) {
+            if drains && let Some(count) = self.within.draining.get_mut(&owner) {
                 *count -= 1;
                 if *count == 0 {
                     self.within.draining.remove(&owner);
