@@ -31,6 +31,8 @@ pub(crate) struct Within {
     ended: Vec<RunId>,
     /// How many runs an owner has let go of that have been taken off and have not ended.
     draining: HashMap<NodeId, usize>,
+    /// How many runs are to be taken off when the push under way has ended.
+    pub(super) detaching: usize,
     /// How many nodes are gone that timers and lists may still know.
     stale: usize,
     /// Runs whose beginning is to be taken from them, by their owners: closed, or as it is.
@@ -146,23 +148,25 @@ impl Cx {
         run.left = true;
         let (open, pumps) = (run.open, run.pumps);
         let hangs = std::mem::take(&mut run.hangs);
-        let waits = !hangs.is_empty() || (pumps && open > 0);
-        if waits {
-            let nodes = run.nodes.clone();
-            self.detach_soon(id, hangs, nodes, open == 0);
+        // Runs within this one may be about to be taken off, and keep it open until they are.
+        let waits = open > 0 && (pumps || self.within.detaching > 0);
+        if waits || !hangs.is_empty() {
+            let nodes = self.run(id).map(|run| run.nodes.clone());
+            self.detach_soon(id, hangs, nodes.unwrap_or_default(), open == 0);
+        } else {
+            self.drains(id);
         }
         if open == 0 {
             self.end_run(id);
             // What is held in front of those that have had enough is done.
             lineage::by_wish(move || drop(head));
-        } else if !waits {
-            self.drains(id);
         }
     }
 
     /// The run has been taken off everything. What has not ended by now waits for somebody.
     pub(super) fn drains(&mut self, id: RunId) {
         if let Some(run) = self.run(id)
+            && run.left
             && run.open > 0
             && !std::mem::replace(&mut run.drains, true)
         {
