@@ -28,6 +28,30 @@ fn a_key_may_go_by_the_element_by_which_all_keys_are_let_go() {
 }
 
 #[test]
+fn a_key_may_come_with_a_flow_that_has_gone_by_the_element_by_which_all_keys_are_let_go() {
+    let graph = Graph::new();
+    let (source, other) = (graph.source::<u32>(), graph.source::<u32>());
+    for closed in [false, true] {
+        let beside = other.map(|x| x).share();
+        match closed {
+            true => other.close(),
+            false => beside.destroy(),
+        }
+        let rows = source
+            .per_key(|x| *x, Keys::max(1), move |_, flow| flow.union(&beside))
+            .take_until(source.filter(|x| *x == 3))
+            .sink_to_list();
+        for x in 1..5 {
+            source.emit(x).unwrap();
+        }
+        assert_eq!(rows.take(), [1, 2]);
+        let receipt = source.emit_tracked(5).unwrap();
+        assert!(receipt.outcome().is_some());
+    }
+    graph.close().unwrap();
+}
+
+#[test]
 fn a_key_that_has_gone_hears_no_more_of_the_batch() {
     let rows = |batch: usize| {
         let source = Source::<u32>::new();

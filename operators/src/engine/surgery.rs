@@ -183,6 +183,17 @@ impl Cx {
         }
     }
 
+    /// Nodes are about to go: what mail there is for them comes first. A run within one of them may have been
+    /// hung from a fork that was gone or closed by then, and is to hear of that while it is there.
+    pub(super) fn deliver_what_lies_there(&mut self) {
+        if self.mail.is_empty() {
+            return;
+        }
+        self.deliver_mail();
+        let forks: Vec<NodeId> = self.mail.keys().copied().collect();
+        self.close_unheard(&forks);
+    }
+
     /// Runs that were taken off and have drained go: what their closures captured must not stay for
     /// as long as the graph.
     #[cold]
@@ -267,6 +278,7 @@ impl Cx {
             partial,
             wilting,
         } = cut;
+        self.deliver_what_lies_there();
         self.post(&partial, |head| Mail::Detach(head.branch));
         self.post(&heads, |head| Mail::Discard(head.branch));
         for run in &runs {
