@@ -1,6 +1,8 @@
 //! What somebody tried who wanted to break `per_key`: runs that join flows from outside, while keys come and go in
 //! the middle of batches. Each test says what must hold all the same.
 
+use std::sync::{Arc, Mutex};
+
 use headwater::prelude::*;
 use headwater::{BoxFlow, Loss};
 use proptest::prelude::*;
@@ -49,6 +51,58 @@ fn a_key_may_come_with_a_flow_that_has_gone_by_the_element_by_which_all_keys_are
         assert!(receipt.outcome().is_some());
     }
     graph.close().unwrap();
+}
+
+#[test]
+fn what_a_key_still_waits_for_comes_to_nobody_where_all_that_followed_has_gone() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let (source, other) = (graph.source::<u32>(), graph.source::<u32>());
+    let last = graph.source::<u32>();
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let into = written.clone();
+    let slow = move |x: u32| {
+        let mut gate = gate.clone();
+        async move {
+            if x % 2 == 0 {
+                let _ = gate.wait_for(|open| *open).await;
+            }
+            x
+        }
+    };
+    let rows = source
+        .per_key(
+            |x| *x,
+            Keys::max(4),
+            move |_, flow| {
+                let flow = flow.map_async(2, slow.clone()).share();
+                let into = into.clone();
+                flow.sink(move |x| into.lock().unwrap().push(x));
+                flow.map(|x| x)
+            },
+        )
+        .combine_latest(&other)
+        .zip(&last)
+        .sink_to_list();
+    other.emit(7).unwrap();
+    let receipts = [1, 2, 4].map(|x| source.emit_tracked(x).unwrap());
+    time.settle();
+    // The zip has had no element of its last input, and closes; what is under way within keys goes on.
+    rows.branch().disconnect();
+    time.settle();
+    assert_eq!(*written.lock().unwrap(), [1]);
+    open.send(true).unwrap();
+    time.settle();
+    written.lock().unwrap().sort_unstable();
+    assert_eq!(*written.lock().unwrap(), [1, 2, 4]);
+    assert!(rows.is_empty());
+    let lost = receipts.map(|receipt| receipt.outcome().unwrap().is_err());
+    assert_eq!(lost, [true; 3], "what comes to nobody is lost, and says so");
+    drop((source, other, last));
+    let report = graph.close().unwrap();
+    assert!(report.complete);
+    assert_eq!(report.accepted, 4);
 }
 
 #[test]

@@ -256,6 +256,15 @@ impl Cx {
                     self.lose_held(*id);
                 }
             }
+            if self.within.any_in(&record.nodes) {
+                // They drain, perhaps into sinks of their own; what they led out to goes.
+                for id in &record.nodes {
+                    if let Some(station) = self.node(*id).and_then(|node| node.station.clone()) {
+                        let dead = station.abandon(self);
+                        self.graves.push(dead);
+                    }
+                }
+            }
             self.bury_nodes(record);
         }
         self.forsake(&heads);

@@ -67,6 +67,13 @@ impl Within {
         };
     }
 
+    /// Whether any of these nodes has a run.
+    pub(super) fn any_in(&self, owners: &[NodeId]) -> bool {
+        let mut runs = self.runs.iter().flatten();
+        let knows = owners.iter().any(|id| self.templates.contains_key(id));
+        knows && runs.any(|run| owners.contains(&run.owner))
+    }
+
     /// The runs within these nodes, and those within theirs.
     pub(super) fn all_in(&self, owners: &[NodeId]) -> Vec<RunId> {
         let mut found = Vec::new();

@@ -302,7 +302,10 @@ where
         graph.assert_same(run.graph(), "per_key");
         let mut plan = Plan::new(&graph);
         plan.at_port(&self.merged, 0);
-        run.build(KeyEnd::new(self.out.clone(), id), &mut plan);
+        run.build(
+            KeyEnd::new(self.out.clone(), self.merged.id(), id),
+            &mut plan,
+        );
         let _ = plan.install();
         // Before the run is in the graph: it may end at once.
         self.out.open(cx).opened();
