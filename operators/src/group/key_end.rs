@@ -176,12 +176,12 @@ impl<U: InGraph, N: Push<U>> KeyEnd<U, N> {
 impl<U: InGraph, N: Push<U>> Push<U> for KeyEnd<U, N> {
     #[inline]
     fn push(&mut self, item: U, cx: &mut Cx) {
-        if size_of::<U>() > 0 && !cx.token.is_some() {
-            if let Some(out) = self.out.place(cx)
-                && out.desk.len() < out.desk.capacity()
-            {
-                return out.desk.push(item);
-            }
+        if size_of::<U>() > 0
+            && !cx.token.is_some()
+            && let Some(out) = self.out.place(cx)
+            && out.desk.len() < out.desk.capacity()
+        {
+            return out.desk.push(item);
         }
         self.push_through(item, cx);
     }
