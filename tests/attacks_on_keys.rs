@@ -65,7 +65,7 @@ fn what_a_key_still_waits_for_comes_to_nobody_where_all_that_followed_has_gone()
     let slow = move |x: u32| {
         let mut gate = gate.clone();
         async move {
-            if x % 2 == 0 {
+            if x.is_multiple_of(2) {
                 let _ = gate.wait_for(|open| *open).await;
             }
             x
