@@ -68,6 +68,35 @@ fn a_combination_has_the_metadata_of_the_latest_elements() {
     assert_eq!(seen.take(), [vec![1, 2], vec![1], vec![1, 4]]);
 }
 
+// case: core/test_zip_latest_metadata
+#[test]
+fn a_row_of_zip_latest_has_the_metadata_of_its_lossless_element_and_of_the_latest() {
+    let graph = Graph::new();
+    let (a, b) = (graph.source::<u32>(), graph.source::<u32>());
+    let seen = a.zip_latest(&b).map_with_lineage(numbers).sink_to_list();
+    a.emit_with(1, 1_u32).unwrap();
+    b.emit_with(2, 2_u32).unwrap();
+    a.emit(3).unwrap();
+    b.emit_with(4, 4_u32).unwrap();
+    assert_eq!(seen.take(), [vec![1, 2], vec![2]]);
+}
+
+// case: core/test_collect_metadata
+#[test]
+fn a_collected_group_has_the_metadata_of_its_elements() {
+    let source = Source::<u32>::new();
+    let (groups, flush) = source.collect();
+    let seen = groups.map_with_lineage(numbers).sink_to_list();
+    source.emit(0).unwrap();
+    source.emit_with(1, 1_u32).unwrap();
+    source.emit_with(2, 2_u32).unwrap();
+    flush.flush();
+    source.emit_with(3, 3_u32).unwrap();
+    source.emit_with(4, 4_u32).unwrap();
+    flush.flush();
+    assert_eq!(seen.take(), [vec![1, 2], vec![3, 4]]);
+}
+
 // case: core/test_timed_window_metadata
 #[test]
 fn a_window_has_the_metadata_of_all_its_elements() {

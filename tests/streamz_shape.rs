@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use headwater::prelude::*;
 use headwater::{Loss, Lost};
@@ -48,10 +49,7 @@ fn arguments_are_bound_by_closures() {
     let source = Source::<i64>::new();
     let (y, n) = (10, 2);
     let sums = source
-        .accumulate(None, move |sum, x| {
-            Some(sum.map_or(x, |sum: i64| sum + x + y))
-        })
-        .filter_map(|sum| sum)
+        .accumulate_from_first(move |sum, x| sum + x + y)
         .sink_to_list();
     let multiples = source.filter(move |x| x % n == 0).sink_to_list();
     source.emit_all(0..3).unwrap();
@@ -102,8 +100,8 @@ fn flatten_takes_lists_and_one_shot_iterators_apart() {
 }
 
 #[test]
-fn flatten_goes_one_level_down_and_what_has_no_items_does_not_compile() {
-    // case: probe/flatten_one_level, probe/flatten_scalar
+fn flatten_goes_one_level_down() {
+    // case: probe/flatten_one_level (probe/flatten_scalar: compile_fail/flatten_of_no_items.rs)
     let source = Source::<Vec<Vec<i64>>>::new();
     let flat = source.flatten().sink_to_list();
     source.emit(vec![vec![1], vec![2]]).unwrap();
@@ -238,10 +236,7 @@ fn unique_passes_on_what_rides_beside_elements() {
 fn accumulate_may_begin_with_the_first_element() {
     // case: probe/accumulate_first_bypasses_func
     let source = Source::<&str>::new();
-    let list = source
-        .accumulate(None, |state, x| Some(state.map_or(x, |_| "F")))
-        .filter_map(|state| state)
-        .sink_to_list();
+    let list = source.accumulate_from_first(|_, _| "F").sink_to_list();
     source.emit_all(["1", "2"]).unwrap();
     assert_eq!(list.take(), ["1", "F"]);
 }
@@ -271,8 +266,11 @@ fn the_state_can_be_emitted_beside_a_result() {
 
     let numbers = Source::<i64>::new();
     let sums = numbers
-        .accumulate(0, |sum, x| sum + x)
-        .map(|sum| (sum, sum))
+        .map_with_state(0, |sum, x| {
+            *sum += x;
+            *sum
+        })
+        .with_state()
         .sink_to_list();
     numbers.emit_all([1, 2, 3]).unwrap();
     assert_eq!(sums.take(), [(1, 1), (3, 3), (6, 6)]);
@@ -319,6 +317,23 @@ fn an_error_behind_a_holder_goes_to_the_graphs_handler_and_the_rest_goes_on() {
     time.settle();
     assert_eq!(list.take(), [1]);
     assert_eq!(*errors.lock().unwrap(), ["division by zero"]);
+
+    let states = graph.source::<i64>();
+    let list = states
+        .delay(Duration::from_millis(1))
+        .map_with_state(None, |state: &mut Option<i64>, x| {
+            let next = state.map_or(Ok(x), |state| divide(state, x));
+            *state = next.as_ref().ok().copied().or(*state);
+            next
+        })
+        .with_state()
+        .try_map(|(state, result)| Ok((state, result?)))
+        .sink_to_list();
+    states.emit(1).unwrap();
+    states.emit(0).unwrap();
+    time.advance(Duration::from_millis(1));
+    assert_eq!(list.take(), [(Some(1), 1)]);
+    assert_eq!(errors.lock().unwrap().len(), 2);
 }
 
 #[test]

@@ -4,6 +4,9 @@
 #[allow(dead_code)]
 #[path = "../examples/wordcount/exact.rs"]
 mod exact;
+#[allow(dead_code)]
+#[path = "../examples/wordcount/options.rs"]
+mod options;
 #[path = "../examples/wordcount/pipeline.rs"]
 mod pipeline;
 
@@ -12,8 +15,11 @@ use std::time::Duration;
 
 use exact::Exact;
 use headwater::prelude::*;
+use options::Options;
 use pipeline::Counted;
 use proptest::prelude::*;
+
+const EVERY: Duration = Duration::from_secs(1);
 
 /// All that is shown where one line comes every 400 ms.
 fn shown(lines: &[String], top: usize, words: usize) -> (Vec<Vec<Counted>>, Exact) {
@@ -21,7 +27,7 @@ fn shown(lines: &[String], top: usize, words: usize) -> (Vec<Vec<Counted>>, Exac
     let time = graph.drive_manually();
     let all = Arc::new(Mutex::new(Vec::new()));
     let into = all.clone();
-    let source = pipeline::build(&graph, top, words, move |best| {
+    let source = pipeline::build(&graph, top, words, EVERY, move |best| {
         into.lock().unwrap().push(best);
     });
     let mut exact = Exact::default();
@@ -77,5 +83,52 @@ proptest! {
     ) {
         let (all, exact) = shown(&lines, top, words);
         prop_assert_eq!(exact.check(&all[all.len() - 1], top, words), Ok(()));
+    }
+}
+
+fn options(line: &str) -> Result<Options, String> {
+    let args = line.split_whitespace().map(str::to_owned);
+    let options = Options::parse(args).map_err(|e| e.to_string())?;
+    Ok(options.expect("nobody asked for help"))
+}
+
+#[test]
+fn times_are_read_as_text_with_their_units() {
+    for (text, millis) in [
+        ("500ms", 500),
+        ("2s", 2_000),
+        ("1min", 60_000),
+        ("1h30m", 5_400_000),
+    ] {
+        let read = options(&format!("--every {text}")).unwrap();
+        assert_eq!(read.every, Duration::from_millis(millis), "{text}");
+    }
+    let all = options("novel.txt --top 3 --words 100 --seconds 0.5").unwrap();
+    assert_eq!(all.file.as_deref(), Some("novel.txt"));
+    assert_eq!((all.top, all.words), (3, 100));
+    assert_eq!((all.every, all.seconds), (EVERY, EVERY / 2));
+}
+
+#[test]
+fn what_makes_no_sense_on_the_command_line_is_said_by_name_and_not_taken_for_something_else() {
+    for (line, reason) in [
+        (
+            "--every 500",
+            "--every \"500\": time unit needed, for example 500sec or 500ms",
+        ),
+        ("--every soon", "--every \"soon\": expected number at 0"),
+        ("--every 0s", "--every \"0s\": give a time above 0"),
+        ("--every", "--every takes a value"),
+        ("--top 0", "--top 0: give a number above 0"),
+        (
+            "--words 2.5",
+            "--words \"2.5\": invalid digit found in string",
+        ),
+        (
+            "--seconds -1",
+            "--seconds -1: cannot convert float seconds to Duration: value is negative",
+        ),
+    ] {
+        assert_eq!(options(line).unwrap_err(), reason);
     }
 }

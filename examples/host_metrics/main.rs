@@ -11,7 +11,7 @@ mod pipeline;
 mod sample;
 mod screen;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use headwater::prelude::*;
@@ -44,14 +44,18 @@ async fn main() -> Result<(), BoxError> {
     }
     let picture = graph.topology().with_rates(&before, &graph.snapshot()?);
     if let Some(file) = options.svg {
-        std::fs::write(file, picture.to_svg())?;
+        write(&file, &picture.to_svg())?;
     }
     if let Some(file) = options.dot {
-        std::fs::write(file, picture.to_dot())?;
+        write(&file, &picture.to_dot())?;
     }
     let report = graph.shutdown().await?;
     eprintln!("\n{report}");
     Ok(())
+}
+
+fn write(file: &Path, picture: &str) -> Result<(), String> {
+    std::fs::write(file, picture).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 const USAGE: &str = "[--seconds N] [--json] [--svg FILE] [--dot FILE]";

@@ -1,28 +1,34 @@
 //! The commonest words of a text, every second while it is read, in bounded memory.
 //!
 //! ```text
-//! cargo run --release --example wordcount -- [FILE] [--top K] [--words N] [--seconds S]
+//! cargo run --release --example wordcount -- [FILE] [--top K] [--words N] [--every T] [--seconds S]
 //! ```
 //!
-//! Reads FILE, or standard input. At most N distinct words are counted (by default 65 536): with more,
-//! counts may be too high by the number of words divided by N. At the end all is compared with an
+//! Reads FILE, or standard input, and shows the K commonest words (by default 5) whenever a time T has
+//! passed, such as 500ms (by default 1s). At most N distinct words are counted (by default 65 536): with
+//! more, counts may be too high by the number of words divided by N. At the end all is compared with an
 //! exact count.
 
 mod exact;
+mod options;
 mod pipeline;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use exact::Exact;
 use headwater::prelude::*;
+use options::Options;
 use pipeline::Counted;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
-    let options = Options::parse()?;
+    let Some(options) = Options::parse(std::env::args().skip(1))? else {
+        println!("wordcount {}", options::USAGE);
+        return Ok(());
+    };
     let (top, words) = (options.top, options.words);
     let text: Box<dyn BufRead + Send> = match &options.file {
         Some(file) => Box::new(BufReader::new(
@@ -33,7 +39,7 @@ async fn main() -> Result<(), BoxError> {
 
     let graph = Graph::new();
     let (shown, last) = mpsc::channel();
-    let lines = pipeline::build(&graph, top, words, move |best| {
+    let lines = pipeline::build(&graph, top, words, options.every, move |best| {
         println!("{}", line_of(&best));
         let _ = shown.send(best);
     });
@@ -71,48 +77,4 @@ async fn main() -> Result<(), BoxError> {
 fn line_of(best: &[Counted]) -> String {
     let words: Vec<String> = best.iter().map(|(w, n)| format!("{w} {n}")).collect();
     words.join(", ")
-}
-
-struct Options {
-    file: Option<String>,
-    top: usize,
-    words: usize,
-    seconds: Duration,
-}
-
-const USAGE: &str = "[FILE] [--top K] [--words N] [--seconds S]";
-
-impl Options {
-    fn parse() -> Result<Options, BoxError> {
-        let mut options = Options {
-            file: None,
-            top: 5,
-            words: 65_536,
-            seconds: Duration::from_secs(365 * 86_400),
-        };
-        let mut args = std::env::args().skip(1);
-        while let Some(arg) = args.next() {
-            let mut number = || -> Result<f64, BoxError> {
-                let text = args.next().ok_or(format!("{arg} takes a number"))?;
-                Ok(text.parse().map_err(|e| format!("{arg} {text:?}: {e}"))?)
-            };
-            match arg.as_str() {
-                "--top" => options.top = number()?.max(1.0) as usize,
-                "--words" => options.words = number()?.max(1.0) as usize,
-                "--seconds" => {
-                    options.seconds = Duration::try_from_secs_f64(number()?)
-                        .map_err(|e| format!("--seconds: {e}"))?;
-                }
-                "--help" | "-h" => {
-                    println!("wordcount {USAGE}");
-                    std::process::exit(0);
-                }
-                option if option.starts_with('-') => {
-                    return Err(format!("unknown option {option:?}; there are {USAGE}").into());
-                }
-                file => options.file = Some(file.to_owned()),
-            }
-        }
-        Ok(options)
-    }
 }

@@ -1,4 +1,4 @@
-//! The graph: from lines to the commonest words so far, once a second.
+//! The graph: from lines to the commonest words so far, time and again.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -9,12 +9,13 @@ use headwater::prelude::*;
 /// A word, and how often it has come.
 pub type Counted = (Arc<str>, u64);
 
-/// Builds the pipeline, which shows the `top` commonest words every second and at the end, and
-/// returns where lines go in. Up to `max_words` distinct words are counted.
+/// Builds the pipeline, which shows the `top` commonest words after each stretch `every` in which some
+/// came, and at the end, and returns where lines go in. Up to `max_words` distinct words are counted.
 pub fn build(
     graph: &Graph,
     top: usize,
     max_words: usize,
+    every: Duration,
     show: impl FnMut(Vec<Counted>) + Send + 'static,
 ) -> Source<String> {
     let lines = graph.source::<String>().named("lines");
@@ -22,8 +23,8 @@ pub fn build(
         .flat_map(|line| words(&line))
         .frequencies()
         .max_keys(max_words)
-        // Of each second, the last count of each word that came.
-        .timed_window_unique(Duration::from_secs(1), |(word, _)| word.clone())
+        // Of each stretch, the last count of each word that came.
+        .timed_window_unique(every, |(word, _)| word.clone())
         .keep(Keep::Last)
         .max_len(max_words)
         // Counts only grow: a word that did not come can't rise among the first.

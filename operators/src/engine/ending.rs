@@ -96,6 +96,7 @@ impl Cx {
 
     /// All that have had enough in one push let go together, as each time the whole graph is asked.
     fn let_finished_go(&mut self) {
+        self.deliver_what_lies_there();
         let finished = std::mem::take(&mut self.finished);
         // The last time that they can be asked what they counted.
         self.broadcast(Signal::Census);

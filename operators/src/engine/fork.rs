@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::census::Loss;
 use super::context::Cx;
-use super::lineage::Lost;
+use super::lineage::{Lost, Token};
 use super::push::{Away, Push, Signal, Tail};
 use super::topology::NodeId;
 
@@ -24,7 +24,7 @@ impl BranchId {
 /// What a fork finds in the context when the structure has changed.
 pub(crate) enum Mail {
     /// A new branch: a boxed `Tail<T>` of the fork's element type, and what closes it.
-    Attach(BranchId, Box<dyn Any + Send>, CloseTail),
+    Attach(BranchId, Box<dyn Any + Send>, CloseTail, Of),
     /// This branch is to close and go.
     Detach(BranchId),
     /// As `Detach`, where nobody below wants any more: what comes after it is not missed.
@@ -35,6 +35,16 @@ pub(crate) enum Mail {
     Discard(BranchId),
     /// This branch is to hang from another fork.
     Move(BranchId, NodeId),
+}
+
+/// What a branch is part of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Of {
+    /// A run that the topology shows, or the same run within a node that the fork is of.
+    Itself,
+    /// A run within a node, from outside of which it hangs here: so may others, of other keys, that
+    /// the topology shows as one. They all end in one flow.
+    OneOfMany,
 }
 
 /// Closes a boxed `Tail<T>`, for when there is no fork that knows its type.
@@ -100,6 +110,8 @@ pub(crate) struct Fork<T> {
     epoch: u32,
     /// Whether a batch may take one branch before the next sees it.
     batches: bool,
+    /// How many branches it has at the most that are one [of many](Of::OneOfMany).
+    alike: usize,
     closed: bool,
     /// All branches that it had have had enough: what comes is dropped by their wish, and no loss.
     sated: bool,
@@ -116,6 +128,7 @@ impl<T: Send + 'static> Fork<T> {
             copier,
             epoch: 0,
             batches: true,
+            alike: 0,
             closed: false,
             sated: false,
             passed: 0,
@@ -160,9 +173,10 @@ impl<T: Send + 'static> Fork<T> {
         for mail in cx.mail.remove(&self.id).unwrap_or_default() {
             let wanted_no_more = matches!(mail, Mail::Retire(_));
             match mail {
-                Mail::Attach(id, tail, _) => {
+                Mail::Attach(id, tail, _, of) => {
                     if let Ok(tail) = tail.downcast::<Tail<T>>() {
                         self.branches.push((id, *tail));
+                        self.alike += usize::from(of == Of::OneOfMany);
                         self.sated = false;
                         if self.closed {
                             self.close_last(cx);
@@ -173,7 +187,10 @@ impl<T: Send + 'static> Fork<T> {
                     if let Some(mut tail) = self.take_off(id) {
                         self.sated |= wanted_no_more && self.branches.is_empty();
                         if !self.closed {
-                            tail.signal(Signal::Close, cx);
+                            // The element that comes has no part in it.
+                            cx.without_emitter(|cx| {
+                                cx.with_token(Token::NONE, |cx| tail.signal(Signal::Close, cx));
+                            });
                         }
                         see_out(tail, cx);
                     }
@@ -191,7 +208,7 @@ impl<T: Send + 'static> Fork<T> {
                 // What has closed stays where it is.
                 Mail::Move(id, to) if !self.closed => {
                     if let Some(tail) = self.take_off(id) {
-                        let letter = Mail::Attach(id, Box::new(tail), close_tail::<T>);
+                        let letter = Mail::Attach(id, Box::new(tail), close_tail::<T>, Of::Itself);
                         cx.mail.entry(to).or_default().push(letter);
                     }
                 }
@@ -212,11 +229,13 @@ impl<T: Send + 'static> Fork<T> {
         if let Some(node) = cx.node(self.id) {
             node.sated = self.sated;
         }
+        self.alike = self.alike.min(self.branches.len());
         let shown = cx.shown(self.id);
-        self.batches = cx
-            .topology
-            .lock()
-            .is_ok_and(|topology| topology.batches_may_cross(shown));
+        self.batches = self.alike < 2
+            && cx
+                .topology
+                .lock()
+                .is_ok_and(|topology| topology.batches_may_cross(shown));
     }
 
     fn take_off(&mut self, id: BranchId) -> Option<Tail<T>> {

@@ -3,10 +3,9 @@
 use super::context::Cx;
 use super::fork::{BranchId, Mail};
 use super::inbox::Entry;
-use super::push::Signal;
 use super::runs::Hanging;
-use super::topology::{Label, NodeId, Role, Topology};
-use super::within::RunId;
+use super::topology::{Label, NodeId, Topology};
+use super::within::{Inner, RunId};
 
 impl Cx {
     /// The run is about to hang from these forks.
@@ -28,7 +27,10 @@ impl Cx {
         );
     }
 
-    /// Other flows may be under way where the run hangs: it is taken off when the push has ended.
+    /// The owner has let go of the run: its pumps end, and it is taken off where it hangs. These forks
+    /// may have a push under way: each sees to that when the next element comes to it, and at the latest
+    /// when the push has ended. So a key that has gone hears no more of a batch than of elements that
+    /// come one by one.
     #[cold]
     pub(super) fn detach_soon(
         &mut self,
@@ -41,17 +43,21 @@ impl Cx {
             true => Mail::LetGo,
             false => Mail::Detach,
         };
+        if !hangs.is_empty() {
+            self.unhang_from_outside(&hangs, letter);
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        self.within.detaching += 1;
         self.inbox.leave(Entry::Task(Box::new(move |cx| {
-            cx.unhang_from_outside(&hangs, letter);
-            cx.deliver_mail();
-            for node in nodes {
-                if let Some(state) = cx.node(node)
-                    && state.within == Some(id)
-                    && state.role == Role::Source
-                    && let Some(station) = state.station.clone()
-                {
-                    station.signal(Signal::Close, cx);
-                }
+            // A graph that was given up meanwhile knows of none.
+            cx.within.detaching = cx.within.detaching.saturating_sub(1);
+            if !hangs.is_empty() {
+                cx.deliver_mail();
+            }
+            let same = |run: &&mut Inner| run.nodes.first() == nodes.first();
+            if cx.run(id).filter(same).is_some() {
+                cx.end_pumps(&nodes);
+                cx.drains(id);
             }
             cx.forsake(&hangs);
         })));

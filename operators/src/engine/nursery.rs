@@ -75,6 +75,7 @@ impl Nursery {
             hangs: Vec::new(),
             parts: Part::all_of(&plans, self.owner),
             left: false,
+            drains: false,
             holds: false,
             pumps: false,
             timed: 0,

@@ -131,7 +131,7 @@ impl Cx {
     }
 
     /// Streams and iterators among these nodes end.
-    fn end_pumps(&mut self, nodes: &[NodeId]) {
+    pub(super) fn end_pumps(&mut self, nodes: &[NodeId]) {
         for id in nodes {
             let pump = self.node(*id).filter(|node| node.role == Role::Source);
             if let Some(station) = pump.and_then(|node| node.station.clone()) {

@@ -8,7 +8,7 @@ use super::branch::Branch;
 use super::cell::{Cell, Node, Station};
 use super::context::Cx;
 use super::ending::Upstream;
-use super::fork::{BranchId, Mail, close_tail};
+use super::fork::{BranchId, Mail, Of, close_tail};
 use super::graph::Graph;
 use super::inbox::Entry;
 use super::inlet::Inlet;
@@ -297,7 +297,7 @@ impl Plan {
             item: ItemType::of::<T>(),
         };
         let tail: Tail<T> = Box::new(run);
-        let letter = Mail::Attach(hanging.branch, Box::new(tail), close_tail::<T>);
+        let letter = Mail::Attach(hanging.branch, Box::new(tail), close_tail::<T>, Of::Itself);
         self.branches.push((hanging, letter));
     }
 
@@ -431,7 +431,13 @@ impl Plan {
             }
         }
         let forks = self.branches.iter().map(|(head, _)| head.fork).collect();
-        for (head, letter) in self.branches {
+        for (head, mut letter) in self.branches {
+            if let Mail::Attach(.., of) = &mut letter
+                && within.is_some()
+                && cx.node(head.fork).is_none_or(|fork| fork.within != within)
+            {
+                *of = Of::OneOfMany;
+            }
             cx.mail.entry(head.fork).or_default().push(letter);
         }
         cx.timed_runs += usize::from(self.has_timers);

@@ -176,11 +176,22 @@ impl Cx {
         for fork in over {
             // The fork is gone, with the branch it was the end of: nobody else tells them.
             for letter in self.mail.remove(&fork).unwrap_or_default() {
-                if let Mail::Attach(_, tail, close) = letter {
+                if let Mail::Attach(_, tail, close, _) = letter {
                     close(tail, self);
                 }
             }
         }
+    }
+
+    /// Nodes are about to go: what mail there is for them comes first. A run within one of them may have been
+    /// hung from a fork that was gone or closed by then, and is to hear of that while it is there.
+    pub(super) fn deliver_what_lies_there(&mut self) {
+        if self.mail.is_empty() {
+            return;
+        }
+        self.deliver_mail();
+        let forks: Vec<NodeId> = self.mail.keys().copied().collect();
+        self.close_unheard(&forks);
     }
 
     /// Runs that were taken off and have drained go: what their closures captured must not stay for
@@ -245,6 +256,15 @@ impl Cx {
                     self.lose_held(*id);
                 }
             }
+            if self.within.any_in(&record.nodes) {
+                // They drain, perhaps into sinks of their own; what they led out to goes.
+                for id in &record.nodes {
+                    if let Some(station) = self.node(*id).and_then(|node| node.station.clone()) {
+                        let dead = station.abandon(self);
+                        self.graves.push(dead);
+                    }
+                }
+            }
             self.bury_nodes(record);
         }
         self.forsake(&heads);
@@ -267,6 +287,7 @@ impl Cx {
             partial,
             wilting,
         } = cut;
+        self.deliver_what_lies_there();
         self.post(&partial, |head| Mail::Detach(head.branch));
         self.post(&heads, |head| Mail::Discard(head.branch));
         for run in &runs {

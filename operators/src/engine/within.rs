@@ -29,8 +29,10 @@ pub(crate) struct Within {
     pub(super) templates: HashMap<NodeId, Template>,
     /// Let go of by their owner, and closed since.
     ended: Vec<RunId>,
-    /// How many runs an owner has let go of that have not ended.
+    /// How many runs an owner has let go of that have been taken off and have not ended.
     draining: HashMap<NodeId, usize>,
+    /// How many runs are to be taken off when the push under way has ended.
+    pub(super) detaching: usize,
     /// How many nodes are gone that timers and lists may still know.
     stale: usize,
     /// Runs whose beginning is to be taken from them, by their owners: closed, or as it is.
@@ -65,6 +67,13 @@ impl Within {
         };
     }
 
+    /// Whether any of these nodes has a run.
+    pub(super) fn any_in(&self, owners: &[NodeId]) -> bool {
+        let mut runs = self.runs.iter().flatten();
+        let knows = owners.iter().any(|id| self.templates.contains_key(id));
+        knows && runs.any(|run| owners.contains(&run.owner))
+    }
+
     /// The runs within these nodes, and those within theirs.
     pub(super) fn all_in(&self, owners: &[NodeId]) -> Vec<RunId> {
         let mut found = Vec::new();
@@ -95,6 +104,8 @@ pub(super) struct Inner {
     pub(super) parts: Vec<Part>,
     /// Its owner gives it no more elements.
     pub(super) left: bool,
+    /// It is among those that [drain](Cx::draining).
+    pub(super) drains: bool,
     pub(super) holds: bool,
     pub(super) pumps: bool,
     /// How many of its plans have timers.
@@ -137,22 +148,41 @@ impl Cx {
         self.within.runs.get_mut(id.0 as usize)?.as_mut()
     }
 
+    /// The node that the run is in.
+    pub(crate) fn owner_of(&mut self, id: RunId) -> Option<NodeId> {
+        Some(self.run(id)?.owner)
+    }
+
     /// The owner has closed the run, whose beginning is `head`, and gives it no more elements. It goes
     /// at once if its ends have closed, else when it has drained.
     pub(crate) fn leave_run<T: 'static>(&mut self, id: RunId, head: Option<Tail<T>>) {
         let Some(run) = self.run(id) else { return };
         run.left = true;
-        let (open, pumps, owner) = (run.open, run.pumps, run.owner);
+        let (open, pumps) = (run.open, run.pumps);
         let hangs = std::mem::take(&mut run.hangs);
-        if !hangs.is_empty() || (pumps && open > 0) {
-            let nodes = run.nodes.clone();
-            self.detach_soon(id, hangs, nodes, open == 0);
+        // Runs within this one may be about to be taken off, and keep it open until they are.
+        let waits = open > 0 && (pumps || self.within.detaching > 0);
+        if waits || !hangs.is_empty() {
+            let nodes = self.run(id).map(|run| run.nodes.clone());
+            self.detach_soon(id, hangs, nodes.unwrap_or_default(), open == 0);
+        } else {
+            self.drains(id);
         }
         if open == 0 {
             self.end_run(id);
             // What is held in front of those that have had enough is done.
             lineage::by_wish(move || drop(head));
-        } else {
+        }
+    }
+
+    /// The run has been taken off everything. What has not ended by now waits for somebody.
+    pub(super) fn drains(&mut self, id: RunId) {
+        if let Some(run) = self.run(id)
+            && run.left
+            && run.open > 0
+            && !std::mem::replace(&mut run.drains, true)
+        {
+            let owner = run.owner;
             *self.within.draining.entry(owner).or_default() += 1;
         }
     }
@@ -205,7 +235,8 @@ impl Cx {
         shown
     }
 
-    /// How many runs this node has let go of that have not ended.
+    /// How many runs this node has let go of that have not ended, though nothing comes to them any more.
+    /// Those of the push under way do not count: it may be that they end with it.
     pub(crate) fn draining(&self, owner: NodeId) -> usize {
         self.within.draining.get(&owner).copied().unwrap_or(0)
     }
@@ -214,10 +245,10 @@ impl Cx {
     #[cold]
     pub(super) fn end_runs(&mut self) {
         while let Some(id) = self.within.ended.pop() {
-            let Some(owner) = self.run(id).map(|run| run.owner) else {
+            let Some((owner, drains)) = self.run(id).map(|run| (run.owner, run.drains)) else {
                 continue;
             };
-            if let Some(count) = self.within.draining.get_mut(&owner) {
+            if drains && let Some(count) = self.within.draining.get_mut(&owner) {
                 *count -= 1;
                 if *count == 0 {
                     self.within.draining.remove(&owner);

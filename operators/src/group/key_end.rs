@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Cell, Cx, Node, Push, RunId, Signal, Token, batch_of};
+use crate::engine::{Cell, Cx, Loss, Node, Push, RunId, Signal, Token, batch_of};
 use crate::flow::InGraph;
 
 /// What follows `per_key`. It is entered by every run: from within the push of the element under way,
@@ -134,7 +134,8 @@ impl<U: InGraph, N: Push<U>> OutNode<U, N> {
 
 impl<U: InGraph, N: Push<U>> Node for OutNode<U, N> {}
 
-/// The end of one key's run.
+/// The end of one key's run. A run may have sinks of its own, and drain into them when all that follows
+/// `per_key` has gone: then nobody hears what comes out here.
 pub(super) struct KeyEnd<U, N> {
     out: Arc<Cell<OutNode<U, N>>>,
     run: RunId,
@@ -152,26 +153,34 @@ impl<U, N> KeyEnd<U, N> {
 }
 
 impl<U: InGraph, N: Push<U>> KeyEnd<U, N> {
-    fn with(&self, cx: &mut Cx, work: impl FnOnce(&mut OutNode<U, N>, &mut Cx)) {
-        let mut out = self.out.take(cx);
+    fn with(&self, cx: &mut Cx, work: impl FnOnce(&mut OutNode<U, N>, &mut Cx)) -> bool {
+        let Some(mut out) = self.out.try_take(cx) else {
+            return false;
+        };
         work(&mut out, cx);
         self.out.put(cx, out);
+        true
     }
 
     #[inline(never)]
     fn push_through(&mut self, item: U, cx: &mut Cx) {
-        self.with(cx, |out, cx| out.push(item, cx));
+        if !self.with(cx, |out, cx| out.push(item, cx)) {
+            if let Some(owner) = cx.owner_of(self.run) {
+                cx.lose_current(owner, Loss::Unheard);
+            }
+        }
     }
 }
 
 impl<U: InGraph, N: Push<U>> Push<U> for KeyEnd<U, N> {
     #[inline]
     fn push(&mut self, item: U, cx: &mut Cx) {
-        if size_of::<U>() > 0 && !cx.token.is_some() {
-            let desk = &mut self.out.open(cx).desk;
-            if desk.len() < desk.capacity() {
-                return desk.push(item);
-            }
+        if size_of::<U>() > 0
+            && !cx.token.is_some()
+            && let Some(out) = self.out.place(cx)
+            && out.desk.len() < out.desk.capacity()
+        {
+            return out.desk.push(item);
         }
         self.push_through(item, cx);
     }
@@ -186,7 +195,20 @@ impl<U: InGraph, N: Push<U>> Push<U> for KeyEnd<U, N> {
             }
             // The node that the runs are in passes these on, once for all of them.
             Signal::Census | Signal::Settle => {}
-            other => self.with(cx, |out, cx| out.signal(other, cx)),
+            Signal::Fail(failure) => {
+                let mut failure = Some(failure);
+                let heard = self.with(cx, |out, cx| {
+                    if let Some(failure) = failure.take() {
+                        out.signal(Signal::Fail(failure), cx);
+                    }
+                });
+                if let (false, Some(failure)) = (heard, failure) {
+                    cx.report(failure);
+                }
+            }
+            other => {
+                self.with(cx, |out, cx| out.signal(other, cx));
+            }
         }
     }
 }

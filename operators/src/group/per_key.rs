@@ -34,7 +34,8 @@ use crate::flow::{Flow, InGraph, Run};
 ///   have been idle for too long, they stay until there is room.
 /// - **On close** every run is closed, that of the least recently used key first, and emits what it
 ///   holds; when all have drained the close is passed on. A key that expires closes its run in the
-///   same way, counted as expired.
+///   same way, counted as expired; it is taken off flows from outside when their next element comes, or
+///   at the latest when the call that emits ends, and what it emits only then may come later in a batch.
 /// - **Drops** what its runs drop, counted there; and, as unheard, elements of a key whose flow the
 ///   closure does not use. A failure from above belongs to no key, and passes at once.
 /// - **Panics** where the closures, or the key's `Hash` or `Eq`, do, where the closure returns a flow of

@@ -1,0 +1,7 @@
+//! Remedy: an element with items in it, such as a `Vec`; or `map`.
+use headwater::prelude::*;
+
+fn main() {
+    let source = Source::<u32>::new();
+    let _ = source.flatten();
+}
