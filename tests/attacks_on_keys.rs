@@ -54,6 +54,27 @@ fn a_key_may_come_with_a_flow_that_has_gone_by_the_element_by_which_all_keys_are
 }
 
 #[test]
+fn a_key_that_comes_as_the_flow_it_joins_is_discarded_hears_that_this_ends() {
+    let graph = Graph::new();
+    let (left, right) = (graph.source::<u32>(), graph.source::<u32>());
+    // It is discarded from both sides, one after the other.
+    let joined = left.combine_latest(&right).map(|(a, b)| a + b).share();
+    let beside = joined.clone();
+    // What waits behind the first flow comes when that ends, and brings keys.
+    let rows = joined
+        .chain(&left)
+        .per_key(|x| *x, Keys::max(4), move |_, flow| flow.chain(&beside))
+        .sink_to_list();
+    left.emit_all([1, 2, 3]).unwrap();
+    assert!(rows.is_empty());
+    joined.discard();
+    assert_eq!(rows.take(), [1, 2, 3]);
+    graph.close().unwrap();
+    let nodes = graph.topology().nodes().len();
+    assert_eq!(nodes, 2, "only the sources stay");
+}
+
+#[test]
 fn what_a_key_still_waits_for_comes_to_nobody_where_all_that_followed_has_gone() {
     let graph = Graph::new();
     let time = graph.drive_manually();

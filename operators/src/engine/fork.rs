@@ -169,6 +169,7 @@ impl<T: Send + 'static> Fork<T> {
     #[inline(never)]
     fn settle(&mut self, cx: &mut Cx) {
         self.epoch = cx.epoch;
+        let discarded = cx.node(self.id).is_some_and(|node| node.discarded);
         let mut let_go = HashSet::new();
         for mail in cx.mail.remove(&self.id).unwrap_or_default() {
             let wanted_no_more = matches!(mail, Mail::Retire(_));
@@ -178,7 +179,7 @@ impl<T: Send + 'static> Fork<T> {
                         self.branches.push((id, *tail));
                         self.alike += usize::from(of == Of::OneOfMany);
                         self.sated = false;
-                        if self.closed {
+                        if self.closed || discarded {
                             self.close_last(cx);
                         }
                     }

@@ -35,6 +35,8 @@ pub(crate) struct NodeState {
     pub(crate) open: bool,
     /// A fork that has passed its close on.
     pub(crate) closed: bool,
+    /// Of a fork: it is being discarded. What is hung from it until it is gone hears a close.
+    pub(super) discarded: bool,
     /// Whether the node shows in snapshots.
     pub(crate) counted: bool,
     /// What the node holds moves only when more elements come, or somebody outside of the graph
@@ -73,6 +75,7 @@ impl NodeState {
             waits: SmallVec::new(),
             open: role == Role::End,
             closed: false,
+            discarded: false,
             counted: role != Role::Operator,
             rests: matches!(role, Role::Join | Role::OrderedJoin),
             copies: false,

@@ -291,6 +291,11 @@ impl Cx {
         self.post(&partial, |head| Mail::Detach(head.branch));
         self.post(&heads, |head| Mail::Discard(head.branch));
         for run in &runs {
+            for fork in &run.forks {
+                if let Some(node) = self.node(*fork) {
+                    node.discarded = true;
+                }
+            }
             self.unhang_within(&run.nodes);
             self.detach_within(&run.forks);
         }
