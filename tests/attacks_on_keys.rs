@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use headwater::prelude::*;
 use headwater::{BoxFlow, Loss};
 use proptest::prelude::*;
@@ -72,6 +74,104 @@ fn a_key_that_comes_as_the_flow_it_joins_is_discarded_hears_that_this_ends() {
     graph.close().unwrap();
     let nodes = graph.topology().nodes().len();
     assert_eq!(nodes, 2, "only the sources stay");
+}
+
+/// Elements from 100 on wait until the gate is open.
+fn gated(
+    gate: &tokio::sync::watch::Receiver<bool>,
+) -> impl Fn(u32) -> BoxFuture<'static, u32> + Clone + Send + 'static {
+    let gate = gate.clone();
+    move |x: u32| {
+        let mut gate = gate.clone();
+        async move {
+            if x >= 100 {
+                let _ = gate.wait_for(|open| *open).await;
+            }
+            x
+        }
+        .boxed()
+    }
+}
+
+#[test]
+fn keys_within_a_key_go_with_it_when_it_has_had_enough() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let (source, other) = (graph.source::<u32>(), graph.source::<u32>());
+    let (_open, gate) = tokio::sync::watch::channel(false);
+    let (slow, beside) = (gated(&gate), other.clone());
+    let pairs = source
+        .per_key(
+            |_| (),
+            Keys::max(1),
+            move |(), flow| {
+                let beside = beside.clone();
+                flow.map_async(4, slow.clone())
+                    .per_key(
+                        |x| *x,
+                        Keys::max(9),
+                        move |_, flow| flow.union(&beside).partition(2),
+                    )
+                    .take(1)
+            },
+        )
+        .sink_to_list();
+    let mut receipts = vec![source.emit_tracked(1).unwrap()];
+    receipts.extend([2, 2].map(|x| source.emit_tracked(x).unwrap()));
+    time.settle();
+    assert_eq!(pairs.take(), [[2, 2]]);
+    // What this comes to nobody hears any more, nor does it come.
+    receipts.push(source.emit_tracked(100).unwrap());
+    time.settle();
+    source.close();
+    time.settle();
+    assert!(receipts.iter().all(|r| r.outcome().is_some()), "{graph:?}");
+    assert!(other.emit_tracked(1).unwrap().outcome().is_some());
+    assert_eq!(graph.snapshot().unwrap().held(), 0);
+    graph.close().unwrap();
+}
+
+#[test]
+fn but_not_before_their_own_sinks_have_everything() {
+    let graph = Graph::new();
+    let time = graph.drive_manually();
+    let source = graph.source::<u32>();
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let slow = gated(&gate);
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let into = written.clone();
+    let rows = source
+        .per_key(
+            |_| (),
+            Keys::max(1),
+            move |(), flow| {
+                let into = into.clone();
+                flow.map_async(4, slow.clone())
+                    .per_key(
+                        |x| *x,
+                        Keys::max(9),
+                        move |_, flow| {
+                            let (flow, into) = (flow.share(), into.clone());
+                            flow.sink(move |x| into.lock().unwrap().push(x));
+                            flow.map(|x| x)
+                        },
+                    )
+                    .take(1)
+            },
+        )
+        .sink_to_list();
+    source.emit(1).unwrap();
+    time.settle();
+    assert_eq!(rows.take(), [1]);
+    let receipt = source.emit_tracked(100).unwrap();
+    source.close();
+    time.settle();
+    assert_eq!(*written.lock().unwrap(), [1]);
+    open.send(true).unwrap();
+    time.settle();
+    assert_eq!(*written.lock().unwrap(), [1, 100]);
+    assert!(receipt.outcome().is_some());
+    graph.close().unwrap();
 }
 
 #[test]

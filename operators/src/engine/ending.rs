@@ -48,7 +48,7 @@ impl Cx {
         if std::mem::replace(&mut node.open, false) {
             let within = node.within;
             self.open_ends -= 1;
-            if let Some(run) = within {
+            for run in self.runs_around(within) {
                 self.run_end_closed(run);
             }
             self.todo |= !self.departing.is_empty();

@@ -93,6 +93,13 @@ impl Nursery {
                 forks |= node.role == Role::Shared;
             }
         }
+        // What this one is within does not end before its sinks have.
+        let outer = cx.node(self.owner).and_then(|owner| owner.within);
+        for outer in cx.runs_around(outer) {
+            if let Some(outer) = cx.run(outer) {
+                outer.open += run.open - 1;
+            }
+        }
         let hangs = plans.iter().flat_map(Plan::hangs);
         let outside = hangs.filter(|head| !run.nodes.contains(&head.fork));
         run.hangs = outside.cloned().collect();

@@ -8,7 +8,11 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::context::Cx;
+use super::fork::Mail;
+use super::inbox::Entry;
 use super::lineage;
 use super::parts::{Part, TakenOff};
 use super::push::{Signal, Tail};
@@ -95,7 +99,7 @@ impl Within {
 /// One run.
 pub(super) struct Inner {
     pub(super) owner: NodeId,
-    /// Its ends that have not closed.
+    /// Its ends that have not closed, with the sinks of runs within it.
     pub(super) open: usize,
     pub(super) nodes: Vec<NodeId>,
     /// How it hangs from forks outside of it.
@@ -148,6 +152,18 @@ impl Cx {
         self.within.runs.get_mut(id.0 as usize)?.as_mut()
     }
 
+    /// This run and those that it is within, from the inmost on.
+    pub(super) fn runs_around(&mut self, inmost: Option<RunId>) -> SmallVec<[RunId; 2]> {
+        let mut around = SmallVec::new();
+        let mut next = inmost;
+        while let Some(run) = next {
+            around.push(run);
+            let owner = self.owner_of(run);
+            next = owner.and_then(|id| self.node(id)?.within);
+        }
+        around
+    }
+
     /// The node that the run is in.
     pub(crate) fn owner_of(&mut self, id: RunId) -> Option<NodeId> {
         Some(self.run(id)?.owner)
@@ -190,31 +206,35 @@ impl Cx {
     /// As [`unhang_within`](Cx::unhang_within), after their forks have seen to their mail.
     pub(super) fn discard_within(&mut self, owners: &[NodeId]) {
         for id in self.within.all_in(owners) {
-            let Some(run) = self.take_run(id) else {
-                continue;
-            };
-            self.within.ended.retain(|ended| *ended != id);
-            self.count_last(&run.nodes);
-            for node in &run.nodes {
+            let Some(run) = self.run(id) else { continue };
+            let nodes = run.nodes.clone();
+            self.count_last(&nodes);
+            for node in &nodes {
                 let source = self.node(*node).filter(|node| node.role == Role::Source);
                 if let Some(station) = source.and_then(|node| node.station.clone()) {
                     station.signal(Signal::Close, self);
                 }
                 self.lose_held(*node);
             }
-            self.retire_all(run);
+            self.forget_run(id);
         }
     }
 
     /// These nodes have been let go of, and the runs within them with all that they hold. Returns the
     /// nodes that were shown for theirs.
     pub(super) fn let_go_within(&mut self, owners: &[NodeId]) -> Vec<NodeId> {
+        self.let_go_runs(owners);
+        let shown = self.within.forget(owners);
+        if let (false, Ok(mut topology)) = (shown.is_empty(), self.topology.lock()) {
+            topology.take_out_nodes(shown.iter().copied());
+        }
+        shown
+    }
+
+    fn let_go_runs(&mut self, owners: &[NodeId]) {
         for id in self.within.all_in(owners) {
-            let Some(run) = self.take_run(id) else {
-                continue;
-            };
-            self.within.ended.retain(|ended| *ended != id);
-            for id in &run.nodes {
+            let Some(run) = self.run(id) else { continue };
+            for id in &run.nodes.clone() {
                 let Some(node) = self.node(*id) else { continue };
                 let (open, station) = (node.open, node.station.take());
                 if let Some(station) = station {
@@ -226,13 +246,45 @@ impl Cx {
                     self.end_closed(*id);
                 }
             }
-            self.retire_all(run);
+            self.forget_run(id);
         }
-        let shown = self.within.forget(owners);
-        if let (false, Ok(mut topology)) = (shown.is_empty(), self.topology.lock()) {
-            topology.take_out_nodes(shown.iter().copied());
-        }
-        shown
+    }
+
+    /// Those of these nodes that have runs within them.
+    fn owners_among(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let owns = |id: &NodeId| self.within.templates.contains_key(&self.shown(*id));
+        nodes.iter().copied().filter(owns).collect()
+    }
+
+    /// A run has ended, as what follows in it has had enough, and nodes in it own runs that nobody has closed, or
+    /// that wait for something. Nobody wants that any more: they go with it, when no push is under way.
+    #[cold]
+    fn end_with_runs_within(&mut self, id: RunId, owners: Vec<NodeId>) {
+        self.inbox.leave(Entry::Task(Box::new(move |cx| {
+            // Forks may have letters for them.
+            cx.deliver_what_lies_there();
+            let is_same = |run: &&mut Inner| owners.iter().all(|id| run.nodes.contains(id));
+            if let Some(nodes) = cx.run(id).filter(is_same).map(|run| run.nodes.clone()) {
+                // The last time that those within can be asked.
+                cx.count_last(&nodes);
+            }
+            let mut hangs = Vec::new();
+            for inner in cx.within.all_in(&owners) {
+                if let Some(inner) = cx.run(inner) {
+                    hangs.append(&mut inner.hangs);
+                }
+            }
+            if !hangs.is_empty() {
+                cx.unhang_from_outside(&hangs, Mail::LetGo);
+                cx.deliver_mail();
+            }
+            cx.let_go_runs(&owners);
+            if cx.run(id).is_some_and(|run| is_same(&run)) {
+                lineage::by_wish(|| cx.forget_run(id));
+            }
+            cx.forsake(&hangs);
+        })));
+        self.todo = true;
     }
 
     /// How many runs this node has let go of that have not ended, though nothing comes to them any more.
@@ -269,7 +321,28 @@ impl Cx {
         Some(run)
     }
 
+    /// It is over, whatever its ends say.
+    fn forget_run(&mut self, id: RunId) {
+        if let Some(run) = self.take_run(id) {
+            self.within.ended.retain(|ended| *ended != id);
+            self.retire_all(run);
+        }
+    }
+
     fn end_run(&mut self, id: RunId) {
+        // Nodes in it own some only where others than its own owner have a template.
+        if self.within.templates.len() > 1
+            && let Some(nodes) = self.run(id).map(|run| run.nodes.clone())
+        {
+            let owners = self.owners_among(&nodes);
+            if !owners.is_empty() {
+                return self.end_with_runs_within(id, owners);
+            }
+        }
+        self.retire_run(id);
+    }
+
+    fn retire_run(&mut self, id: RunId) {
         let Some(run) = self.take_run(id) else {
             return;
         };

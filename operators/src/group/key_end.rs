@@ -164,10 +164,10 @@ impl<U: InGraph, N: Push<U>> KeyEnd<U, N> {
 
     #[inline(never)]
     fn push_through(&mut self, item: U, cx: &mut Cx) {
-        if !self.with(cx, |out, cx| out.push(item, cx)) {
-            if let Some(owner) = cx.owner_of(self.run) {
-                cx.lose_current(owner, Loss::Unheard);
-            }
+        if !self.with(cx, |out, cx| out.push(item, cx))
+            && let Some(owner) = cx.owner_of(self.run)
+        {
+            cx.lose_current(owner, Loss::Unheard);
         }
     }
 }
