@@ -267,6 +267,24 @@ fn a_branch_is_not_moved_where_it_can_not_be() {
 }
 
 #[test]
+fn a_branch_that_was_to_be_moved_from_what_has_closed_can_be_discarded() {
+    let graph = Graph::new();
+    let (first, second, other) = (graph.source(), graph.source(), graph.source());
+    let pairs = first.zip_latest(&second).map(|(a, b): (u32, u32)| a + b);
+    let ended = pairs.share();
+    let rows = other.collect_until(&ended).sink_to_list();
+    other.emit(1_u32).unwrap();
+    first.close();
+    let branch = rows.branch();
+    assert_eq!(branch.move_input(1, &second), Err(MoveError::Closed));
+    branch.discard();
+    let again = second.map(|x| x).sink_to_list();
+    second.emit(2).unwrap();
+    assert_eq!(again.take(), [2]);
+    graph.close().unwrap();
+}
+
+#[test]
 fn one_input_of_a_join_is_moved_and_what_the_others_hold_stays() {
     let graph = Graph::new();
     let (a, b, c) = (

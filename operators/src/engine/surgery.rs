@@ -383,7 +383,9 @@ impl Cx {
     pub(super) fn move_branch(&mut self, run: NodeId, from: &Hanging, to: NodeId) -> bool {
         let closed = self.node(from.fork).is_none_or(|fork| fork.closed);
         if closed {
-            // It has heard its close, and what has closed does not open again.
+            // It has heard its close, and what has closed does not open again. By the topology it hangs from the
+            // other junction already.
+            self.post(std::slice::from_ref(from), |head| Mail::Detach(head.branch));
             self.part(run);
             return false;
         }
