@@ -13,6 +13,7 @@ mod per_key_promises;
 pub(crate) mod polling;
 pub(crate) mod rolling_mean;
 pub(crate) mod rolling_median;
+pub(crate) mod senders;
 pub(crate) mod sharded;
 pub(crate) mod sixteen_maps;
 pub(crate) mod straight;

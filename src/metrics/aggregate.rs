@@ -12,7 +12,7 @@ use super::element::Element;
 use super::epoch::Epoch;
 use super::error::MetricError;
 use super::metric::{Aligned, Grouping, Late, Metric, Recipe};
-use super::sample::{Origin, Sample};
+use super::sample::{Mark, Origin, Sample};
 use super::series::{Lookup, SeriesTable};
 use super::timer::Unit;
 use super::warned::Warned;
@@ -252,7 +252,12 @@ impl Resolve {
     #[inline]
     fn sample(lookup: &mut Lookup, element: &Element, now: Time) -> Sample {
         let series = (0, lookup.series(element.tags(), now));
-        Sample::new(series, element.value(), Origin::At, element.time())
+        Sample::new(
+            Mark::new(series),
+            element.value(),
+            Origin::At,
+            element.time(),
+        )
     }
 }
 
@@ -357,7 +362,7 @@ impl Arrive {
         if epoch.is_as_it_was() || matches!(recipe.grouping, Grouping::Window(_)) {
             return;
         }
-        let sent = samples.iter_mut().filter(|s| s.origin == Origin::Now);
+        let sent = samples.iter_mut().filter(|s| s.is(Origin::Now));
         sent.for_each(|sample| sample.time = epoch.put_on(sample.time));
     }
 
@@ -372,8 +377,8 @@ impl Arrive {
         }
         let (mut values, mut overflow, mut late) = (0, 0, 0);
         for sample in samples {
-            let is_value = sample.origin != Origin::Carried;
-            let is_beyond = sample.series == SeriesTable::OVERFLOW;
+            let is_value = !sample.is(Origin::Carried);
+            let is_beyond = sample.series() == SeriesTable::OVERFLOW;
             values += u64::from(is_value);
             overflow += u64::from(is_value & is_beyond);
             late += u64::from(sample.is_late(self.begin));

@@ -176,7 +176,7 @@ impl MetricsPipelineBuilder {
         let recipes = metrics.clone();
         let elements = intake
             .per_key(
-                |sample| sample.metric,
+                Sample::metric,
                 Keys::max(MAX_METRICS),
                 move |metric, samples| Metrics::running(&recipes, *metric).aggregate(samples),
             )

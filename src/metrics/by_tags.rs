@@ -92,17 +92,17 @@ impl Table {
         let (mut latest, mut others) = (self.totals.latest, 0);
         for sample in samples {
             latest = latest.max(sample.time);
-            others |= sample.series.0 ^ first.series.0;
+            others |= sample.series().0 ^ first.series().0;
         }
         self.totals.latest = latest;
         self.totals.values += samples.len() as u64;
         if others == 0 {
-            let row = self.row(first.series, series);
+            let row = self.row(first.series(), series);
             return self.add_to(Rows::All(row as usize), samples);
         }
         let mut places = std::mem::take(&mut self.places);
         places.clear();
-        places.extend(samples.iter().map(|s| self.row(s.series, series)));
+        places.extend(samples.iter().map(|s| self.row(s.series(), series)));
         self.add_to(Rows::Each(&places), samples);
         self.places = places;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::aggregate::Running;
 use super::metric::Grouping;
 use super::pipeline::Inner;
-use super::sample::{Origin, Sample};
+use super::sample::{Mark, Origin, Sample};
 use super::series::Entry;
 
 /// How long to wait for a clock that is late.
@@ -83,7 +83,7 @@ async fn carry(pipeline: Weak<Inner>, number: u16, metric: Arc<Running>, length:
                 continue;
             };
             let (series, time) = ((number, entry.series), metric.since_epoch(begin));
-            let sample = Sample::new(series, level.into(), Origin::Carried, time);
+            let sample = Sample::new(Mark::new(series), level.into(), Origin::Carried, time);
             while let Err(error) = open.send(sample) {
                 if !error.is_full() || open.flushed().await.is_err() {
                     return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::SendError;
-use super::sample::{Origin, Sample, Series};
+use super::sample::{Mark, Origin, Sample};
 use super::series::Entry;
 #[cfg(feature = "facade")]
 use super::series::SeriesTable;
@@ -22,9 +22,8 @@ use crate::{Sharded, Time};
 #[derive(Clone)]
 pub struct Handle {
     intake: Sharded<Sample>,
-    metric: u16,
-    /// The number of the series.
-    number: Series,
+    /// The metric, and the number of the series.
+    mark: Mark,
     series: Arc<Entry>,
     /// What timers count in.
     unit: Unit,
@@ -42,8 +41,7 @@ impl Handle {
     ) -> Handle {
         Handle {
             intake,
-            metric,
-            number: series.series,
+            mark: Mark::new((metric, series.series)),
             series,
             unit,
             epoch,
@@ -52,7 +50,7 @@ impl Handle {
 
     #[inline]
     fn sample(&self, value: Value, time: Time, origin: Origin) -> Sample {
-        Sample::new((self.metric, self.number), value, origin, time)
+        Sample::new(self.mark, value, origin, time)
     }
 
     #[inline]
@@ -130,12 +128,12 @@ impl Handle {
     /// Whether it means all series beyond the bound.
     #[cfg(feature = "facade")]
     pub(super) fn is_overflow(&self) -> bool {
-        self.number == SeriesTable::OVERFLOW
+        self.mark.series() == SeriesTable::OVERFLOW
     }
 
     /// The metric's number.
     pub(super) fn metric(&self) -> u16 {
-        self.metric
+        self.mark.metric()
     }
 
     pub(super) fn entry(&self) -> &Arc<Entry> {

@@ -19,7 +19,7 @@ use super::handle::{Handle, refused};
 use super::metric::Metric;
 use super::recent;
 use super::removed::Removed;
-use super::sample::{Origin, Sample, Series};
+use super::sample::{Mark, Origin, Sample, Series};
 use super::series::{Entry, SeriesTable};
 use super::snapshot::{PipelineSnapshot, of_sink};
 use super::tags::{IntoTags, Refs, Tags, tags_of};
@@ -218,7 +218,7 @@ impl MetricsPipeline {
         origin: Origin,
         time: Time,
     ) -> Result<(), SendError> {
-        let sample = Sample::new(series, value, origin, time);
+        let sample = Sample::new(Mark::new(series), value, origin, time);
         self.0.intake.send(sample).map_err(refused)
     }
 

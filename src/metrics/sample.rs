@@ -25,59 +25,100 @@ pub(super) enum Origin {
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 enum Kind {
-    Int,
+    Int = 0,
     Float,
+}
+
+/// Whose a sample is, where it comes from and what its value is, in one word: a sender has it ready and writes
+/// it at once.
+///
+/// From the lowest bit: 32 of the series, 16 of the metric, 8 of the origin, 8 of the kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark(u64);
+
+impl Mark {
+    /// Of what is sent as it is measured.
+    pub(super) fn new((metric, series): (u16, Series)) -> Mark {
+        Mark(u64::from(metric) << 32 | u64::from(series.0))
+    }
+
+    #[inline]
+    pub(super) fn metric(self) -> u16 {
+        (self.0 >> 32) as u16
+    }
+
+    #[inline]
+    pub(super) fn series(self) -> Series {
+        Series(self.0 as u32)
+    }
+
+    #[inline]
+    fn with(self, origin: Origin, kind: Kind) -> Mark {
+        Mark(self.0 | (origin as u64) << 48 | (kind as u64) << 56)
+    }
+
+    /// The bits of the origin.
+    #[inline]
+    fn origin(self) -> u8 {
+        (self.0 >> 48) as u8
+    }
+
+    #[inline]
+    fn is_float(self) -> bool {
+        self.0 >> 56 == Kind::Float as u64
+    }
 }
 
 /// A value on its way to being aggregated. Copied, so that senders share no count of references.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
-    /// The metric, by its number in the pipeline.
-    pub(super) metric: u16,
-    pub(super) origin: Origin,
-    kind: Kind,
-    pub(super) series: Series,
     /// The [value](Sample::value)'s: an enum of two numbers would take twice as much.
     bits: u64,
     /// When it was measured, since the Unix epoch.
     pub(super) time: Time,
+    mark: Mark,
 }
 
 impl Sample {
     #[inline]
-    pub(super) fn new(
-        (metric, series): (u16, Series),
-        value: Value,
-        origin: Origin,
-        time: Time,
-    ) -> Sample {
+    pub(super) fn new(mark: Mark, value: Value, origin: Origin, time: Time) -> Sample {
         let (kind, bits) = match value {
             Value::Int(int) => (Kind::Int, int as u64),
             Value::Float(float) => (Kind::Float, float.to_bits()),
         };
-        Sample {
-            metric,
-            origin,
-            kind,
-            series,
-            bits,
-            time,
-        }
+        let mark = mark.with(origin, kind);
+        Sample { bits, time, mark }
     }
 
     #[inline]
     pub(super) fn value(&self) -> Value {
-        match self.kind {
-            Kind::Int => Value::Int(self.bits as i64),
-            Kind::Float => Value::Float(f64::from_bits(self.bits)),
+        match self.mark.is_float() {
+            true => Value::Float(f64::from_bits(self.bits)),
+            false => Value::Int(self.bits as i64),
         }
+    }
+
+    /// The metric, by its number in the pipeline.
+    #[inline]
+    pub(super) fn metric(&self) -> u16 {
+        self.mark.metric()
+    }
+
+    #[inline]
+    pub(super) fn series(&self) -> Series {
+        self.mark.series()
+    }
+
+    #[inline]
+    pub(super) fn is(&self, origin: Origin) -> bool {
+        self.mark.origin() == origin as u8
     }
 
     /// Whether it was measured before a window began. What is sent as it is measured is not late for the
     /// clock's being coarse, or its sender's having had to wait for a processor.
     #[inline]
     pub(super) fn is_late(&self, begin: Time) -> bool {
-        (self.origin == Origin::At) & (self.time < begin)
+        self.is(Origin::At) & (self.time < begin)
     }
 
     /// Whether all were sent as they were measured, and are of a series of their own: what most batches are,
@@ -85,8 +126,8 @@ impl Sample {
     #[inline]
     pub(super) fn are_plain(samples: &[Sample]) -> bool {
         let look = |(origins, least), sample: &Sample| {
-            let series = sample.series.0 ^ SeriesTable::OVERFLOW.0;
-            (origins | sample.origin as u8, series.min(least))
+            let series = sample.series().0 ^ SeriesTable::OVERFLOW.0;
+            (origins | sample.mark.origin(), series.min(least))
         };
         let (origins, least) = samples.iter().fold((0, u32::MAX), look);
         (origins == Origin::Now as u8) & (least > 0)

@@ -11,7 +11,7 @@ use headwater::prelude::*;
 use tokio::runtime::Runtime;
 
 use crate::workload::{Role, Variant, Workload};
-use crate::workloads::metric_send::Pace;
+use crate::workloads::senders::Pace;
 
 /// Adds headwater's rows, of everything: who sends runs what it sent through the graph, too.
 pub(crate) fn add(workload: Workload, threads: u64) -> Workload {
@@ -39,6 +39,8 @@ pub(crate) fn add_of_the_sender(workload: Workload, threads: u64) -> Workload {
         ))
 }
 
+// In the loop, as the calls of the other rows are, and those of a service.
+#[inline(always)]
 fn by_handle(_: &MetricsPipeline, handle: &Handle, x: u64) -> bool {
     handle.try_send(x).is_ok()
 }
@@ -95,9 +97,11 @@ fn through(
     let handle = metrics
         .handle("requests", [("route", "/home")])
         .expect("it is known");
-    let took = pace.run(n, threads, |x| {
-        while !send(&metrics, &handle, x) {
-            std::thread::yield_now();
+    let took = pace.run(n, threads, |values| {
+        for x in values {
+            while !send(&metrics, &handle, x) {
+                std::thread::yield_now();
+            }
         }
     });
     RUNTIME

@@ -1,17 +1,18 @@
 //! A value is sent to a metric on a kept handle, and by name, from one thread or several at once.
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics::{CounterFn, HistogramFn, Key, Label};
 use metrics_util::registry::{AtomicStorage, Registry};
 
 use crate::target::within;
 use crate::workload::{Role, Variant, Workload};
+use crate::workloads::senders::Pace;
 
 /// The workload on so many threads, without headwater's rows: everything counts, up to a sum. Whoever sends
 /// does that work, too, and the time is that of all threads together.
@@ -56,7 +57,7 @@ pub(crate) fn workload(threads: u64) -> Workload {
 }
 
 /// What a thread of a service sees of it: the time that it spends in a send, where somebody else makes
-/// something of what was sent. It sends [`BURST`] values, and pauses.
+/// something of what was sent. It sends [some](crate::workloads::senders) values, and pauses.
 pub(crate) fn of_the_sender(threads: u64) -> Workload {
     let (name, what) = match threads {
         1 => (
@@ -81,6 +82,11 @@ pub(crate) fn of_the_sender(threads: u64) -> Workload {
             Role::Hand,
             move |n| mutex_and_map(Pace::InBursts, n, threads),
         ))
+        .variant(Variant::clocked(
+            "buffers and a thread",
+            Role::Hand,
+            move |n| buffers(n, threads),
+        ))
         .variant(Variant::clocked("metrics counter", Role::Peer, move |n| {
             counter(Pace::InBursts, n, threads)
         }))
@@ -100,90 +106,11 @@ pub(crate) fn of_the_sender(threads: u64) -> Workload {
     workload
 }
 
-fn share(n: u64, thread: u64, threads: u64) -> Range<u64> {
-    n * thread / threads..n * (thread + 1) / threads
-}
-
-/// Runs `send` for each of `n` values, on so many threads, each with its share.
-fn from_threads(n: u64, threads: u64, send: impl Fn(u64) + Sync) {
-    if threads == 1 {
-        return share(n, 0, 1).for_each(send);
-    }
-    thread::scope(|scope| {
-        for thread in 0..threads {
-            let send = &send;
-            scope.spawn(move || share(n, thread, threads).for_each(send));
-        }
-    });
-}
-
-/// How many values a thread sends before it pauses: a busy service's, of a millisecond.
-const BURST: u64 = 2_000;
-
-/// More than the millisecond after which a pipeline's driver comes.
-const PAUSE: Duration = Duration::from_micros(1_500);
-
-/// How many bursts a thread has sent when the clock starts: of zeros, which add nothing to a sum. The first
-/// bursts wait for memory and for threads to begin, which a service does once.
-const BEFORE: u64 = 20;
-
-/// As [`from_threads`], in bursts. Returns how long all threads were at it, added up, pauses left out: a
-/// thread's time in a send is that by `n`.
-fn in_bursts(n: u64, threads: u64, send: impl Fn(u64) + Sync) -> Duration {
-    let run = |mut left: Range<u64>| {
-        for _ in 0..BEFORE {
-            (0..BURST).for_each(|_| send(0));
-            thread::sleep(PAUSE);
-        }
-        let mut took = Duration::ZERO;
-        while !left.is_empty() {
-            let burst = left.start..left.end.min(left.start + BURST);
-            left.start = burst.end;
-            let start = Instant::now();
-            burst.for_each(&send);
-            took += start.elapsed();
-            thread::sleep(PAUSE);
-        }
-        took
-    };
-    thread::scope(|scope| {
-        let run = &run;
-        let threads = (0..threads).map(|at| share(n, at, threads));
-        let threads: Vec<_> = threads
-            .map(|share| scope.spawn(move || run(share)))
-            .collect();
-        let took = threads.into_iter().map(|thread| thread.join());
-        took.map(|took| took.expect("nothing panics")).sum()
-    })
-}
-
-/// How values are sent.
-#[derive(Clone, Copy)]
-pub(crate) enum Pace {
-    /// One after the other.
-    AtOnce,
-    /// With pauses, which are not timed.
-    InBursts,
-}
-
-impl Pace {
-    /// Runs `send` for each of `n` values. Returns how long the threads were at it, where that is asked.
-    pub(crate) fn run(self, n: u64, threads: u64, send: impl Fn(u64) + Sync) -> Duration {
-        match self {
-            Pace::AtOnce => {
-                from_threads(n, threads, send);
-                Duration::ZERO
-            }
-            Pace::InBursts => in_bursts(n, threads, send),
-        }
-    }
-}
-
 /// One counter for all: the least that can be done, and what it costs that it is shared.
 fn atomic(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
     let sum = AtomicU64::new(0);
-    let took = pace.run(n, threads, |x| {
-        sum.fetch_add(x, Ordering::Relaxed);
+    let took = pace.run(n, threads, |values| {
+        values.for_each(|x| _ = sum.fetch_add(x, Ordering::Relaxed));
     });
     (sum.into_inner(), took)
 }
@@ -194,13 +121,79 @@ type NameAndTags = (String, Vec<(String, String)>);
 /// Values by name and tags behind a lock, in the manner of many small libraries.
 fn mutex_and_map(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
     let sums: Mutex<HashMap<NameAndTags, u64>> = Mutex::default();
-    let took = pace.run(n, threads, |x| {
-        let tags = vec![("route".to_owned(), "/home".to_owned())];
-        let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
-        *sums.entry(("requests".to_owned(), tags)).or_default() += x;
+    let took = pace.run(n, threads, |values| {
+        for x in values {
+            let tags = vec![("route".to_owned(), "/home".to_owned())];
+            let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            *sums.entry(("requests".to_owned(), tags)).or_default() += x;
+        }
     });
     let sums = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
     (sums.values().sum(), took)
+}
+
+/// A number, whose it is, and when it was sent.
+type Entry = (u64, u64, u64);
+
+/// A thread's buffer, on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Buffer(Mutex<Vec<Entry>>);
+
+impl Buffer {
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a buffer takes before its sender has to wait.
+const ROOM: usize = 16_384;
+
+/// A buffer for each thread that sends, and one more thread, which empties them each millisecond and keeps the
+/// time: the least of work for a sender whose values are aggregated by somebody else.
+fn buffers(n: u64, threads: u64) -> (u64, Duration) {
+    thread_local! {
+        static SLOT: u64 = {
+            static NEXT: AtomicU64 = AtomicU64::new(0);
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        };
+    }
+    let buffers: Vec<Buffer> = (0..threads).map(|_| Buffer::default()).collect();
+    let (now, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let drain = scope.spawn(|| {
+            let (mut sum, mut batch) = (0, Vec::new());
+            loop {
+                let last = done.load(Ordering::Acquire);
+                for buffer in &buffers {
+                    mem::swap(&mut *buffer.lock(), &mut batch);
+                    sum += batch.drain(..).map(|(x, ..)| x).sum::<u64>();
+                }
+                if last {
+                    return sum;
+                }
+                thread::sleep(Duration::from_millis(1));
+                now.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let took = Pace::InBursts.run(n, threads, |values| {
+            let buffer = &buffers[(SLOT.with(|slot| *slot) % threads) as usize];
+            for x in values {
+                let entry = (x, 1, now.load(Ordering::Relaxed));
+                loop {
+                    let mut entries = buffer.lock();
+                    if entries.len() < ROOM {
+                        entries.push(entry);
+                        break;
+                    }
+                    drop(entries);
+                    thread::yield_now();
+                }
+            }
+        });
+        done.store(true, Ordering::Release);
+        (drain.join().expect("nothing panics"), took)
+    })
 }
 
 fn key() -> Key {
@@ -211,14 +204,18 @@ fn key() -> Key {
 fn counter(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
     let registry = Registry::new(AtomicStorage);
     let counter = registry.get_or_create_counter(&key(), Arc::clone);
-    let took = pace.run(n, threads, |x| counter.increment(x));
+    let took = pace.run(n, threads, |values| {
+        values.for_each(|x| counter.increment(x));
+    });
     (counter.load(Ordering::Relaxed), took)
 }
 
 fn counter_by_name(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
     let registry = Registry::new(AtomicStorage);
-    let took = pace.run(n, threads, |x| {
-        registry.get_or_create_counter(&key(), |counter| counter.increment(x));
+    let took = pace.run(n, threads, |values| {
+        for x in values {
+            registry.get_or_create_counter(&key(), |counter| counter.increment(x));
+        }
     });
     let counter = registry.get_or_create_counter(&key(), Arc::clone);
     (counter.load(Ordering::Relaxed), took)
@@ -228,7 +225,9 @@ fn counter_by_name(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
 fn histogram(pace: Pace, n: u64, threads: u64) -> (u64, Duration) {
     let registry = Registry::new(AtomicStorage);
     let histogram = registry.get_or_create_histogram(&key(), Arc::clone);
-    let took = pace.run(n, threads, |x| histogram.record(x as f64));
+    let took = pace.run(n, threads, |values| {
+        values.for_each(|x| histogram.record(x as f64));
+    });
     let mut sum = 0.0;
     histogram.clear_with(|values| sum += values.iter().sum::<f64>());
     (sum as u64, took)

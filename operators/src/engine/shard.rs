@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 const SPINS: u32 = 64;
 const YIELDS: u32 = 128;
 const NAP: Duration = Duration::from_micros(50);
+
+/// A cache line, and how much memory is fetched in advance at the most, in bytes.
+const LINE: usize = 64;
+const FETCHED: usize = 16 << 10;
 
 thread_local! {
     /// This thread's number, given when it sends for the first time.
@@ -50,8 +55,8 @@ const _: () = assert!(size_of::<Shard<u64>>() == 128);
 pub(super) struct Buffer<T> {
     /// What came last: one batch at the most.
     items: Vec<T>,
-    /// How many of them there may be before somebody looks whether there is room: a batch, or what is left
-    /// of the capacity.
+    /// How many of them there may be before somebody looks whether there is room: one, and then a batch, or
+    /// what is left of the capacity.
     limit: usize,
     /// Batches before it that nobody has come for, the oldest first; then empty ones, whose memory is for
     /// those to come. There are never more of them together than lay here at once.
@@ -78,20 +83,19 @@ impl<T> Buffer<T> {
         self.in_behind + self.items.len()
     }
 
-    /// Whether there is room for one more.
+    /// Whether there is room for one more, without a look at the capacity.
     #[inline]
-    pub(super) fn has_room(&mut self, batch: usize, capacity: usize) -> bool {
-        self.items.len() < self.limit || self.make_room(batch, capacity)
+    pub(super) fn has_room(&self) -> bool {
+        self.items.len() < self.limit
     }
 
     /// Adds an element, for which [there is room](Buffer::has_room). Returns 0 unless it is the first of
     /// its batch or the last: then, 1 or how many there are in all.
     #[inline]
-    pub(super) fn push(&mut self, item: T) -> usize {
+    pub(super) fn push(&mut self, item: T, batch: usize) -> usize {
         self.items.push(item);
-        let n = self.items.len();
-        match n == self.limit || n == 1 {
-            true => self.at_an_end(),
+        match self.items.len() == self.limit {
+            true => self.at_the_limit(batch),
             false => 0,
         }
     }
@@ -99,27 +103,43 @@ impl<T> Buffer<T> {
     /// See [`push`](Buffer::push). Out of line, so that nothing is worked out for those in between.
     #[cold]
     #[inline(never)]
-    fn at_an_end(&self) -> usize {
+    fn at_the_limit(&self, batch: usize) -> usize {
         match self.items.len() {
-            n if n == self.limit => self.in_behind + n,
-            n => n,
+            1 if batch > 1 => 1,
+            n => self.in_behind + n,
         }
     }
 
     /// Begins a batch, as nobody came for the last one, unless that would be too much. Also called for the
-    /// first element after somebody came.
-    #[cold]
-    #[inline(never)]
-    fn make_room(&mut self, batch: usize, capacity: usize) -> bool {
+    /// first element after somebody came, and for the second of each batch.
+    pub(super) fn make_room(&mut self, batch: usize, capacity: usize) -> bool {
         let mut room = capacity.saturating_sub(self.in_behind);
         if self.items.len() >= batch && room > self.items.len() {
             room -= self.items.len();
             self.set_behind();
         }
-        self.limit = batch.min(room);
-        let more = self.limit.saturating_sub(self.items.len());
+        let most = batch.min(room);
+        let more = most.saturating_sub(self.items.len());
         self.items.reserve_exact(more);
+        self.limit = match self.items.is_empty() {
+            // The first one is looked at, and few may follow.
+            true => most.min(1),
+            false => most,
+        };
         more > 0
+    }
+
+    /// Writes to the memory of the elements to come, once a cache line. Where another thread drains, the lines
+    /// are in its processor's cache: here they are asked for all at once, and otherwise one by one, each waited
+    /// for at the lock of an element.
+    pub(super) fn fetch(&mut self) {
+        let each = size_of::<T>().max(1);
+        let more = self.limit - self.items.len();
+        let ahead = self.items.spare_capacity_mut().iter_mut();
+        ahead
+            .take(more.min(FETCHED / each))
+            .step_by((LINE / each).max(1))
+            .for_each(|slot| *slot = MaybeUninit::zeroed());
     }
 
     /// Puts the last batch behind those that wait, and takes an empty one, where there is one.

@@ -118,7 +118,17 @@ impl<T: InGraph> ShardedCell<T> {
     /// Whether there is room for one more in a shard.
     #[inline]
     pub(super) fn has_room(&self, buffer: &mut Buffer<T>) -> bool {
-        buffer.has_room(self.batch, self.options.capacity)
+        buffer.has_room() || self.make_room(buffer)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&self, buffer: &mut Buffer<T>) -> bool {
+        let room = buffer.make_room(self.batch, self.options.capacity);
+        if room && !self.options.hands_over() {
+            buffer.fetch();
+        }
+        room
     }
 
     /// How many elements lie in the shards.

@@ -42,7 +42,9 @@ struct Unsent<T> {
 }
 
 impl<T: InGraph> ShardedWay<T> {
-    #[inline]
+    // Where it is called, the element comes in memory, written in parts that are read as one: the processor
+    // has to wait for that. So it is not called, also where the compiler would rather.
+    #[inline(always)]
     pub(super) fn send(&self, item: T) -> Result<(), SendError<T>> {
         let cell = &*self.cell;
         let mut buffer = cell.shard().lock();
@@ -52,7 +54,7 @@ impl<T: InGraph> ShardedWay<T> {
             let full = !refused;
             return self.send_unusual(Unsent { item, full });
         }
-        let held = buffer.push(item);
+        let held = buffer.push(item, cell.batch);
         drop(buffer);
         // The first of a batch, or the last.
         if held > 0 {
@@ -75,7 +77,7 @@ impl<T: InGraph> ShardedWay<T> {
     fn put(&self, item: T) -> Result<usize, T> {
         let mut buffer = self.cell.shard().lock();
         match !self.cell.refuses() && self.cell.has_room(&mut buffer) {
-            true => Ok(buffer.push(item)),
+            true => Ok(buffer.push(item, self.cell.batch)),
             false => Err(item),
         }
     }
