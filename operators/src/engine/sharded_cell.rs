@@ -125,7 +125,8 @@ impl<T: InGraph> ShardedCell<T> {
     #[inline(never)]
     fn make_room(&self, buffer: &mut Buffer<T>) -> bool {
         let room = buffer.make_room(self.batch, self.options.capacity);
-        if room && !self.options.hands_over() {
+        // Who hands over each batch has its memory in its own processor's cache.
+        if room && self.hand_over_at > self.batch {
             buffer.fetch();
         }
         room
