@@ -1,6 +1,7 @@
 //! Attacks on polling streams: clocks that lie, consumers that stop, streams that are dropped or turned into
 //! others at odd moments. Time is virtual.
 
+mod virtual_time;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +15,7 @@ use headwater::timeseries::{
 };
 use headwater::{BoxError, Retry};
 use proptest::prelude::*;
+use virtual_time::in_virtual_time;
 use world::{HOUR, MINUTE, NOON, SECOND, World, ready, secs, until};
 
 type Tested = Result<(), BoxError>;
@@ -389,8 +391,7 @@ proptest! {
 
     #[test]
     fn what_comes_in_time_settles_in_order_whatever_rests_fails_or_jumps(run in punctual()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-        runtime.block_on(nothing_is_overdue(run));
+        in_virtual_time(nothing_is_overdue(run));
     }
 }
 
@@ -512,8 +513,7 @@ proptest! {
         points in prop::collection::vec(any_millis(), 0..6),
         settled in any::<bool>(),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-        runtime.block_on(nothing_panics(changes, walls, told, points, settled));
+        in_virtual_time(nothing_panics(changes, walls, told, points, settled));
     }
 }
 
@@ -550,8 +550,7 @@ proptest! {
     fn points_of_any_name_tags_and_value_are_known_after_a_restart(
         points in prop::collection::vec((any::<String>(), any_tags(), any_value()), 1..12),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-        runtime.block_on(async {
+        in_virtual_time(async {
             let world = World::new();
             for (n, (metric, tags, value)) in points.into_iter().enumerate() {
                 world.put(Point::new(metric, NOON - n as i64, value).tagged(&tags));

@@ -1,5 +1,7 @@
 //! The system's clock is put forward and back, while a pipeline runs.
 
+mod virtual_time;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -9,6 +11,7 @@ use headwater::metrics::{Element, Late, Metric, MetricsPipeline, MetricsPipeline
 use headwater::prelude::*;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
+use virtual_time::in_virtual_time;
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -178,12 +181,7 @@ proptest! {
     fn however_a_clock_is_put_each_window_is_of_the_time_that_it_says(
         steps in prop::collection::vec((1_000_u64..30_000, -100_000_i64..100_000), 1..20),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        in_virtual_time(async {
             let (metrics, wall, _) = started(MetricsPipeline::builder().metric(windows()));
             let clock = wall.clone();
             // What the clock says as an element is made, and what that is told to be.

@@ -1,6 +1,7 @@
 //! The way of elements to a sink: how many may wait, what is tried again, what is told of failures, and
 //! how it ends. Time is virtual.
 
+mod virtual_time;
 mod watched;
 
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use headwater::metrics::{
 };
 use headwater::prelude::*;
 use headwater::{OnFull, Retry};
+use virtual_time::in_virtual_time;
 use watched::watched;
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -276,9 +278,7 @@ impl std::error::Error for Curious {}
 #[test]
 fn an_error_may_look_at_the_pipeline_as_it_is_shown() {
     watched(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.enable_time().start_paused(true).build();
-        runtime.unwrap().block_on(async {
+        in_virtual_time(async {
             let pipeline = Arc::new(OnceLock::new());
             let sink = Scripted::new([Ok(()), Err(SinkError::fatal(Curious(pipeline.clone())))]);
             let metrics = with_sink(&sink, SinkOptions::default());

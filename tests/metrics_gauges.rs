@@ -1,12 +1,14 @@
 //! Quantities that go up and down: held, unchanged, given back.
 
 mod memory_sink;
+mod virtual_time;
 
 use std::time::Duration;
 
 use headwater::metrics::{Metric, MetricsPipeline, MetricsPipelineBuilder};
 use headwater::prelude::*;
 use memory_sink::Memory;
+use virtual_time::in_virtual_time;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -164,12 +166,7 @@ async fn what_is_held_is_given_back_when_a_future_is_given_up_half_way() {
 
 #[test]
 fn a_pipeline_whose_gauges_are_held_ends_when_its_last_handle_goes() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    in_virtual_time(async {
         let (builder, sink) = under_way();
         let metrics = builder.spawn().unwrap();
         let gauge = metrics.gauge("g", ()).unwrap();

@@ -6,6 +6,7 @@
 mod bad_road;
 mod http_front;
 mod stand_in;
+mod virtual_time;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use headwater::timeseries::{Cursor, Order, Point, PointValue, Polling};
 use headwater::{BoxError, Retry};
 use proptest::prelude::*;
 use stand_in::{kairosdb_of, let_time_pass};
+use virtual_time::in_virtual_time;
 use world::{NOON, SECOND, World, ready, secs, until};
 
 type Tested = Result<(), BoxError>;
@@ -355,15 +357,6 @@ async fn none_lost_and_none_repeated(scenario: &Scenario, end: i64) {
     for (kind, times) in road.dealt() {
         *DEALT.lock().unwrap().entry(kind).or_default() += times;
     }
-}
-
-fn in_virtual_time(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(test);
 }
 
 #[test]

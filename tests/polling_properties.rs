@@ -1,6 +1,7 @@
 //! Polling streams against a naive oracle: whatever the points, the outages, the clocks and the
 //! restarts, each point comes once, and none is lost that is not later than the buffer.
 
+mod virtual_time;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,6 +15,7 @@ use headwater::timeseries::{
     Cursor, Fetched, Order, Point, PointValue, Polled, Polling, Range, Store, StoreError,
 };
 use proptest::prelude::*;
+use virtual_time::in_virtual_time;
 use world::{NOON, SECOND, World, secs, until};
 
 const BUFFER: i64 = 60;
@@ -125,15 +127,6 @@ async fn run<S: futures::Stream + Unpin>(
 
 /// When all has arrived, all clocks are right again, and each stretch was asked for.
 const LATE: i64 = END + 5000;
-
-fn in_virtual_time(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(test);
-}
 
 fn none_lost(scenario: &Scenario, came: &BTreeSet<Point>) {
     let expected: BTreeSet<_> = points(scenario).into_keys().collect();

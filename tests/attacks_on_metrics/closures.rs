@@ -8,6 +8,7 @@ use headwater::prelude::*;
 
 use super::{every_value, seconds};
 use crate::memory_sink::Memory;
+use crate::virtual_time::in_virtual_time;
 use crate::watched::watched;
 
 /// Panics where it is told to.
@@ -169,12 +170,7 @@ fn tags_may_use_the_pipeline_while_they_are_read() {
 #[test]
 fn sends_from_closures_and_aggregators_are_taken() {
     watched(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        in_virtual_time(async {
             let slot: Arc<OnceLock<MetricsPipeline>> = Arc::default();
             let inner = slot.clone();
             let metrics = MetricsPipeline::builder()

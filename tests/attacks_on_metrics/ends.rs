@@ -13,17 +13,13 @@ use headwater::prelude::*;
 use super::{every_value, seconds};
 use crate::hung_sink::Hung;
 use crate::memory_sink::Memory;
+use crate::virtual_time::in_virtual_time;
 use crate::watched::watched;
 
 #[test]
 fn a_handle_that_outlives_its_pipeline_says_that_nobody_listens() {
     watched(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        in_virtual_time(async {
             let sink = Memory::default();
             let metrics = MetricsPipeline::builder()
                 .metric(every_value())
@@ -88,12 +84,7 @@ fn a_pipeline_whose_runtime_has_gone_ends() {
 #[test]
 fn the_last_handle_may_go_within_a_closure_of_the_graph() {
     watched(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        in_virtual_time(async {
             let sink = Memory::default();
             let metrics = MetricsPipeline::builder()
                 .metric(Metric::new("m").agg("v", Last).batch(1))
@@ -129,12 +120,7 @@ fn a_shutdown_from_within_a_sink_ends_in_its_time() {
         }
     }
     watched(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        in_virtual_time(async {
             let slot = Arc::new(OnceLock::new());
             let metrics = MetricsPipeline::builder()
                 .metric(every_value())

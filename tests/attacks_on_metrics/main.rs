@@ -5,6 +5,8 @@
 mod hung_sink;
 #[path = "../memory_sink/mod.rs"]
 mod memory_sink;
+#[path = "../virtual_time/mod.rs"]
+mod virtual_time;
 #[path = "../watched/mod.rs"]
 mod watched;
 

@@ -7,19 +7,30 @@ use headwater::prelude::*;
 use super::seconds;
 use crate::memory_sink::Memory;
 
+/// The metric in a pipeline of its own, and what comes of it.
+fn shown(metric: Metric) -> (MetricsPipeline, Memory) {
+    let sink = Memory::default();
+    let metrics = MetricsPipeline::builder();
+    let metrics = metrics.metric(metric).sink(sink.clone()).spawn().unwrap();
+    (metrics, sink)
+}
+
+/// Keeps the values until the window is over, and there is room for one series.
+fn counted_by_the_hour() -> Metric {
+    Metric::new("m")
+        .agg_values("n", |values: &[Value]| values.len() as i64)
+        .window(seconds(3600))
+        .max_tag_sets(1)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_set_of_tags_that_comes_back_within_a_window_is_one_row() {
-    let sink = Memory::default();
-    let metrics = MetricsPipeline::builder()
-        .metric(
-            Metric::new("m")
-                .agg("sum", Sum)
-                .window(seconds(3600))
-                .max_tag_sets(2),
-        )
-        .sink(sink.clone())
-        .spawn()
-        .unwrap();
+    let (metrics, sink) = shown(
+        Metric::new("m")
+            .agg("sum", Sum)
+            .window(seconds(3600))
+            .max_tag_sets(2),
+    );
     metrics.send_tagged("m", 1, [("k", "a")]).unwrap();
     metrics.send_tagged("m", 1, [("k", "b")]).unwrap();
     metrics.flush().await.unwrap();
@@ -47,12 +58,7 @@ async fn a_set_of_tags_that_comes_back_within_a_window_is_one_row() {
 
 #[tokio::test(start_paused = true)]
 async fn a_set_of_tags_that_comes_back_within_a_batch_is_one_row() {
-    let sink = Memory::default();
-    let metrics = MetricsPipeline::builder()
-        .metric(Metric::new("m").agg("sum", Sum).batch(1000).max_tag_sets(1))
-        .sink(sink.clone())
-        .spawn()
-        .unwrap();
+    let (metrics, sink) = shown(Metric::new("m").agg("sum", Sum).batch(1000).max_tag_sets(1));
     metrics.send_tagged("m", 1, [("k", "a")]).unwrap();
     metrics.flush().await.unwrap();
     tokio::time::sleep(seconds(700)).await;
@@ -73,17 +79,7 @@ async fn a_set_of_tags_that_comes_back_within_a_batch_is_one_row() {
 
 #[tokio::test(start_paused = true)]
 async fn values_that_a_window_keeps_have_their_tags_when_it_is_over() {
-    let sink = Memory::default();
-    let metrics = MetricsPipeline::builder()
-        .metric(
-            Metric::new("m")
-                .agg_values("n", |values: &[Value]| values.len() as i64)
-                .window(seconds(3600))
-                .max_tag_sets(1),
-        )
-        .sink(sink.clone())
-        .spawn()
-        .unwrap();
+    let (metrics, sink) = shown(counted_by_the_hour());
     metrics.send_tagged("m", 1, [("k", "a")]).unwrap();
     metrics.flush().await.unwrap();
     tokio::time::sleep(seconds(700)).await;
@@ -96,17 +92,7 @@ async fn values_that_a_window_keeps_have_their_tags_when_it_is_over() {
 /// The handle was made long before; what it sent last is young.
 #[tokio::test(start_paused = true)]
 async fn values_of_a_handle_that_is_dropped_have_their_tags_when_the_window_is_over() {
-    let sink = Memory::default();
-    let metrics = MetricsPipeline::builder()
-        .metric(
-            Metric::new("m")
-                .agg_values("n", |values: &[Value]| values.len() as i64)
-                .window(seconds(3600))
-                .max_tag_sets(1),
-        )
-        .sink(sink.clone())
-        .spawn()
-        .unwrap();
+    let (metrics, sink) = shown(counted_by_the_hour());
     let handle = metrics.handle("m", [("k", "a")]).unwrap();
     tokio::time::sleep(seconds(2 * 3600)).await;
     handle.send(1);
@@ -120,12 +106,7 @@ async fn values_of_a_handle_that_is_dropped_have_their_tags_when_the_window_is_o
 
 #[tokio::test(start_paused = true)]
 async fn who_calls_a_tag_overflow_shares_the_row_of_the_overflow() {
-    let sink = Memory::default();
-    let metrics = MetricsPipeline::builder()
-        .metric(Metric::new("m").agg("sum", Sum).batch(3).max_tag_sets(2))
-        .sink(sink.clone())
-        .spawn()
-        .unwrap();
+    let (metrics, sink) = shown(Metric::new("m").agg("sum", Sum).batch(3).max_tag_sets(2));
     metrics.send_tagged("m", 1, [("overflow", true)]).unwrap();
     metrics.send_tagged("m", 1, [("k", "a")]).unwrap();
     metrics.send_tagged("m", 1, [("k", "b")]).unwrap();
@@ -133,11 +114,7 @@ async fn who_calls_a_tag_overflow_shares_the_row_of_the_overflow() {
     metrics.shutdown().await.unwrap();
     let came = sink.take();
     assert_eq!(came[0], "m.sum{overflow=true} 1", "{came:?}");
-    let metrics = MetricsPipeline::builder()
-        .metric(Metric::new("m").agg("sum", Sum).batch(4).max_tag_sets(2))
-        .sink(sink.clone())
-        .spawn()
-        .unwrap();
+    let (metrics, sink) = shown(Metric::new("m").agg("sum", Sum).batch(4).max_tag_sets(2));
     metrics.send_tagged("m", 1, [("overflow", true)]).unwrap();
     for k in ["a", "b", "c"] {
         metrics.send_tagged("m", 1, [("k", k)]).unwrap();

@@ -1,6 +1,10 @@
 //! Polling streams: each point once, however often polls overlap, whatever comes late, fails or jumps.
 //! Time is virtual.
 
+#[path = "../virtual_time/mod.rs"]
+mod virtual_time;
+#[path = "../watched/mod.rs"]
+mod watched;
 #[path = "../world/mod.rs"]
 mod world;
 

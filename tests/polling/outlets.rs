@@ -6,7 +6,9 @@ use futures::StreamExt;
 use headwater::timeseries::{Point, PollControl, PollStats, Polled};
 
 use super::{Tested, come, point, polling};
-use crate::world::{NOON, SECOND, World, ready, secs, until};
+use crate::virtual_time::in_virtual_time;
+use crate::watched::watched;
+use crate::world::{NOON, SECOND, World, ready, until};
 
 #[tokio::test(start_paused = true)]
 async fn another_value_of_a_seen_point_goes_to_the_outlet_for_revisions() -> Tested {
@@ -56,11 +58,9 @@ impl std::task::Wake for Looks {
 
 #[test]
 fn who_is_woken_by_an_outlet_may_look_at_the_stream() {
-    let (tell, told) = std::sync::mpsc::channel();
-    let worker = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.enable_time().start_paused(true).build();
-        runtime.unwrap().block_on(async {
+    // A deadlock would be one of real time: the virtual one stands still in it.
+    let came = watched(|| {
+        in_virtual_time(async {
             let world = World::new();
             world.put(point(0, 1));
             // So may the clock that it is given.
@@ -82,16 +82,14 @@ fn who_is_woken_by_an_outlet_may_look_at_the_stream() {
             world.remove(NOON);
             world.put(point(0, 2));
             world.until(NOON + 10_500).await;
-            tell.send(revised.try_next()).unwrap();
+            let came = revised.try_next();
             let seen: Vec<PollStats> = std::mem::take(&mut seen.lock().unwrap());
             assert_eq!(seen.len(), 1);
             assert_eq!(seen[0].polls, 2);
-        });
+            came
+        })
     });
-    // A deadlock of real time: the virtual one stands still in it.
-    let came = told.recv_timeout(secs(30)).expect("nobody hangs");
     assert_eq!(came.unwrap().point, point(0, 2));
-    worker.join().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
