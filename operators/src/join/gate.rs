@@ -93,6 +93,12 @@ impl Gate {
         items + 1 < self.quiet_room
     }
 
+    /// How many elements more an input has room for that holds `items`. Under any policy: of a batch
+    /// that is cut to fit nothing is dropped that would not be dropped one by one.
+    pub(crate) fn room(&self, items: usize) -> usize {
+        self.limit.capacity.saturating_sub(items)
+    }
+
     /// Counts elements that came in, by whichever input, and are not [kept](Gate::keep) here.
     #[inline]
     pub(crate) fn count(&mut self, elements: usize) {
@@ -391,9 +397,7 @@ impl Gate {
     ) {
         match signal {
             Signal::Room(room) => {
-                // Under any policy: of a batch that is cut to fit nothing is dropped that would not
-                // be dropped one by one.
-                *room = (*room).min(self.limit.capacity.saturating_sub(port_held));
+                *room = (*room).min(self.room(port_held));
                 if cx.first_visit(self.label.id()) {
                     next.signal(Signal::Room(room), cx);
                 }

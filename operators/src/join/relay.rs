@@ -37,13 +37,36 @@ impl Below {
         next: &mut impl Push<T>,
         cx: &mut Cx,
     ) {
-        if cx.first_visit(id) {
-            self.0 = usize::MAX;
-            next.signal(Signal::Room(&mut self.0), cx);
+        if self.look(id, next, cx) {
             *room = (*room).min(self.0);
         } else if self.0 < usize::MAX {
             // An element comes by several inputs: how much room it takes can't be told.
             *room = (*room).min(self.0.min(1));
         }
+    }
+
+    /// Lowers `room` for an element that may release `waiting` others.
+    pub(crate) fn lower_for<T: 'static>(
+        &mut self,
+        waiting: usize,
+        id: NodeId,
+        room: &mut usize,
+        next: &mut impl Push<T>,
+        cx: &mut Cx,
+    ) {
+        self.look(id, next, cx);
+        if self.0 < waiting {
+            *room = (*room).min(1);
+        }
+    }
+
+    /// Asks those below, once in a query. Returns whether this was that time.
+    fn look<T: 'static>(&mut self, id: NodeId, next: &mut impl Push<T>, cx: &mut Cx) -> bool {
+        let first = cx.first_visit(id);
+        if first {
+            self.0 = usize::MAX;
+            next.signal(Signal::Room(&mut self.0), cx);
+        }
+        first
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::gate::{Gate, Heard, Limit};
 use super::inputs::{LatestOf, Lossless, into_runs};
 use super::latest::{Keeper, Latest, NthPort, Slots, TuplePort};
+use super::relay::Below;
 use crate::engine::{
     Cell, Cx, Entry, Fifo, Graph, Label, Loss, Node, OnFull, Plan, Port, PortCounts, Push, Role,
     Signal, Site, Slot, Tail, Token, Waits,
@@ -175,6 +176,7 @@ struct ZipLatestNode<T, S: Slots<Row: Behind<T>>> {
     /// Lossless elements that wait. Empty while all slots have an element.
     queue: Fifo<T>,
     slots: S,
+    below: Below,
     batch: Vec<RowOf<T, S>>,
     next: Tail<RowOf<T, S>>,
 }
@@ -193,6 +195,7 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> ZipLatestNode<T, S> {
             gate: Gate::new(label.clone(), join.limit, 1 + slots.missing()),
             queue: Fifo::default(),
             slots,
+            below: Below::default(),
             batch: Vec::new(),
             next: Box::new(next),
         };
@@ -316,6 +319,11 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Entry<T> for ZipLatestNode<T, S> {
             Signal::Fail(_) | Signal::Hole | Signal::Room(_) if !waits => {
                 self.next.signal(signal, cx);
             }
+            Signal::Room(room) => {
+                *room = (*room).min(self.gate.room(self.queue.items()));
+                let (id, next) = (self.gate.label.id(), &mut self.next);
+                self.below.lower(id, room, next, cx);
+            }
             other => {
                 let held = self.held();
                 let counts = (&held[..], self.items());
@@ -363,6 +371,12 @@ impl<T: InGraph, S: Slots<Row: Behind<T>>> Keeper for ZipLatestNode<T, S> {
                 }
             }
             Signal::Fail(failure) => cx.report(failure),
+            // The first one of a flow may release all that waits.
+            Signal::Room(room) if !self.queue.is_empty() => {
+                let (waiting, next) = (self.queue.len(), &mut self.next);
+                let id = self.gate.label.id();
+                self.below.lower_for(waiting, id, room, next, cx);
+            }
             // Nothing of these flows goes down alone: it has no place there, and takes no room.
             Signal::Hole | Signal::Room(_) => {}
             Signal::Settle | Signal::Census => {
