@@ -201,6 +201,25 @@ fn graphs_that_once_failed_do_not_fail_again() -> Result<(), TestCaseError> {
     let steps = [Step::Emit(2, vec![0; 3])];
     every_way_gives_the_same(&full, &steps, vec![1], (2, OnFull::DropOldest))?;
 
+    // The first latest element releases all that waited for it, here into a full join.
+    let latest = Op::ZipLatest(Inputs {
+        fails: Some(1),
+        ..Inputs::two(0, 2)
+    });
+    let both = Op::Union(Inputs::two(3, 3));
+    let full = graph([latest, both, zip(2, 4)]);
+    let steps = [Step::Emit(0, vec![0; 3]), Step::Emit(2, vec![3, 148])];
+    every_way_gives_the_same(&full, &steps, vec![1], (2, OnFull::DropNewest))?;
+
+    // A group that is full goes into a full join.
+    let full = graph([
+        Op::Collect(Inputs::two(0, 1)),
+        Op::Union(Inputs::two(3, 1)),
+        zip(0, 4),
+    ]);
+    let steps = [Step::Emit(1, vec![7; 3]), Step::Emit(0, vec![1; 4])];
+    every_way_gives_the_same(&full, &steps, vec![4], (3, OnFull::DropNewest))?;
+
     let fails = Some(1);
     let failing = Op::Zip(Inputs {
         fails,

@@ -17,12 +17,14 @@ pub(crate) enum Kind {
     Dedup,
     Frequencies,
     Expand,
+    Partition,
     Zip,
     Union,
     Combine,
     ZipLatest,
     WithLatest,
     Chain,
+    Collect,
 }
 
 /// What graphs are made of; the likelier, the more often it stands there.
@@ -57,6 +59,11 @@ const ENDINGS: Family = &[
     Map, Map, Fail, Zip, Zip, Zip, Union, Union, Combine, Combine, Skip, Chain, Take, Take,
 ];
 
+const GROUPS: Family = &[
+    Map, Fail, Partition, Partition, Collect, Collect, Collect, Zip, Zip, Zip, Union, Union,
+    Expand, ZipLatest, Combine,
+];
+
 const ALL: Family = &[
     Map,
     Fail,
@@ -75,6 +82,8 @@ const ALL: Family = &[
     Chain,
     Take,
     Take,
+    Partition,
+    Collect,
 ];
 
 /// What is held, and what ends flows and so lets it go.
@@ -84,7 +93,7 @@ const HELD: Family = &[
 ];
 
 /// Small families beside the one of all: in a graph of few nodes, those of one idea meet more often.
-const FAMILIES: &[Family] = &[JOINS, SHAPES, ENDINGS, ALL];
+const FAMILIES: &[Family] = &[JOINS, SHAPES, ENDINGS, GROUPS, ALL];
 
 fn graphs_of(
     families: &'static [Family],
@@ -146,6 +155,7 @@ fn op(kind: Kind, inputs: Inputs, number: u8) -> Op {
         Dedup => Op::Dedup(a),
         Frequencies => Op::Frequencies(a),
         Expand => Op::Expand(a),
+        Partition => Op::Partition(a),
         Zip => Op::Zip(inputs),
         Union => Op::Union(inputs),
         Combine => {
@@ -155,6 +165,7 @@ fn op(kind: Kind, inputs: Inputs, number: u8) -> Op {
         ZipLatest => Op::ZipLatest(inputs),
         WithLatest => Op::WithLatest(pair(&inputs)),
         Chain => Op::Chain(pair(&inputs)),
+        Collect => Op::Collect(pair(&inputs)),
     }
 }
 

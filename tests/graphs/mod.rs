@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Frequencies(usize),
     /// Each element and the next number; fails on multiples of seven.
     Expand(usize),
+    /// In groups of three.
+    Partition(usize),
     Zip(Inputs),
     Union(Inputs),
     /// With the inputs that it emits on, one bit each.
@@ -37,6 +39,8 @@ pub(crate) enum Op {
     WithLatest(Inputs),
     /// Of the first two.
     Chain(Inputs),
+    /// The elements of the first, up to [`GROUP`] of them, until the second has one.
+    Collect(Inputs),
 }
 
 /// Two or three nodes.
@@ -69,7 +73,8 @@ impl Op {
             | Op::Combine(inputs, _)
             | Op::ZipLatest(inputs)
             | Op::WithLatest(inputs)
-            | Op::Chain(inputs) => Some(inputs),
+            | Op::Chain(inputs)
+            | Op::Collect(inputs) => Some(inputs),
             _ => None,
         }
     }
@@ -82,9 +87,12 @@ impl Op {
                 vec![(*a, 0)]
             }
             Op::Pairwise(a) | Op::Dedup(a) | Op::Frequencies(a) | Op::Expand(a) => vec![(*a, 0)],
-            Op::Zip(inputs) | Op::Union(inputs) | Op::Combine(inputs, _) | Op::Chain(inputs) => {
-                inputs.of.iter().copied().zip(0..).collect()
-            }
+            Op::Partition(a) => vec![(*a, 0)],
+            Op::Zip(inputs)
+            | Op::Union(inputs)
+            | Op::Combine(inputs, _)
+            | Op::Chain(inputs)
+            | Op::Collect(inputs) => inputs.of.iter().copied().zip(0..).collect(),
             // What keeps the latest beside a main flow is connected first.
             Op::ZipLatest(inputs) | Op::WithLatest(inputs) => {
                 let (main, others) = (inputs.of[0], &inputs.of[1..]);
@@ -119,9 +127,16 @@ pub(crate) const SOURCES: usize = 3;
 pub(crate) const INITIAL: i64 = 5;
 /// Of a `frequencies`.
 pub(crate) const KEYS: usize = 4;
+/// How many elements a `partition` has in a group, and a `collect_until` at the most.
+pub(crate) const GROUP: usize = 3;
 
 pub(crate) fn mix(a: i64, b: i64) -> i64 {
     a.wrapping_mul(31).wrapping_add(b) % 100_003
+}
+
+/// Of a group, which may be empty.
+pub(crate) fn mix_group(group: Vec<i64>) -> i64 {
+    group.into_iter().fold(1, mix)
 }
 
 pub(crate) fn mix_all(row: impl IntoIterator<Item = i64>) -> i64 {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::races::Races;
-use super::{INITIAL, KEYS, Op, Outcome, SOURCES, Step, mix, mix_all};
+use super::{GROUP, INITIAL, KEYS, Op, Outcome, SOURCES, Step, mix, mix_all, mix_group};
 
 /// What must come out of a graph.
 pub(crate) fn expected(ops: &[Op], steps: &[Step]) -> Outcome {
@@ -131,15 +131,18 @@ impl Oracle {
         let node = &mut self.nodes[id];
         let op = &self.ops[id];
         let fails = op.inputs().is_some_and(|i| i.fails == Some(port));
-        let item = item.filter(|x| !fails || x % 3 != 0);
+        let fails = item.is_some_and(|x| fails && x % 3 == 0);
+        let item = item.filter(|_| !fails);
         if node.finished {
-            // What comes after the last of a `take` is no loss.
-            let lost = item.is_some() && !matches!(op, Op::Take(..));
+            // What comes after the last of a `take` is no loss, nor what ends a group.
+            let lost = item.is_some() && !matches!(op, Op::Take(..) | Op::Collect(_));
             node.dropped += u64::from(lost);
             return;
         }
         match op {
             Op::Source => {}
+            // A failure goes ahead of a group, and is a place of its own from there on.
+            Op::Collect(_) if fails => self.leave(id, None),
             Op::Map(_) => self.leave(id, item.map(|x| mix(x, 7))),
             Op::Fail(_) => self.leave(id, item.filter(|x| x % 3 != 0)),
             Op::Union(_) => self.leave(id, item),
@@ -184,6 +187,19 @@ impl Oracle {
                 Some(x) => (0..2).for_each(|i| self.leave(id, Some(x + i))),
                 None => self.leave(id, None),
             },
+            Op::Partition(_) | Op::Collect(_) if port == 0 => {
+                if item.is_some() {
+                    node.queues[0].push_back(item);
+                }
+                if node.queues[0].len() == GROUP {
+                    self.leave_group(id);
+                }
+            }
+            Op::Partition(_) | Op::Collect(_) => {
+                if item.is_some() {
+                    self.leave_group(id);
+                }
+            }
             Op::Chain(_) => {
                 if port == 1 && !node.closed[0] {
                     node.queues[1].push_back(item);
@@ -243,6 +259,11 @@ impl Oracle {
         }
     }
 
+    fn leave_group(&mut self, id: usize) {
+        let group = self.nodes[id].queues[0].drain(..).flatten().collect();
+        self.leave(id, Some(mix_group(group)));
+    }
+
     /// An element of a main flow leaves with the latest of the others.
     fn row_with_latest(&mut self, id: usize, item: Option<i64>) {
         let row = item.map(|item| {
@@ -284,6 +305,13 @@ impl Oracle {
                     self.close(consumer);
                 }
                 Op::Dedup(_) | Op::Frequencies(_) | Op::Expand(_) => self.close(consumer),
+                Op::Partition(_) | Op::Collect(_) if port == 0 => {
+                    if !node.queues[0].is_empty() {
+                        self.leave_group(consumer);
+                    }
+                    self.finish(consumer);
+                }
+                Op::Partition(_) | Op::Collect(_) => {}
                 Op::Take(..) => self.finish(consumer),
                 Op::Union(_) => {
                     if node.all_closed() {

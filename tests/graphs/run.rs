@@ -6,7 +6,9 @@ use headwater::{
     union_all, zip, zip_all, zip_latest, zip_latest_all,
 };
 
-use super::{INITIAL, Inputs, KEYS, Op, Outcome, SOURCES, Step, Way, mix, mix_all};
+use super::{
+    GROUP, INITIAL, Inputs, KEYS, Op, Outcome, SOURCES, Step, Way, mix, mix_all, mix_group,
+};
 
 /// How much joins hold, and what they do when they are full.
 pub(crate) type Limit = (usize, OnFull);
@@ -71,7 +73,8 @@ pub(crate) fn run(ops: &[Op], steps: &[Step], way: &Way, limit: Limit) -> Outcom
             );
         }
     }
-    let takes = ops.iter().any(|op| matches!(op, Op::Take(..)));
+    let goes = |op: &Op| matches!(op, Op::Take(..) | Op::Collect(_));
+    let takes = ops.iter().any(goes);
     let dropped = |(i, op): (usize, &Op)| {
         let node = snapshot.named(&name(i));
         let may_be_gone = takes || op.inputs().is_none();
@@ -128,12 +131,14 @@ pub(crate) fn flow(
                 _ => Ok([x, x + 1]),
             })
             .boxed(),
+        Op::Partition(a) => shared[*a].partition(GROUP).map(mix_group).boxed(),
         Op::Zip(inputs)
         | Op::Union(inputs)
         | Op::Combine(inputs, _)
         | Op::ZipLatest(inputs)
         | Op::WithLatest(inputs)
-        | Op::Chain(inputs) => join(op, inputs, name(i), shared, limit),
+        | Op::Chain(inputs)
+        | Op::Collect(inputs) => join(op, inputs, name(i), shared, limit),
     }
 }
 
@@ -213,6 +218,10 @@ fn join(
         (Op::Chain(_), _) => {
             let both = a.chain(b).capacity(capacity).on_full(policy);
             both.named(name).boxed()
+        }
+        (Op::Collect(_), _) => {
+            let groups = a.collect_until(b).max_len(GROUP).named(name);
+            groups.map(mix_group).boxed()
         }
         _ => unreachable!("not a join"),
     }

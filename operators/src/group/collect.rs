@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
+use super::room;
 use crate::engine::{
     Cell, Core, Cx, Entry, Graph, Label, Node, Plan, Port, Push, Role, Signal, Site, Token, Tokens,
 };
@@ -314,9 +315,9 @@ impl<T: InGraph, N: Push<Vec<T>>> Entry<T, 0> for CollectNode<T, N> {
                     cx.finish(self.label.id());
                 }
             }
-            // Not passed on: one batch of that many ends one group at the most.
             Signal::Room(room) => {
-                *room = (*room).min(self.max_len - self.items.len());
+                let own = self.max_len - self.items.len();
+                room::of_group(own, room, &mut self.next, cx);
             }
             other => self.signal(other, cx),
         }

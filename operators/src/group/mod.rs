@@ -22,6 +22,7 @@ mod per_key;
 mod rolling;
 mod rolling_time;
 mod rolling_with_element;
+mod room;
 mod session;
 mod sliding_window;
 mod timed_push;

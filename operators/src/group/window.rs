@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::gather::{Gather, Parts};
+use super::room;
 use crate::engine::{
     Alarm, Clock, Cx, Entry, Label, Node, NodeId, Plan, Pressure, Push, Signal, Tail, Time, Tokens,
 };
@@ -305,8 +306,7 @@ impl<T: InGraph, C: Gather<T>> Entry<T> for WindowNode<T, C> {
                 self.pressure.release(cx);
             }
             Signal::Room(room) => {
-                // Not passed on: one batch of that many ends one window at the most.
-                *room = (*room).min(self.room());
+                room::of_group(self.room(), room, &mut self.next, cx);
                 return;
             }
             Signal::Census => {
