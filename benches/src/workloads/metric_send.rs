@@ -1,6 +1,7 @@
 //! A value is sent to a metric on a kept handle, and by name, from one thread or several at once.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use metrics_util::registry::{AtomicStorage, Registry};
 
 use crate::target::within;
 use crate::workload::{Role, Variant, Workload};
-use crate::workloads::senders::Pace;
+use crate::workloads::senders::{BURST, Pace};
 
 /// The workload on so many threads, without headwater's rows: everything counts, up to a sum. Whoever sends
 /// does that work, too, and the time is that of all threads together.
@@ -87,6 +88,9 @@ pub(crate) fn of_the_sender(threads: u64) -> Workload {
             Role::Hand,
             move |n| buffers(n, threads),
         ))
+        .variant(Variant::clocked("nothing shared", Role::Hand, move |n| {
+            nothing_shared(n, threads)
+        }))
         .variant(Variant::clocked("metrics counter", Role::Peer, move |n| {
             counter(Pace::InBursts, n, threads)
         }))
@@ -194,6 +198,23 @@ fn buffers(n: u64, threads: u64) -> (u64, Duration) {
         done.store(true, Ordering::Release);
         (drain.join().expect("nothing panics"), took)
     })
+}
+
+/// A locked buffer for each thread, which empties it itself: nothing of a send is shared with anybody. What this
+/// costs more from two threads than from one is the machine's doing, and nobody's who sends.
+fn nothing_shared(n: u64, threads: u64) -> (u64, Duration) {
+    let sum = AtomicU64::new(0);
+    let took = Pace::InBursts.run(n, threads, |values| {
+        // One burst of a thread's.
+        let buffer = black_box(Buffer::default());
+        buffer.lock().reserve(BURST as usize);
+        for x in values {
+            black_box(&buffer).lock().push((x, 1, 0));
+        }
+        let entries = buffer.lock();
+        sum.fetch_add(entries.iter().map(|(x, ..)| x).sum(), Ordering::Relaxed);
+    });
+    (sum.into_inner(), took)
 }
 
 fn key() -> Key {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many values a thread sends before it pauses: a busy service's, of a millisecond.
-const BURST: u64 = 2_000;
+pub(crate) const BURST: u64 = 2_000;
 
 /// More than the millisecond after which a pipeline's driver comes.
 const PAUSE: Duration = Duration::from_micros(1_500);
