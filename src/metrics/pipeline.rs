@@ -179,9 +179,9 @@ impl MetricsPipeline {
         value: impl Into<Value>,
         tags: impl IntoTags,
     ) -> Result<(), SendError> {
-        let value = value.into();
-        let series = tags.lend(|tags| self.series(metric, tags))?;
-        self.send_sample(series, value, Origin::Now, self.now())
+        let (value, now) = (value.into(), self.now());
+        let series = tags.lend(|tags| self.series(metric, tags, now))?;
+        self.send_sample(series, value, Origin::Now, now)
     }
 
     /// Sends a value that was measured at another time: a `SystemTime`, or a [`Time`] since the Unix
@@ -197,13 +197,18 @@ impl MetricsPipeline {
         time: impl Into<Time>,
     ) -> Result<(), SendError> {
         let (value, time) = (value.into(), time.into());
-        let series = tags.lend(|tags| self.series(metric, tags))?;
+        let series = tags.lend(|tags| self.series(metric, tags, self.now()))?;
         self.send_sample(series, value, Origin::At, time)
     }
 
     /// The numbers of a metric, and of the series of these tags.
-    fn series(&self, metric: &str, tags: Refs<'_, '_>) -> Result<(u16, Series), SendError> {
-        recent::series((self.0.id, metric, tags), self.now(), || {
+    fn series(
+        &self,
+        metric: &str,
+        tags: Refs<'_, '_>,
+        now: Time,
+    ) -> Result<(u16, Series), SendError> {
+        recent::series((self.0.id, metric, tags), now, || {
             let (number, _, entry) = self.look_up(metric, &tags_of(tags))?;
             Ok((number, entry.series))
         })

@@ -41,6 +41,7 @@ pub enum TagRef<'a> {
 
 impl TagValue {
     /// The same, borrowed.
+    #[inline]
     #[must_use]
     pub fn as_ref(&self) -> TagRef<'_> {
         match self {
@@ -53,7 +54,8 @@ impl TagValue {
 }
 
 /// There are many NaNs, of either sign, which nobody can tell apart by their text: as tags they are one.
-fn one_nan(float: f64) -> f64 {
+#[inline]
+pub(super) fn one_nan(float: f64) -> f64 {
     if float.is_nan() { f64::NAN } else { float }
 }
 
@@ -100,9 +102,19 @@ impl PartialOrd for TagRef<'_> {
     }
 }
 
+/// As by [`Ord`], and quicker: text of another length is not looked at.
 impl PartialEq for TagRef<'_> {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
+        match (self, other) {
+            (TagRef::Str(left), TagRef::Str(right)) => left == right,
+            (TagRef::Int(left), TagRef::Int(right)) => left == right,
+            (TagRef::Float(left), TagRef::Float(right)) => {
+                one_nan(*left).to_bits() == one_nan(*right).to_bits()
+            }
+            (TagRef::Bool(left), TagRef::Bool(right)) => left == right,
+            _ => false,
+        }
     }
 }
 
@@ -500,8 +512,19 @@ macro_rules! into_tags {
     )+};
 }
 
+/// What values are sent with, as a rule: lent as they stand there.
+impl<N: AsRef<str>, V: AsTag, const LEN: usize> IntoTags for [(N, V); LEN] {
+    fn into_tags(self) -> Tags {
+        self.lend(|refs| tags_of(refs))
+    }
+
+    #[inline]
+    fn lend<R>(self, work: impl FnOnce(&[(&str, TagRef<'_>)]) -> R) -> R {
+        work(&self.each_ref().map(|(n, v)| (n.as_ref(), v.as_tag())))
+    }
+}
+
 into_tags! {
-    (N: AsRef<str>, V: AsTag, const LEN: usize) [(N, V); LEN]: pairs => &pairs;
     (N: AsRef<str>, V: AsTag) Vec<(N, V)>: pairs => &pairs;
     (N: AsRef<str>, V: AsTag) &[(N, V)]: pairs => pairs;
     (N: AsRef<str>, V: AsTag) SmallVec<[(N, V); 8]>: pairs => &pairs;
