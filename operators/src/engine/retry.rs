@@ -8,8 +8,9 @@ use std::time::Duration;
 /// No delay grows beyond this unless the user says so.
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// How often an element whose future failed is tried again, and when: what
-/// [`TryMapAsync::retry`](crate::TryMapAsync::retry) takes.
+/// How often an element whose attempt failed is tried again, and when: what
+/// [`TryMapAsync::retry`](crate::TryMapAsync::retry), [`TryBranch::retry`](crate::TryBranch::retry) and
+/// their kin take.
 ///
 /// Without a delay the next attempt follows at once. Time between attempts is the graph's, so that it
 /// is virtual in tests.
@@ -213,7 +214,7 @@ impl fmt::Debug for Retry {
 
 /// May be tried again: `Clone`, as each attempt gets an element of its own. All such types have it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be tried again, as each attempt gets an element of its own: derive `Clone`, or write `.map(Arc::new)` in front",
+    message = "`{Self}` can't be tried again, as each attempt gets an element of its own: derive `Clone`, lend it by `try_map_async_ref`, or write `.map(Arc::new)` in front",
     label = "not `Clone`",
     note = "clones of an `Arc<{Self}>` are one and the same element"
 )]
