@@ -13,8 +13,8 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use headwater::prelude::*;
 use headwater::{
-    BoxFuture, DriverThread, EmitError, Lost, Receipt, WorkerPanicked, combine_latest, union,
-    union_all, zip, zip_all, zip_latest_all,
+    DriverThread, EmitError, Lost, Receipt, WorkerPanicked, combine_latest, union, union_all, zip,
+    zip_all, zip_latest_all,
 };
 
 thread_local! {
@@ -72,7 +72,7 @@ const NOBODY_DRIVES: &str = "the graph holds timers or futures and nothing drive
 #[allow(clippy::too_many_lines, reason = "one line an operator")]
 fn nothing_of_zero_size_or_length_can_be_made() {
     type Misuse = fn(&Source<u32>);
-    let cases: [(&str, Misuse); 35] = [
+    let cases: [(&str, Misuse); 37] = [
         (
             "`buffer(0)` could hold nothing: give it room for at least 1 element",
             |s| drop(s.buffer(0)),
@@ -705,9 +705,8 @@ fn a_poisoned_graph_says_below_which_node_its_closure_panicked() {
             s.map_async(1, |x| async move { fails(x) }).sink(drop)
         }),
         ("try_map_async_ref", |s, _| {
-            let lent =
-                |x: &u64| -> BoxFuture<'_, _> { Box::pin(std::future::ready(Ok(fails(*x)))) };
-            s.try_map_async_ref(1, lent).sink(drop)
+            s.try_map_async_ref(1, |x| Box::pin(async move { Ok(fails(*x)) }))
+                .sink(drop)
         }),
         ("try_sink_async_ref", |s, _| {
             let sink = s.try_sink_async_ref(1, |x| {

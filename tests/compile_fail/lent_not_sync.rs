@@ -8,7 +8,5 @@ use headwater::prelude::*;
 fn main() {
     let graph = Graph::new();
     let (_source, cells) = graph.pipe::<Cell<u32>>();
-    cells
-        .try_map_async_ref(4, |cell| Box::pin(async move { Ok(cell.get()) }))
-        .sink(drop);
+    let _ = cells.try_map_async_ref(4, |cell| Box::pin(async move { Ok(cell.get()) }));
 }

@@ -162,7 +162,9 @@ fn a_sink_that_lends_brings_the_element_along_without_a_policy_too() {
 
 /// Writes that end when the test says how.
 #[derive(Clone, Default)]
-struct Writes(Arc<Mutex<Vec<(u32, oneshot::Sender<bool>)>>>);
+struct Writes(Arc<Mutex<Vec<Write>>>);
+
+type Write = (u32, oneshot::Sender<bool>);
 
 impl Writes {
     fn start(&self, x: u32) -> impl Future<Output = Result<(), BoxError>> + Send + 'static + use<> {

@@ -22,8 +22,10 @@ use crate::flow::{InGraph, Run};
 /// is lent to leaves it for the next attempt ([`retry`](TryMapAsyncRef::retry)) and for whoever handles
 /// the failure. For that the future is boxed, and the element too.
 ///
-/// The closure is `move |element| { … Box::pin(async move { … }) }`. What the future shares with others
-/// is cloned in front of it:
+/// The closure is `move |element| { … Box::pin(async move { … }) }`, written in the call itself: one that
+/// is kept in a variable first is for a single lifetime. A function may be written anywhere, and returns
+/// a [`BoxFuture`](crate::BoxFuture)`<'_, Result<…, BoxError>>`. What the future shares with others is
+/// cloned in front of it:
 ///
 /// ```
 /// # use headwater_operators as headwater;
