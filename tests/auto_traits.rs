@@ -64,7 +64,14 @@ fn handles_and_values_are_send_sync_and_unpin() {
         Nth<0>,
         Inputs,
     );
-    assert_all!(EmitError<u8>, EmitAllError<u8>, SendError<u8>, List<Item>);
+    assert_all!(
+        EmitError<u8>,
+        EmitAllError<u8>,
+        SendError<u8>,
+        List<Item>,
+        TryBranch<Item>,
+        TryRefBranch<Item>
+    );
 }
 
 #[test]

@@ -72,7 +72,7 @@ const NOBODY_DRIVES: &str = "the graph holds timers or futures and nothing drive
 #[allow(clippy::too_many_lines, reason = "one line an operator")]
 fn nothing_of_zero_size_or_length_can_be_made() {
     type Misuse = fn(&Source<u32>);
-    let cases: [(&str, Misuse); 35] = [
+    let cases: [(&str, Misuse); 37] = [
         (
             "`buffer(0)` could hold nothing: give it room for at least 1 element",
             |s| drop(s.buffer(0)),
@@ -126,6 +126,10 @@ fn nothing_of_zero_size_or_length_can_be_made() {
             |s| drop(s.try_map_async(0, |x| async move { Ok(x) })),
         ),
         (
+            "`try_map_async_ref(0, …)` would never start: let at least 1 element be in flight",
+            |s| drop(s.try_map_async_ref(0, |x| Box::pin(async move { Ok(*x) }))),
+        ),
+        (
             "`map_blocking(0, …)` would never start: let at least 1 element be in flight",
             |s| drop(s.map_blocking(0, |x| x)),
         ),
@@ -140,6 +144,10 @@ fn nothing_of_zero_size_or_length_can_be_made() {
         (
             "`try_sink_async(0, …)` would never start: let at least 1 element be in flight",
             |s| drop(s.try_sink_async(0, |_| async { Ok(()) })),
+        ),
+        (
+            "`try_sink_async_ref(0, …)` would never start: let at least 1 element be in flight",
+            |s| drop(s.try_sink_async_ref(0, |_| Box::pin(async { Ok(()) }))),
         ),
         (
             "`sink_blocking(0, …)` would never start: let at least 1 element be in flight",
@@ -310,7 +318,7 @@ fn a_full_graph_takes_nothing_more() {
 #[test]
 fn a_graph_with_timers_or_futures_and_no_driver_takes_nothing() {
     type Build = fn(&Source<u32>);
-    let builds: [Build; 12] = [
+    let builds: [Build; 14] = [
         |s| drop(s.timed_window(SECOND).sink_to_list()),
         |s| drop(s.fold_window(SECOND, Sum).sink_to_list()),
         |s| drop(s.partition(2).max_age(SECOND).sink_to_list()),
@@ -320,6 +328,13 @@ fn a_graph_with_timers_or_futures_and_no_driver_takes_nothing() {
         |s| drop(s.map_blocking(1, |x| x).sink(drop)),
         |s| drop(s.sink_async(1, |_| async {})),
         |s| drop(s.sink_blocking(1, drop)),
+        |s| {
+            drop(
+                s.try_map_async_ref(1, |x| Box::pin(async move { Ok(*x) }))
+                    .sink(drop),
+            )
+        },
+        |s| drop(s.try_sink_async_ref(1, |_| Box::pin(async { Ok(()) }))),
         |s| drop(s.forward(futures::sink::drain())),
         |s| drop(s.graph().from_iter([1]).zip(s).sink(drop)),
         |s| drop(s.graph().from_stream(futures::stream::iter([1])).sink(drop)),
@@ -664,7 +679,7 @@ fn a_poisoned_graph_says_below_which_node_its_closure_panicked() {
         assert!(x < 9, "as planned");
         x
     }
-    let builds: [(&str, Build); 13] = [
+    let builds: [(&str, Build); 15] = [
         ("readings", |s, _| s.map(fails).sink(drop)),
         // A fork is part of the run that ends in it.
         ("readings", |s, _| s.share().map(fails).sink(drop)),
@@ -688,6 +703,19 @@ fn a_poisoned_graph_says_below_which_node_its_closure_panicked() {
         }),
         ("map_async", |s, _| {
             s.map_async(1, |x| async move { fails(x) }).sink(drop)
+        }),
+        ("try_map_async_ref", |s, _| {
+            s.try_map_async_ref(1, |x| Box::pin(async move { Ok(fails(*x)) }))
+                .sink(drop)
+        }),
+        ("try_sink_async_ref", |s, _| {
+            let sink = s.try_sink_async_ref(1, |x| {
+                Box::pin(async move {
+                    assert!(fails(*x) < 9);
+                    Ok(())
+                })
+            });
+            sink.into()
         }),
         ("flat_map_stream", |s, _| {
             let inner = |x| futures::stream::once(async move { fails(x) });

@@ -225,10 +225,23 @@ proptest! {
         });
         prop_assert_eq!(sorted(out), sorted(items.clone()));
         let out = outputs(&items, &way, |s, o| {
+            let lent = s.try_map_async_ref(n, |x: &i64| Box::pin(async move { Ok(*x) }));
+            drop(lent.sink(noted(&o)));
+        });
+        prop_assert_eq!(&out, &items);
+        let out = outputs(&items, &way, |s, o| {
             let note = noted(&o);
             drop(s.sink_async(n, move |x| {
                 note(x);
                 async {}
+            }));
+        });
+        prop_assert_eq!(&out, &items);
+        let out = outputs(&items, &way, |s, o| {
+            let note = noted(&o);
+            drop(s.try_sink_async_ref(n, move |x| {
+                note(*x);
+                Box::pin(async { Ok(()) })
             }));
         });
         prop_assert_eq!(&out, &items);

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use crate::aggregate::Aggregate;
 use futures_core::Stream;
+use futures_core::future::BoxFuture;
 use futures_sink::Sink;
 
-use crate::engine::{BoxError, Failure, Graph, Head, Lineage, Plan, Push, Shared, Site, Time};
+use crate::engine::{
+    BoxError, Failure, Graph, Head, Lendable, Lineage, Plan, Push, Shared, Site, Time,
+};
 use crate::{end, group, hold, join, shape};
 
 /// May live in a graph: `Send`, so that the graph can move between threads, and `'static`, so that
@@ -1103,6 +1106,26 @@ pub trait Flow: Sized {
         hold::TryMapAsync::new(self.into_run(), n, f)
     }
 
+    /// As [`try_map_async`](Flow::try_map_async), for futures that borrow the element: nothing is cloned
+    /// for another attempt, and a failure brings its element along.
+    #[doc(alias = "borrow")]
+    #[doc(alias = "lend")]
+    #[doc(alias = "by_ref")]
+    #[doc(alias = "retry")]
+    #[track_caller]
+    fn try_map_async_ref<U, F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> hold::TryMapAsyncRef<Self::Run, F>
+    where
+        Self::Item: Lendable,
+        F: for<'a> FnMut(&'a Self::Item) -> BoxFuture<'a, Result<U, BoxError>> + InGraph,
+        U: InGraph,
+    {
+        hold::TryMapAsyncRef::new(self.into_run(), n, f)
+    }
+
     /// Applies `f`, which may block, to each element, on up to `n` threads of its own.
     #[doc(alias = "spawn_blocking")]
     #[doc(alias = "par_map")]
@@ -1331,21 +1354,43 @@ pub trait Flow: Sized {
         end::sink_async(self.into_run(), n, f)
     }
 
-    /// As [`sink_async`](Flow::sink_async), for futures that may fail.
+    /// As [`sink_async`](Flow::sink_async), for futures that may fail. `.retry(policy)` tries again.
     ///
     #[doc = include_str!("end/try_sink_async.md")]
     #[doc(alias = "try_for_each_concurrent")]
+    #[doc(alias = "retry")]
     #[track_caller]
     fn try_sink_async<F, Fut>(
         self, // Needed twice? `.share()` it first.
         n: usize,
         f: F,
-    ) -> crate::Branch
+    ) -> end::TryBranch<Self::Item>
     where
         F: FnMut(Self::Item) -> Fut + InGraph,
         Fut: Future<Output = Result<(), BoxError>> + InGraph,
     {
         end::try_sink_async(self.into_run(), n, f)
+    }
+
+    /// As [`try_sink_async`](Flow::try_sink_async), for futures that borrow the element: nothing is cloned
+    /// for another attempt.
+    ///
+    #[doc = include_str!("end/try_sink_async_ref.md")]
+    #[doc(alias = "borrow")]
+    #[doc(alias = "lend")]
+    #[doc(alias = "by_ref")]
+    #[doc(alias = "retry")]
+    #[track_caller]
+    fn try_sink_async_ref<F>(
+        self, // Needed twice? `.share()` it first.
+        n: usize,
+        f: F,
+    ) -> end::TryRefBranch<Self::Item>
+    where
+        Self::Item: Lendable,
+        F: for<'a> FnMut(&'a Self::Item) -> BoxFuture<'a, Result<(), BoxError>> + InGraph,
+    {
+        end::try_sink_async_ref(self.into_run(), n, f)
     }
 
     /// Calls `f`, which may block, with each element, on up to `n` threads of its own.
@@ -1363,15 +1408,17 @@ pub trait Flow: Sized {
         end::sink_blocking(self.into_run(), n, f)
     }
 
-    /// As [`sink_blocking`](Flow::sink_blocking), for a closure that may fail.
+    /// As [`sink_blocking`](Flow::sink_blocking), for a closure that may fail. `.retry(policy)` tries
+    /// again.
     ///
     #[doc = include_str!("end/try_sink_blocking.md")]
+    #[doc(alias = "retry")]
     #[track_caller]
     fn try_sink_blocking<F>(
         self, // Needed twice? `.share()` it first.
         n: usize,
         f: F,
-    ) -> crate::Branch
+    ) -> end::TryBranch<Self::Item>
     where
         F: Fn(Self::Item) -> Result<(), BoxError> + InGraph + Sync,
     {

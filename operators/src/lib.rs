@@ -19,6 +19,9 @@ mod shape;
 pub use end::*;
 pub use engine::*;
 pub use flow::{Flow, Forkable, InGraph, Run};
+/// What closures return that are lent their elements: `Box::pin(async move { … })`, or `.boxed()` of
+/// `FutureExt`. It is the one of `futures`. See [`Flow::try_map_async_ref`].
+pub use futures_core::future::BoxFuture;
 
 pub use group::*;
 pub use hold::*;

@@ -1,5 +1,5 @@
-//! Remedy: derive `Clone`, or `.map(Arc::new)` in front.
-//~ `Request` can't be tried again, as each attempt gets an element of its own: derive `Clone`, or write `.map(Arc::new)` in front
+//! Remedy: derive `Clone`, `try_map_async_ref`, or `.map(Arc::new)` in front.
+//~ `Request` can't be tried again, as each attempt gets an element of its own: derive `Clone`, lend it by `try_map_async_ref`, or write `.map(Arc::new)` in front
 use headwater::Retry;
 use headwater::prelude::*;
 

@@ -10,15 +10,34 @@ use headwater::prelude::*;
 use super::{Flaky, MS};
 use crate::words::quiet;
 
-/// When, in milliseconds, the attempts at an element that always fails are made.
+/// When, in milliseconds, the attempts at an element that always fails are made: the same for whoever
+/// tries again.
 fn moments(policy: Retry) -> Vec<u64> {
+    let given = moments_of(|source, flaky| {
+        let flow = source.try_map_async(1, flaky.step());
+        flow.retry(policy.clone()).sink(drop);
+    });
+    let lent = moments_of(|source, flaky| {
+        let flow = source.try_map_async_ref(1, flaky.lent());
+        flow.retry(policy.clone()).sink(drop);
+    });
+    let sink = moments_of(|source, flaky| {
+        let sink = source.try_sink_async(1, flaky.write());
+        sink.retry(policy.clone());
+    });
+    let lent_sink = moments_of(|source, flaky| {
+        let sink = source.try_sink_async_ref(1, flaky.lent_write());
+        sink.retry(policy.clone());
+    });
+    assert_eq!((&lent, &sink, &lent_sink), (&given, &given, &given));
+    given
+}
+
+fn moments_of(connect: impl FnOnce(&Source<u32>, &Flaky)) -> Vec<u64> {
     let (graph, time) = quiet();
     let source = graph.source::<u32>();
     let flaky = Flaky::new([(7, u32::MAX)]);
-    source
-        .try_map_async(1, flaky.step())
-        .retry(policy)
-        .sink(drop);
+    connect(&source, &flaky);
     source.emit(7).unwrap();
     time.settle();
     let mut moments = vec![0; flaky.count()];

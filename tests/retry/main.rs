@@ -1,5 +1,5 @@
-//! Failed attempts are repeated, on the graph's clock and in their place; what fails for good can go
-//! to a flow of its own.
+//! Failed attempts are repeated, on the graph's clock and in their place, with a clone of the element or
+//! with the same one, in sinks too; what fails for good can go to a flow of its own.
 
 #[path = "../words/mod.rs"]
 mod words;
@@ -8,13 +8,19 @@ mod attempts;
 mod dead_letters;
 mod delays;
 mod endings;
+mod lending;
+mod lending_endings;
+mod random_attempts;
 mod random_failures;
+mod sinks;
 mod surroundings;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::{Ready, ready};
+use headwater::BoxFuture;
 use headwater::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -44,9 +50,27 @@ impl Flaky {
         }
     }
 
-    fn step(&self) -> impl FnMut(u32) -> futures::future::Ready<Result<u32, BoxError>> + use<> {
+    fn step(&self) -> impl FnMut(u32) -> Ready<Result<u32, BoxError>> + use<> {
         let this = self.clone();
-        move |x| futures::future::ready(this.attempt(x))
+        move |x| ready(this.attempt(x))
+    }
+
+    /// The same for who is lent the element.
+    fn lent(&self) -> impl for<'a> FnMut(&'a u32) -> BoxFuture<'a, Result<u32, BoxError>> + use<> {
+        let this = self.clone();
+        move |x| Box::pin(ready(this.attempt(*x)))
+    }
+
+    fn write(&self) -> impl FnMut(u32) -> Ready<Result<(), BoxError>> + use<> {
+        let this = self.clone();
+        move |x| ready(this.attempt(x).map(drop))
+    }
+
+    fn lent_write(
+        &self,
+    ) -> impl for<'a> FnMut(&'a u32) -> BoxFuture<'a, Result<(), BoxError>> + use<> {
+        let this = self.clone();
+        move |x| Box::pin(ready(this.attempt(*x).map(drop)))
     }
 
     fn attempts_at(&self, x: u32) -> usize {

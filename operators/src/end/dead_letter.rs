@@ -28,7 +28,7 @@ use crate::flow::Run;
 /// them to any number of flows: several `dead_letter`s may share one source. The element comes with
 /// its failure where the operator that failed still had it: see
 /// [`Failure::element`](crate::Failure::element). An asynchronous or blocking step has it under
-/// [`retry`](crate::TryMapAsync::retry).
+/// [`retry`](crate::TryMapAsync::retry), and one that lends it always.
 ///
 /// ```
 /// # use headwater_operators as headwater;

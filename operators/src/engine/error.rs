@@ -73,8 +73,9 @@ impl Failure {
     /// A copy of the element that failed, if the operator still had it and nobody took it.
     ///
     /// `None` for another type than the element's. Which operators still have the element: those that
-    /// look at it by reference (`try_filter`), that refuse it (a full buffer), or that keep it to
-    /// [`retry`](crate::TryMapAsync::retry).
+    /// look at it by reference (`try_filter`), that lend it
+    /// ([`try_map_async_ref`](crate::Flow::try_map_async_ref)), that refuse it (a full buffer), or that
+    /// keep it to [`retry`](crate::TryMapAsync::retry).
     #[must_use]
     pub fn element<T: Clone + 'static>(&self) -> Option<T> {
         self.0

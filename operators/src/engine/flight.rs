@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 
+use super::handover::Handover;
 use super::lanes::{Keyed, Lanes};
 use super::retry::{Again, Retry};
 use super::topology::Site;
@@ -24,6 +25,8 @@ pub(crate) struct Flight<T> {
     pub(super) limits: Limits,
     pub(super) lanes: Option<Box<dyn Lanes<T>>>,
     pub(super) again: Option<Again<T>>,
+    /// Where a policy comes from that is given once all is connected.
+    pub(super) later: Option<Handover<Again<T>>>,
     pub(super) site: Site,
 }
 
@@ -42,6 +45,7 @@ impl<T> Flight<T> {
             },
             lanes: None,
             again: None,
+            later: None,
             site: Site::new(operator),
         }
     }
@@ -79,11 +83,24 @@ impl<T> Flight<T> {
         self.unordered()
     }
 
+    /// Each further attempt gets a clone.
     pub(crate) fn retry(mut self, policy: Retry) -> Flight<T>
     where
         T: Clone,
     {
-        self.again = Some(Again::new(policy));
+        self.again = Some(Again::cloning(policy));
+        self
+    }
+
+    /// Each attempt is lent the same element.
+    pub(crate) fn retry_lending(mut self, policy: Retry) -> Flight<T> {
+        self.again = Some(Again::lending(policy));
+        self
+    }
+
+    /// A policy may come there once all is connected.
+    pub(crate) fn retry_later(mut self, policy: Handover<Again<T>>) -> Flight<T> {
+        self.later = Some(policy);
         self
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use futures_core::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::attempt::{Attempts, Given, Lent, Spare};
 use super::cell::{Entry, Node, Port};
 use super::clock::Time;
 use super::context::Cx;
@@ -16,7 +18,7 @@ use super::flight::{Flight, Limits};
 use super::holding::Holding;
 use super::lanes::Lanes;
 use super::lineage::Pledge;
-use super::naps::{Naps, Spare};
+use super::naps::Naps;
 use super::plan::Plan;
 use super::pressure::Pressure;
 use super::push::{Push, Signal, Tail};
@@ -30,14 +32,14 @@ pub(crate) struct Ticket<T> {
     /// Its place in line; where each key has a lane, its lane.
     pub(super) place: usize,
     pledge: Pledge,
-    /// Where it may be tried again.
+    /// Where it may be tried again, or was lent; not while a future has it.
     pub(super) spare: Option<Box<Spare<T>>>,
 }
 
-/// Builds a node that runs `work` on each element, and `next` behind it.
+/// Builds a node that gives `work` each element, and `next` behind it.
 pub(crate) fn build<R, F, J, U>(
     upstream: R,
-    (flight, role): (Flight<R::Item>, Role),
+    how: (Flight<R::Item>, Role),
     mut work: F,
     next: impl FnOnce(&Arc<Label>) -> Tail<U>,
     plan: &mut Plan,
@@ -47,9 +49,64 @@ pub(crate) fn build<R, F, J, U>(
     J: Future<Output = Result<U, BoxError>> + InGraph,
     U: InGraph,
 {
+    let attempts = Given(move |item, ticket| {
+        let job = work(item);
+        async move { (ticket, job.await) }
+    });
+    build_node(upstream, how, attempts, next, plan);
+}
+
+/// Builds a node that lends `work` each element, and `next` behind it.
+pub(crate) fn build_lending<R, F, U>(
+    upstream: R,
+    how: (Flight<R::Item>, Role),
+    work: F,
+    next: impl FnOnce(&Arc<Label>) -> Tail<U>,
+    plan: &mut Plan,
+) where
+    R: Run<Item: Sync>,
+    F: for<'a> FnMut(&'a R::Item) -> BoxFuture<'a, Result<U, BoxError>> + InGraph,
+    U: InGraph,
+{
+    // What borrows the element has to be made where the element is: within the future.
+    let work = Arc::new(Mutex::new(work));
+    let attempts = Lent(
+        move |spare: Box<Spare<R::Item>>, mut ticket: Ticket<R::Item>| {
+            let work = work.clone();
+            async move {
+                let result = lend(&work, &spare.element).await;
+                ticket.spare = Some(spare);
+                (ticket, result)
+            }
+        },
+    );
+    build_node(upstream, how, attempts, next, plan);
+}
+
+/// Futures of a node are polled one at a time, so that nobody ever waits here; and where `work`
+/// panicked, it is not called again.
+fn lend<'a, T, U, F>(work: &Mutex<F>, element: &'a T) -> BoxFuture<'a, Result<U, BoxError>>
+where
+    F: FnMut(&'a T) -> BoxFuture<'a, Result<U, BoxError>>,
+{
+    let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
+    work(element)
+}
+
+fn build_node<R, A, U>(
+    upstream: R,
+    (flight, role): (Flight<R::Item>, Role),
+    attempts: A,
+    next: impl FnOnce(&Arc<Label>) -> Tail<U>,
+    plan: &mut Plan,
+) where
+    R: Run,
+    A: Attempts<R::Item, Job: Future<Output = Finished<R::Item, U>> + InGraph> + InGraph,
+    U: InGraph,
+{
     let label = plan.node(flight.site, role);
     plan.has_futures();
-    if flight.again.is_some() {
+    if flight.again.is_some() || flight.later.is_some() {
         plan.has_timers();
     }
     let node = InFlight {
@@ -57,11 +114,8 @@ pub(crate) fn build<R, F, J, U>(
         waiting: Fifo::default(),
         lanes: flight.lanes,
         next_in_lane: VecDeque::new(),
-        naps: Naps::new(flight.again),
-        start: move |item, ticket| {
-            let job = work(item);
-            async move { (ticket, job.await) }
-        },
+        naps: Naps::new(flight.again, flight.later),
+        attempts,
         running: FuturesUnordered::new(),
         places: VecDeque::new(),
         first: 0,
@@ -77,7 +131,10 @@ pub(crate) fn build<R, F, J, U>(
     upstream.build(Port::<_>(cell), plan);
 }
 
-struct InFlight<T, U, F, J> {
+/// What a future comes to.
+type Finished<T, U> = (Ticket<T>, Result<U, BoxError>);
+
+struct InFlight<T, U, A: Attempts<T>> {
     label: Arc<Label>,
     limits: Limits,
     /// Not started yet.
@@ -88,8 +145,8 @@ struct InFlight<T, U, F, J> {
     next_in_lane: VecDeque<(T, Ticket<T>)>,
     /// Between two attempts. They keep their slots.
     naps: Naps<T>,
-    start: F,
-    running: FuturesUnordered<J>,
+    attempts: A,
+    running: FuturesUnordered<A::Job>,
     /// Results that have not gone on. Ordered, each element has its place from its start on, which
     /// is `None` until it has finished.
     places: VecDeque<Option<(Ticket<T>, Slot<U>)>>,
@@ -105,12 +162,11 @@ struct InFlight<T, U, F, J> {
     next: Tail<U>,
 }
 
-impl<T, U, F, J> InFlight<T, U, F, J>
+impl<T, U, A> InFlight<T, U, A>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket<T>) -> J + InGraph,
-    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
+    A: Attempts<T, Job: Future<Output = Finished<T, U>> + InGraph> + InGraph,
 {
     /// What counts against the limit. Who waits for an earlier one does not, as far as that is
     /// allowed, unless it would have to wait for room as well.
@@ -157,13 +213,12 @@ where
 
     fn start(&mut self, cx: &mut Cx) {
         while self.may_start(cx) {
-            let next = match self.naps.wake(cx) {
-                None => self.next_in_lane.pop_front(),
-                rested => rested,
-            };
-            match next {
-                Some((item, ticket)) => self.attempt(item, ticket),
-                None => self.start_next(),
+            if let Some(ticket) = self.naps.wake(cx) {
+                self.attempt_again(ticket);
+            } else if let Some((item, ticket)) = self.next_in_lane.pop_front() {
+                self.attempt(item, ticket);
+            } else {
+                self.start_next();
             }
         }
     }
@@ -199,9 +254,17 @@ where
         self.count_due();
     }
 
-    fn attempt(&mut self, item: T, mut ticket: Ticket<T>) {
-        self.naps.attempt(&item, &mut ticket.spare);
-        self.running.push((self.start)(item, ticket));
+    fn attempt(&mut self, item: T, ticket: Ticket<T>) {
+        let job = self.attempts.first(item, ticket, self.naps.again());
+        self.running.push(job);
+    }
+
+    #[cold]
+    fn attempt_again(&mut self, mut ticket: Ticket<T>) {
+        if let (Some(spare), Some(again)) = (ticket.spare.take(), self.naps.again()) {
+            let job = self.attempts.next(spare, ticket, again);
+            self.running.extend(job);
+        }
     }
 
     /// Takes the next result of a future, if there is any.
@@ -281,12 +344,11 @@ where
     }
 }
 
-impl<T, U, F, J> Entry<T> for InFlight<T, U, F, J>
+impl<T, U, A> Entry<T> for InFlight<T, U, A>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket<T>) -> J + InGraph,
-    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
+    A: Attempts<T, Job: Future<Output = Finished<T, U>> + InGraph> + InGraph,
 {
     fn enter(&mut self, item: T, cx: &mut Cx) {
         self.passed += 1;
@@ -323,12 +385,11 @@ where
     }
 }
 
-impl<T, U, F, J> Node for InFlight<T, U, F, J>
+impl<T, U, A> Node for InFlight<T, U, A>
 where
     T: InGraph,
     U: InGraph,
-    F: FnMut(T, Ticket<T>) -> J + InGraph,
-    J: Future<Output = (Ticket<T>, Result<U, BoxError>)> + InGraph,
+    A: Attempts<T, Job: Future<Output = Finished<T, U>> + InGraph> + InGraph,
 {
     fn tick(&mut self, cx: &mut Cx) {
         self.naps.rang(cx);
@@ -339,6 +400,7 @@ where
     fn poll(&mut self, cx: &mut Cx, waker: &Waker) {
         for turn in 1.. {
             let idle = self.running.is_empty();
+            self.naps.look();
             self.start(cx);
             let finished = self.finish(cx, waker);
             if idle || finished {

@@ -7,22 +7,18 @@ use std::time::Duration;
 use super::clock::Time;
 use super::context::Cx;
 use super::error::BoxError;
+use super::handover::Handover;
 use super::in_flight::Ticket;
 use super::retry::Again;
 use super::timers::Alarm;
 use super::topology::NodeId;
 
-/// An element that may be tried again.
-pub(super) struct Spare<T> {
-    pub(super) element: T,
-    /// How many were made, or are under way.
-    attempts: u32,
-}
-
 /// Those between two attempts.
 pub(super) struct Naps<T> {
     /// `None` where nothing is tried again.
     again: Option<Again<T>>,
+    /// Where a policy may come from later.
+    later: Option<Handover<Again<T>>>,
     heap: BinaryHeap<Nap<T>>,
     begun: u64,
     alarm: Alarm,
@@ -35,9 +31,10 @@ struct Nap<T> {
 }
 
 impl<T> Naps<T> {
-    pub(super) fn new(again: Option<Again<T>>) -> Naps<T> {
+    pub(super) fn new(again: Option<Again<T>>, later: Option<Handover<Again<T>>>) -> Naps<T> {
         Naps {
             again,
+            later,
             heap: BinaryHeap::new(),
             begun: 0,
             alarm: Alarm::default(),
@@ -53,17 +50,18 @@ impl<T> Naps<T> {
         self.begun
     }
 
-    /// Another attempt at `item`: the first one leaves a spare, where there may be others.
+    /// The policy in force.
     #[inline]
-    pub(super) fn attempt(&self, item: &T, spare: &mut Option<Box<Spare<T>>>) {
-        let Some(again) = &self.again else { return };
-        let spare = spare.get_or_insert_with(|| {
-            Box::new(Spare {
-                element: again.copy(item),
-                attempts: 0,
-            })
-        });
-        spare.attempts += 1;
+    pub(super) fn again(&self) -> Option<&Again<T>> {
+        self.again.as_ref()
+    }
+
+    /// Takes a policy that has come meanwhile.
+    #[inline]
+    pub(super) fn look(&mut self) {
+        if let Some(again) = self.later.as_ref().and_then(Handover::take) {
+            self.again = Some(again);
+        }
     }
 
     /// Keeps the ticket until the time of the next attempt. Hands it back where there is none.
@@ -96,9 +94,9 @@ impl<T> Naps<T> {
         first.is_some_and(|nap| nap.until.0 <= cx.now())
     }
 
-    /// The first one, if it is time to try it again.
+    /// The ticket of the first one, if it is time to try it again.
     #[inline]
-    pub(super) fn wake(&mut self, cx: &mut Cx) -> Option<(T, Ticket<T>)> {
+    pub(super) fn wake(&mut self, cx: &mut Cx) -> Option<Ticket<T>> {
         match self.is_rested(cx) {
             true => self.wake_first(),
             false => None,
@@ -106,10 +104,12 @@ impl<T> Naps<T> {
     }
 
     #[cold]
-    fn wake_first(&mut self) -> Option<(T, Ticket<T>)> {
-        let ticket = self.heap.pop()?.ticket;
-        let item = self.again.as_ref()?.copy(&ticket.spare.as_ref()?.element);
-        Some((item, ticket))
+    fn wake_first(&mut self) -> Option<Ticket<T>> {
+        let mut ticket = self.heap.pop()?.ticket;
+        if let Some(spare) = &mut ticket.spare {
+            spare.attempts += 1;
+        }
+        Some(ticket)
     }
 
     /// Has the node called when the first one has rested.

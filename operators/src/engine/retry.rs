@@ -8,8 +8,9 @@ use std::time::Duration;
 /// No delay grows beyond this unless the user says so.
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// How often an element whose future failed is tried again, and when: what
-/// [`TryMapAsync::retry`](crate::TryMapAsync::retry) takes.
+/// How often an element whose attempt failed is tried again, and when: what
+/// [`TryMapAsync::retry`](crate::TryMapAsync::retry), [`TryBranch::retry`](crate::TryBranch::retry) and
+/// their kin take.
 ///
 /// Without a delay the next attempt follows at once. Time between attempts is the graph's, so that it
 /// is virtual in tests.
@@ -213,7 +214,7 @@ impl fmt::Debug for Retry {
 
 /// May be tried again: `Clone`, as each attempt gets an element of its own. All such types have it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be tried again, as each attempt gets an element of its own: derive `Clone`, or write `.map(Arc::new)` in front",
+    message = "`{Self}` can't be tried again, as each attempt gets an element of its own: derive `Clone`, lend it by `try_map_async_ref`, or write `.map(Arc::new)` in front",
     label = "not `Clone`",
     note = "clones of an `Arc<{Self}>` are one and the same element"
 )]
@@ -222,28 +223,48 @@ pub trait Retriable: Clone {}
 #[diagnostic::do_not_recommend]
 impl<T: Clone> Retriable for T {}
 
+/// May be lent to futures: `Sync`, as a future that has a reference may move between threads. All such
+/// types have it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be lent to a future, which may move between threads: it is not `Sync`",
+    label = "not `Sync`",
+    note = "give it to the future instead, by `try_map_async` or `try_sink_async`, or put what is not `Sync` into a `Mutex`"
+)]
+pub trait Lendable: Sync {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Sync> Lendable for T {}
+
 /// A policy, and how to copy an element: a pointer, so that what is never retried needs no `Clone`.
 pub(crate) struct Again<T> {
     policy: Retry,
-    copy: fn(&T) -> T,
-}
-
-impl<T: Clone> Again<T> {
-    pub(crate) fn new(policy: Retry) -> Again<T> {
-        Again {
-            policy,
-            copy: T::clone,
-        }
-    }
+    /// `None` where each attempt is lent the same element.
+    copy: Option<fn(&T) -> T>,
 }
 
 impl<T> Again<T> {
-    pub(crate) fn copy(&self, item: &T) -> T {
-        (self.copy)(item)
+    /// Each further attempt gets a clone.
+    pub(crate) fn cloning(policy: Retry) -> Again<T>
+    where
+        T: Clone,
+    {
+        Again {
+            policy,
+            copy: Some(T::clone),
+        }
+    }
+
+    /// Each attempt is lent the same element.
+    pub(crate) fn lending(policy: Retry) -> Again<T> {
+        Again { policy, copy: None }
+    }
+
+    pub(super) fn copy(&self, item: &T) -> Option<T> {
+        self.copy.map(|copy| copy(item))
     }
 
     /// How long to wait after attempt number `attempt` failed; `None` where it was the last.
-    pub(crate) fn after(
+    pub(super) fn after(
         &mut self,
         attempt: u32,
         error: &(dyn Error + Send + Sync + 'static),

@@ -76,7 +76,8 @@ pub struct MapAsync<R: Run, F> {
 /// - **Emits** what the future returns as `Ok`; where it returns an error, a failure in the element's
 ///   place, which goes on down to the nearest operator that catches, else to the graph's handler.
 /// - **Holds**, **Waits**, **On close**, **Drops**, **Panics**: as [`MapAsync`]. The element went into
-///   the closure; under [`retry`](TryMapAsync::retry) its failure brings it along.
+///   the closure; under [`retry`](TryMapAsync::retry) its failure brings it along, and always where it is
+///   lent: [`try_map_async_ref`](crate::Flow::try_map_async_ref).
 ///
 /// ```
 /// # use headwater_operators as headwater;

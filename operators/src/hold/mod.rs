@@ -22,6 +22,7 @@ mod speed;
 mod switch_map;
 mod throttle;
 mod timetable;
+mod try_map_async_ref;
 
 pub use buffer::Buffer;
 pub use conflate::Conflate;
@@ -41,3 +42,4 @@ pub use sample::Sample;
 pub use speed::{InvalidSpeed, Speed};
 pub use switch_map::SwitchMap;
 pub use throttle::Throttle;
+pub use try_map_async_ref::TryMapAsyncRef;
