@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Frequencies,
     Expand,
     Partition,
+    Sliding,
+    Fold,
     Zip,
     Union,
     Combine,
@@ -25,6 +27,7 @@ pub(crate) enum Kind {
     WithLatest,
     Chain,
     Collect,
+    TakeUntil,
 }
 
 /// What graphs are made of; the likelier, the more often it stands there.
@@ -57,11 +60,12 @@ const SHAPES: Family = &[
 
 const ENDINGS: Family = &[
     Map, Map, Fail, Zip, Zip, Zip, Union, Union, Combine, Combine, Skip, Chain, Take, Take,
+    TakeUntil, Fold,
 ];
 
 const GROUPS: Family = &[
     Map, Fail, Partition, Partition, Collect, Collect, Collect, Zip, Zip, Zip, Union, Union,
-    Expand, ZipLatest, Combine,
+    Expand, ZipLatest, Combine, Sliding, Fold, Take,
 ];
 
 const ALL: Family = &[
@@ -84,6 +88,9 @@ const ALL: Family = &[
     Take,
     Partition,
     Collect,
+    TakeUntil,
+    Sliding,
+    Fold,
 ];
 
 /// What is held, and what ends flows and so lets it go.
@@ -156,6 +163,8 @@ fn op(kind: Kind, inputs: Inputs, number: u8) -> Op {
         Frequencies => Op::Frequencies(a),
         Expand => Op::Expand(a),
         Partition => Op::Partition(a),
+        Sliding => Op::Sliding(a),
+        Fold => Op::Fold(a),
         Zip => Op::Zip(inputs),
         Union => Op::Union(inputs),
         Combine => {
@@ -166,6 +175,7 @@ fn op(kind: Kind, inputs: Inputs, number: u8) -> Op {
         WithLatest => Op::WithLatest(pair(&inputs)),
         Chain => Op::Chain(pair(&inputs)),
         Collect => Op::Collect(pair(&inputs)),
+        TakeUntil => Op::TakeUntil(pair(&inputs)),
     }
 }
 

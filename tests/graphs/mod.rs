@@ -29,6 +29,10 @@ pub(crate) enum Op {
     Expand(usize),
     /// In groups of three.
     Partition(usize),
+    /// Each with the one before, and at first alone.
+    Sliding(usize),
+    /// All of them, at the close.
+    Fold(usize),
     Zip(Inputs),
     Union(Inputs),
     /// With the inputs that it emits on, one bit each.
@@ -39,6 +43,8 @@ pub(crate) enum Op {
     WithLatest(Inputs),
     /// Of the first two.
     Chain(Inputs),
+    /// The first, until the second has an element.
+    TakeUntil(Inputs),
     /// The elements of the first, up to [`GROUP`] of them, until the second has one.
     Collect(Inputs),
 }
@@ -74,6 +80,7 @@ impl Op {
             | Op::ZipLatest(inputs)
             | Op::WithLatest(inputs)
             | Op::Chain(inputs)
+            | Op::TakeUntil(inputs)
             | Op::Collect(inputs) => Some(inputs),
             _ => None,
         }
@@ -87,12 +94,14 @@ impl Op {
                 vec![(*a, 0)]
             }
             Op::Pairwise(a) | Op::Dedup(a) | Op::Frequencies(a) | Op::Expand(a) => vec![(*a, 0)],
-            Op::Partition(a) => vec![(*a, 0)],
+            Op::Partition(a) | Op::Sliding(a) | Op::Fold(a) => vec![(*a, 0)],
             Op::Zip(inputs)
             | Op::Union(inputs)
             | Op::Combine(inputs, _)
             | Op::Chain(inputs)
             | Op::Collect(inputs) => inputs.of.iter().copied().zip(0..).collect(),
+            // What ends a flow is connected before it.
+            Op::TakeUntil(inputs) => vec![(inputs.of[1], 1), (inputs.of[0], 0)],
             // What keeps the latest beside a main flow is connected first.
             Op::ZipLatest(inputs) | Op::WithLatest(inputs) => {
                 let (main, others) = (inputs.of[0], &inputs.of[1..]);

@@ -135,7 +135,8 @@ impl Oracle {
         let item = item.filter(|_| !fails);
         if node.finished {
             // What comes after the last of a `take` is no loss, nor what ends a group.
-            let lost = item.is_some() && !matches!(op, Op::Take(..) | Op::Collect(_));
+            let lost =
+                item.is_some() && !matches!(op, Op::Take(..) | Op::TakeUntil(_) | Op::Collect(_));
             node.dropped += u64::from(lost);
             return;
         }
@@ -187,6 +188,22 @@ impl Oracle {
                 Some(x) => (0..2).for_each(|i| self.leave(id, Some(x + i))),
                 None => self.leave(id, None),
             },
+            Op::TakeUntil(_) if port == 0 => self.leave(id, item),
+            Op::TakeUntil(_) => {
+                // A failure passes, as the other flow's do.
+                match item {
+                    Some(_) => self.finish(id),
+                    None if fails => self.leave(id, None),
+                    None => {}
+                }
+            }
+            Op::Sliding(_) => {
+                if let Some(x) = item {
+                    let group = node.last.replace(x).into_iter().chain([x]).collect();
+                    self.leave(id, Some(mix_group(group)));
+                }
+            }
+            Op::Fold(_) => node.queues[0].extend(item.map(Some)),
             Op::Partition(_) | Op::Collect(_) if port == 0 => {
                 if item.is_some() {
                     node.queues[0].push_back(item);
@@ -305,6 +322,16 @@ impl Oracle {
                     self.close(consumer);
                 }
                 Op::Dedup(_) | Op::Frequencies(_) | Op::Expand(_) => self.close(consumer),
+                Op::Sliding(_) => self.close(consumer),
+                Op::Fold(_) => {
+                    self.leave_group(consumer);
+                    self.finish(consumer);
+                }
+                Op::TakeUntil(_) => {
+                    if port == 0 {
+                        self.finish(consumer);
+                    }
+                }
                 Op::Partition(_) | Op::Collect(_) if port == 0 => {
                     if !node.queues[0].is_empty() {
                         self.leave_group(consumer);

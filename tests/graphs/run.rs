@@ -73,7 +73,7 @@ pub(crate) fn run(ops: &[Op], steps: &[Step], way: &Way, limit: Limit) -> Outcom
             );
         }
     }
-    let goes = |op: &Op| matches!(op, Op::Take(..) | Op::Collect(_));
+    let goes = |op: &Op| matches!(op, Op::Take(..) | Op::TakeUntil(_) | Op::Collect(_));
     let takes = ops.iter().any(goes);
     let dropped = |(i, op): (usize, &Op)| {
         let node = snapshot.named(&name(i));
@@ -131,6 +131,14 @@ pub(crate) fn flow(
                 _ => Ok([x, x + 1]),
             })
             .boxed(),
+        Op::Sliding(a) => shared[*a].sliding_window(2).map(mix_group).boxed(),
+        Op::Fold(a) => {
+            let group = shared[*a].fold(Vec::new(), |mut all, x| {
+                all.push(x);
+                all
+            });
+            group.map(mix_group).boxed()
+        }
         Op::Partition(a) => shared[*a].partition(GROUP).map(mix_group).boxed(),
         Op::Zip(inputs)
         | Op::Union(inputs)
@@ -138,6 +146,7 @@ pub(crate) fn flow(
         | Op::ZipLatest(inputs)
         | Op::WithLatest(inputs)
         | Op::Chain(inputs)
+        | Op::TakeUntil(inputs)
         | Op::Collect(inputs) => join(op, inputs, name(i), shared, limit),
     }
 }
@@ -219,6 +228,7 @@ fn join(
             let both = a.chain(b).capacity(capacity).on_full(policy);
             both.named(name).boxed()
         }
+        (Op::TakeUntil(_), _) => a.take_until(b).named(name).boxed(),
         (Op::Collect(_), _) => {
             let groups = a.collect_until(b).max_len(GROUP).named(name);
             groups.map(mix_group).boxed()
