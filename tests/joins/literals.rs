@@ -280,7 +280,7 @@ fn a_row_has_the_receipts_of_its_flows_and_a_row_that_fails_loses_no_literal() {
 fn failures_keep_their_place_in_a_zip_of_one_flow() {
     let source = Source::<u32>::new();
     let half = |x: u32| {
-        if x % 2 == 0 {
+        if x.is_multiple_of(2) {
             Ok(x / 2)
         } else {
             Err("odd".into())
