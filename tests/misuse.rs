@@ -13,8 +13,8 @@ use futures::FutureExt;
 use futures::executor::block_on;
 use headwater::prelude::*;
 use headwater::{
-    DriverThread, EmitError, Lost, Receipt, WorkerPanicked, combine_latest, union, union_all, zip,
-    zip_all, zip_latest_all,
+    DriverThread, EmitError, Lost, Receipt, WorkerPanicked, combine_latest, literal, union,
+    union_all, zip, zip_all, zip_latest_all,
 };
 
 thread_local! {
@@ -72,7 +72,7 @@ const NOBODY_DRIVES: &str = "the graph holds timers or futures and nothing drive
 #[allow(clippy::too_many_lines, reason = "one line an operator")]
 fn nothing_of_zero_size_or_length_can_be_made() {
     type Misuse = fn(&Source<u32>);
-    let cases: [(&str, Misuse); 37] = [
+    let cases: [(&str, Misuse); 38] = [
         (
             "`buffer(0)` could hold nothing: give it room for at least 1 element",
             |s| drop(s.buffer(0)),
@@ -100,6 +100,10 @@ fn nothing_of_zero_size_or_length_can_be_made() {
         (
             "`capacity(0)` could hold nothing: give `chain` room for at least 1 element",
             |s| drop(s.chain(s).capacity(0)),
+        ),
+        (
+            "`zip` of literals only would never come to an end: give it at least 1 flow",
+            |_| drop(zip((literal(1), literal("x")))),
         ),
         (
             "`zip_all` of no flows would never emit nor close: give it at least 1 flow",

@@ -69,7 +69,8 @@ pub trait Run: Sized + InGraph {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a flow",
     label = "not a flow",
-    note = "sources and shared nodes are flows by reference: write `&source`"
+    note = "sources and shared nodes are flows by reference: write `&source`",
+    note = "a value that is the same in each row of a `zip` is a literal: write `literal(value)`"
 )]
 // The comment beside each `self` is for the compiler to show: a flow used twice is an error whose
 // note quotes that line, and there is no other way to put the remedy there.
@@ -860,10 +861,10 @@ pub trait Flow: Sized {
 
     // ---- several flows become one ----
 
-    /// Pairs the elements of two flows by position. For up to eight flows there is
-    /// [`zip`](crate::zip()), which takes a tuple of them.
+    /// Pairs the elements of two flows by position, or puts a [`literal`](crate::literal) beside each.
+    /// For up to eight flows there is [`zip`](crate::zip()), which takes a tuple of them.
     #[track_caller]
-    fn zip<B: Flow>(
+    fn zip<B: join::ZipInput>(
         self, // Needed twice? `.share()` it first.
         other: B,
     ) -> join::Zip<(Self::Run, B::Run)> {

@@ -1,5 +1,6 @@
 //! Joins with the latest elements, joins of any number of flows, and joins that wait for each other.
 
+mod literals;
 mod of_many;
 mod waiting;
 mod with_latest;

@@ -5,16 +5,25 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use headwater::literal;
 use headwater::prelude::*;
 
-use super::{Digest, Out, beside, by_hand, lumps, two_sourced};
+use super::{Digest, Out, beside, bulk, by_hand, lumps, two_sourced};
 use crate::workload::Workload;
+
+/// The same in each row.
+const LABEL: u64 = 7;
 
 /// This room's rows.
 pub(super) fn rows() -> Vec<Workload> {
     let pair = Workload::pair;
     vec![
         pair("zip, one by one", zip_by_hand, zip),
+        pair(
+            "zip with a literal",
+            |n| by_hand(|out| (0..n).for_each(|x| out.put((LABEL, x)))),
+            |n| bulk(0..n, |numbers| headwater::zip((literal(LABEL), numbers))),
+        ),
         pair(
             "zip_latest",
             |n| {

@@ -244,7 +244,7 @@ impl Branch {
     }
 
     /// As [`move_to`](Branch::move_to), for one input of a run that joins several: counted from 0, in
-    /// the order in which the flows were written.
+    /// the order in which the flows were written. A [`literal`](crate::literal) of a zip is not counted.
     ///
     /// # Errors
     /// See [`MoveError`].

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::gate::{Gate, Heard, Limit};
+use super::place::{Held, Place, Queue, ZipInput, graph_of_flows};
 use super::row::RowCheck;
 use crate::engine::{
-    Cell, Cx, Entry, Fifo, Graph, Node, OnFull, Plan, Port, PortCounts, Push, Role, Signal, Site,
-    Tail, Waits, taken_twice,
+    Cell, Cx, Entry, Graph, Node, OnFull, Plan, Port, PortCounts, Push, Role, Signal, Site, Tail,
+    Waits, taken_twice,
 };
-use crate::flow::{Flow, InGraph, Run};
+use crate::flow::Run;
 
-/// Pairs the elements of two to eight flows by position: see [`Flow::zip`] and [`zip`].
+/// Pairs the elements of two to eight flows by position: see [`Flow::zip`](crate::Flow::zip) and
+/// [`zip`]. A [`literal`](crate::literal) among them is the same in each row, and no input.
 ///
 /// - **Emits** a tuple when every input has an element.
 /// - **Holds** up to 1 024 elements per input ([`capacity`](Zip::capacity)) that wait for their mates.
@@ -25,11 +27,8 @@ use crate::flow::{Flow, InGraph, Run};
 ///   or were dropped: counted as unpaired. Under [`OnFull::DropOldest`] and [`OnFull::DropNewest`] what
 ///   does not fit, counted as overflow; under [`OnFull::Fail`] that element fails, which is reported at
 ///   once: no `catch` below sees it.
-/// - **Panics** at construction if the flows belong to two graphs, or if the capacity is 0.
-///
-/// A constant between the elements of a row is for a closure to put there, and costs nothing:
-/// `a.zip(b).map(|(a, b)| (a, 5, b))`. It is no input: it belongs to no graph, and has neither a
-/// number of elements nor a close.
+/// - **Panics** at construction if the flows belong to two graphs, if there are literals only, or if the
+///   capacity is 0.
 ///
 /// ```
 /// # use headwater_operators as headwater;
@@ -47,20 +46,23 @@ use crate::flow::{Flow, InGraph, Run};
 /// ```
 #[must_use = "a flow does nothing until it ends in a sink"]
 pub struct Zip<Runs> {
+    graph: Graph,
     runs: Runs,
     limit: Limit,
     site: Site,
 }
 
-/// Pairs the elements of the flows in a tuple by position; see [`Zip`]. For a `Vec` of like flows
-/// there is [`zip_all`](crate::zip_all).
+/// Pairs the elements of the flows in a tuple by position; see [`Zip`]. Among them may stand a
+/// [`literal`](crate::literal). For a `Vec` of like flows there is [`zip_all`](crate::zip_all).
 ///
 /// # Panics
-/// If the flows belong to two graphs.
+/// If the flows belong to two graphs, or if there are literals only.
 #[track_caller]
 pub fn zip<F: Zippable>(flows: F) -> Zip<F::Runs> {
+    let (graph, runs) = flows.into_runs();
     Zip {
-        runs: flows.into_runs(),
+        graph,
+        runs,
         limit: Limit::default(),
         site: Site::new("zip"),
     }
@@ -85,13 +87,13 @@ impl<Runs> Zip<Runs> {
     }
 }
 
-/// Tuples of two to eight flows.
+/// Tuples of two to eight flows, and literals among them.
 pub trait Zippable {
     /// The flows as runs.
     type Runs;
 
-    /// Detaches all flows, and checks that they belong to one graph.
-    fn into_runs(self) -> Self::Runs;
+    /// Detaches all flows, and checks that they belong to one graph: this one.
+    fn into_runs(self) -> (Graph, Self::Runs);
 }
 
 impl<Runs> std::fmt::Debug for Zip<Runs> {
@@ -185,78 +187,82 @@ impl<T: 'static, const P: usize, N: Quick<T, P>> Push<T> for ZipPort<N, P> {
     }
 }
 
-/// Moves `rows` elements of each drained queue into tuples.
+/// Makes tuples of the first `rows` elements of each queue that was taken out.
 macro_rules! zip_rows {
-    ($batch:expr, $rows:expr, $A:ident $B:ident) => {
-        $batch.extend($A.drain(..$rows).zip($B.drain(..$rows)));
+    ($queues:expr, $batch:expr, $rows:expr, $A:ident $P:tt $B:ident $Q:tt) => {
+        $batch.extend($queues.$P.drain(&mut $A, $rows).zip($queues.$Q.drain(&mut $B, $rows)));
     };
-    ($batch:expr, $rows:expr, $($T:ident)+) => {{
-        $(let mut $T = $T.drain(..$rows);)+
+    ($queues:expr, $batch:expr, $rows:expr, $($T:ident $P:tt)+) => {{
+        $(let mut $T = $queues.$P.drain(&mut $T, $rows);)+
         while let ($(Some($T),)+) = ($($T.next(),)+) {
             $batch.push(($($T,)+));
         }
     }};
 }
 
-/// For each arity: `flow letter, element letter, position`.
+/// For each arity: `letter of what is joined, of its queue, position`.
 macro_rules! zip_arity {
     ($($F:ident $T:ident $P:tt),+) => {
-        impl<$($F: Flow),+> Zippable for ($($F,)+) {
+        impl<$($F: ZipInput),+> Zippable for ($($F,)+) {
             type Runs = ($($F::Run,)+);
 
             #[track_caller]
-            fn into_runs(self) -> Self::Runs {
-                let runs = ($(self.$P.into_run(),)+);
-                $(runs.0.graph().assert_same(runs.$P.graph(), "zip");)+
-                runs
+            fn into_runs(self) -> (Graph, Self::Runs) {
+                let mut graph = None;
+                let runs = ($(self.$P.into_place(&mut graph),)+);
+                (graph_of_flows(graph), runs)
             }
         }
 
-        impl<$($F: Run),+> Run for Zip<($($F,)+)> {
+        impl<$($F: Place),+> Run for Zip<($($F,)+)> {
             type Item = ($($F::Item,)+);
 
             fn graph(&self) -> &Graph {
-                self.runs.0.graph()
+                &self.graph
             }
 
             fn build<N: Push<Self::Item>>(self, next: N, plan: &mut Plan) {
                 let label = plan.node(self.site, Role::Join);
-                let node: ZipNode<($(Fifo<$F::Item>,)+), Self::Item> = ZipNode {
-                    gate: Gate::new(label.clone(), self.limit, [$($P),+].len()),
-                    queues: Default::default(),
+                let inputs = 0 $(+ <$F::Queue as Queue>::INPUTS)+;
+                let node: ZipNode<($($F::Queue,)+), Self::Item> = ZipNode {
+                    gate: Gate::new(label.clone(), self.limit, inputs),
+                    queues: ($(self.runs.$P.queue(),)+),
                     batch: Vec::new(),
                     next: Box::new(next),
                 };
                 let cell: Arc<Cell<_>> = plan.cell(&label, node);
+                let mut input = 0;
                 $(
-                    plan.at_port(&label, $P);
-                    self.runs.$P.build(ZipPort::<_, $P>(Port(cell.clone())), plan);
+                    let next = ZipPort::<_, $P>(Port(cell.clone()));
+                    self.runs.$P.lead(next, (&label, &mut input), plan);
                 )+
             }
         }
 
-        impl<$($T: InGraph),+> ZipNode<($(Fifo<$T>,)+), ($($T,)+)> {
-            fn held(&self) -> [usize; [$($P),+].len()] {
-                [$(self.queues.$P.len()),+]
+        impl<$($T: Queue),+> ZipNode<($($T,)+), ($($T::Item,)+)> {
+            fn held(&self) -> Held<{ [$($P),+].len() }> {
+                let mut held = Held::default();
+                $(held.look_at(&self.queues.$P);)+
+                held
             }
 
             /// Emits all rows that are complete.
             #[expect(non_snake_case, reason = "a variable for each type, named alike")]
             fn rows(&mut self, cx: &mut Cx) {
-                let rows = self.held().into_iter().min().unwrap_or(0);
+                let rows = [$(self.queues.$P.rows()),+].into_iter().min().unwrap_or(0);
                 if rows == 0 {
                     return;
                 }
                 if rows > 1 && $(self.queues.$P.is_plain())&&+ && !cx.token.is_some() {
                     $(let mut $T = self.queues.$P.take_plain();)+
                     self.batch.reserve(rows);
-                    zip_rows!(self.batch, rows, $($T)+);
+                    zip_rows!(self.queues, self.batch, rows, $($T $P)+);
                     $(self.queues.$P.give_back($T);)+
                     self.next.push_batch(&mut self.batch, cx);
                 } else {
                     for _ in 0..rows {
                         let mut check = RowCheck::default();
-                        $(let $T = check.take(self.queues.$P.pop(), cx);)+
+                        $(let $T = self.queues.$P.take(&mut check, cx);)+
                         let row = match ($($T,)+) {
                             ($(Some($T),)+) => Some(($($T,)+)),
                             _ => None,
@@ -280,12 +286,16 @@ macro_rules! zip_arity {
             }
 
             fn finish(&mut self, cx: &mut Cx) {
-                $(self.gate.lose_rest(&mut self.queues.$P, cx);)+
+                $(
+                    if let Some(queue) = self.queues.$P.input_mut() {
+                        self.gate.lose_rest(queue, cx);
+                    }
+                )+
                 self.next.signal(Signal::Close, cx);
             }
         }
 
-        impl<$($T: InGraph),+> Node for ZipNode<($(Fifo<$T>,)+), ($($T,)+)> {
+        impl<$($T: Queue),+> Node for ZipNode<($($T,)+), ($($T::Item,)+)> {
             fn starved(&mut self, still: bool, cx: &mut Cx) {
                 let held = self.held();
                 self.gate.look_again(&held, still, cx);
@@ -296,29 +306,32 @@ macro_rules! zip_arity {
             }
 
             fn inputs(&self) -> PortCounts {
-                self.held().into_iter().collect()
+                self.held().iter().copied().collect()
             }
         }
 
         zip_arity!(@entries [$($T)+] [] $($T $P),+);
     };
-    // For each input: those before it, and those after.
+    // For each place: those before it, and those after. Only an input's is entered.
     (@entries $all:tt [$($B:tt)*] $T:ident $P:tt $(, $A:ident $Q:tt)*) => {
         zip_arity!(@entry $all [$($B)*] $T $P [$(($A $Q))*]);
         zip_arity!(@entries $all [$($B)* ($T $P)] $($A $Q),*);
     };
     (@entries $all:tt [$($B:tt)*]) => {};
     (@entry [$($All:ident)+] [$(($B:ident $O:tt))*] $T:ident $P:tt [$(($A:ident $Q:tt))*]) => {
-        impl<$($All: InGraph),+> Quick<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+        impl<$($All: Queue),+> Quick<$T::Item, $P> for ZipNode<($($All,)+), ($($All::Item,)+)> {
             #[inline]
-            fn quick(&mut self, item: $T) -> Quickly<$T> {
+            fn quick(&mut self, item: $T::Item) -> Quickly<$T::Item> {
                 let completes = $(self.queues.$O.is_ready() &&)* $(self.queues.$Q.is_ready() &&)* true;
                 if completes && self.gate.is_quiet() {
                     return Quickly::Completes(item);
                 }
                 let waits = $(self.queues.$O.is_empty() ||)* $(self.queues.$Q.is_empty() ||)* false;
-                if waits && self.gate.has_quiet_room(self.queues.$P.items()) {
-                    return match self.queues.$P.push_plain(item) {
+                if waits
+                    && let Some(queue) = self.queues.$P.input_mut()
+                    && self.gate.has_quiet_room(queue.items())
+                {
+                    return match queue.push_plain(item) {
                         Ok(()) => {
                             self.gate.count(1);
                             Quickly::Kept
@@ -332,7 +345,7 @@ macro_rules! zip_arity {
             /// The mates are there: the element need not be kept to be taken out again.
             #[inline]
             #[expect(non_snake_case, reason = "a variable for each type, named alike")]
-            fn complete(&mut self, item: $T, cx: &mut Cx) {
+            fn complete(&mut self, item: $T::Item, cx: &mut Cx) {
                 if let ($(Some($B),)* Some($T), $(Some($A),)*) = (
                     $(self.queues.$O.pop_plain(),)* Some(item), $(self.queues.$Q.pop_plain(),)*
                 ) {
@@ -342,17 +355,24 @@ macro_rules! zip_arity {
             }
         }
 
-        impl<$($All: InGraph),+> Entry<$T, $P> for ZipNode<($(Fifo<$All>,)+), ($($All,)+)> {
+        impl<$($All: Queue),+> Entry<$T::Item, $P> for ZipNode<($($All,)+), ($($All::Item,)+)> {
             #[inline]
-            fn enter(&mut self, item: $T, cx: &mut Cx) {
+            fn enter(&mut self, item: $T::Item, cx: &mut Cx) {
                 let held = self.held();
-                self.gate.keep($P, &mut self.queues.$P, item, &held, cx);
-                self.rows(cx);
+                if let Some(queue) = self.queues.$P.input_mut() {
+                    let input = 0 $(+ $B::INPUTS)*;
+                    self.gate.keep(input, queue, item, &held, cx);
+                    self.rows(cx);
+                }
             }
 
-            fn enter_batch(&mut self, items: &mut Vec<$T>, cx: &mut Cx) {
+            fn enter_batch(&mut self, items: &mut Vec<$T::Item>, cx: &mut Cx) {
                 let held = self.held();
-                if self.gate.keep_batch($P, &mut self.queues.$P, items, &held, cx) {
+                let input = 0 $(+ $B::INPUTS)*;
+                let Some(queue) = self.queues.$P.input_mut() else {
+                    return;
+                };
+                if self.gate.keep_batch(input, queue, items, &held, cx) {
                     self.rows(cx);
                 } else {
                     for item in items.drain(..) {
@@ -366,8 +386,11 @@ macro_rules! zip_arity {
                 let here = self.queues.$P.items();
                 let items = [$(self.queues.$O.items(),)* here, $(self.queues.$Q.items()),*];
                 let held = (&held[..], items.into_iter().sum());
-                let (queue, next) = (&mut self.queues.$P, &mut self.next);
-                match self.gate.hear($P, queue, signal, held, next, cx) {
+                let input = 0 $(+ $B::INPUTS)*;
+                let Some(queue) = self.queues.$P.input_mut() else {
+                    return;
+                };
+                match self.gate.hear(input, queue, signal, held, &mut self.next, cx) {
                     Heard::Nothing => {}
                     Heard::Place => self.rows(cx),
                     Heard::Ended => self.finish(cx),
