@@ -387,6 +387,7 @@ impl Oracle {
                 Step::Emit(..) => {}
                 Step::Close(source) => {
                     if !std::mem::replace(&mut closed[*source], true) {
+                        self.races.moves(*source);
                         self.close(*source);
                     }
                 }

@@ -47,7 +47,7 @@ impl Races {
         }
     }
 
-    /// A source emits, or a chain drains more than goes at once.
+    /// A source emits or closes, or a chain drains more than goes at once.
     pub(crate) fn moves(&mut self, node: usize) {
         let after = self.closing.clone();
         self.movers.push(Mover { node, after });
@@ -81,7 +81,12 @@ impl Races {
             };
             let by_order = matches!(
                 op,
-                Op::Union(_) | Op::Combine(..) | Op::ZipLatest(_) | Op::WithLatest(_)
+                Op::Union(_)
+                    | Op::Combine(..)
+                    | Op::ZipLatest(_)
+                    | Op::WithLatest(_)
+                    | Op::Collect(_)
+                    | Op::TakeUntil(_)
             );
             let meet = by_order && inputs.iter().any(|a| inputs.iter().any(|b| either(*a, *b)));
             let behind = op.ports().iter().any(|(from, _)| self.open[*from]);
@@ -137,11 +142,17 @@ pub(crate) fn agree(
                 let both = entered.concat();
                 prop_assert!(*out == entered[0] || *out == both, "chain {i}: {out:?}");
             }
-            // Which rows there are depends on who came first.
+            // Which rows and groups there are depends on who came first.
             Op::Combine(..) | Op::ZipLatest(_) | Op::WithLatest(_) => {}
+            Op::Collect(_) | Op::TakeUntil(_) => {}
+            // The last one comes at the close, if there was any.
+            Op::Partition(_) | Op::Fold(_) => {
+                let (open, closed) = (alone(op, entered.clone(), false), alone(op, entered, true));
+                prop_assert!(*out == open || *out == closed, "node {i}: {out:?}");
+            }
             // So it does where an empty place may stand here or there.
             Op::Zip(_) if !whole => {}
-            _ => prop_assert_eq!(out, &alone(op, entered), "of node {}", i),
+            _ => prop_assert_eq!(out, &alone(op, entered, false), "of node {}", i),
         }
     }
     Ok(())
@@ -158,7 +169,7 @@ fn entered(op: &Op, out: &[Vec<i64>]) -> Vec<Vec<i64>> {
 }
 
 /// What the operator makes of these elements where nothing else is in the graph.
-fn alone(op: &Op, entered: Vec<Vec<i64>>) -> Vec<i64> {
+fn alone(op: &Op, entered: Vec<Vec<i64>>, closes: bool) -> Vec<i64> {
     let op = match op {
         Op::Map(_) => Op::Map(0),
         Op::Fail(_) => Op::Fail(0),
@@ -169,6 +180,9 @@ fn alone(op: &Op, entered: Vec<Vec<i64>>) -> Vec<i64> {
         Op::Dedup(_) => Op::Dedup(0),
         Op::Frequencies(_) => Op::Frequencies(0),
         Op::Expand(_) => Op::Expand(0),
+        Op::Partition(_) => Op::Partition(0),
+        Op::Sliding(_) => Op::Sliding(0),
+        Op::Fold(_) => Op::Fold(0),
         Op::Zip(inputs) => Op::Zip(Inputs {
             of: (0..inputs.of.len()).collect(),
             ..inputs.clone()
@@ -177,7 +191,8 @@ fn alone(op: &Op, entered: Vec<Vec<i64>>) -> Vec<i64> {
     };
     let mut ops = vec![Op::Source; SOURCES];
     ops.push(op);
-    let steps: Vec<_> = (0..).zip(entered).map(|(i, x)| Step::Emit(i, x)).collect();
+    let steps = (0..).zip(entered).map(|(i, x)| Step::Emit(i, x));
+    let steps: Vec<_> = steps.chain(closes.then_some(Step::Close(0))).collect();
     expected(&ops, &steps).out.swap_remove(SOURCES)
 }
 
