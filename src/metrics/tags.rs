@@ -459,7 +459,7 @@ fn refs_of<N: AsRef<str>, V: AsTag>(pairs: &[(N, V)]) -> SmallVec<[(&str, TagRef
 }
 
 /// The tags of these pairs. Nothing is allocated if they are known.
-pub(super) fn tags_of(refs: Refs<'_, '_>) -> Tags {
+pub(super) fn tags_of(refs: &[(&str, TagRef<'_>)]) -> Tags {
     let mut refs: SmallVec<[(&str, TagRef<'_>); 8]> = refs.into();
     // Stable: of those with the same name, the last one is the last.
     refs.sort_by_key(|(name, _)| *name);
@@ -501,7 +501,7 @@ macro_rules! into_tags {
     ($(($($param:tt)*) $type:ty: $pairs:ident => $slice:expr;)+) => {$(
         impl<$($param)*> IntoTags for $type {
             fn into_tags(self) -> Tags {
-                self.lend(|refs| tags_of(refs))
+                self.lend(tags_of)
             }
 
             fn lend<R>(self, work: impl FnOnce(&[(&str, TagRef<'_>)]) -> R) -> R {
@@ -515,7 +515,7 @@ macro_rules! into_tags {
 /// What values are sent with, as a rule: lent as they stand there.
 impl<N: AsRef<str>, V: AsTag, const LEN: usize> IntoTags for [(N, V); LEN] {
     fn into_tags(self) -> Tags {
-        self.lend(|refs| tags_of(refs))
+        self.lend(tags_of)
     }
 
     #[inline]

@@ -158,7 +158,7 @@ fn metric() -> impl Strategy<Value = Metric> {
         Just(Kind::Histogram)
     ];
     let units = prop::option::of(prop_oneof![Just("seconds"), Just("%"), Just("é s")]);
-    let name = name().prop_filter("metrics have names", |name| !name.is_empty());
+    let name = name().prop_filter("metrics have names", |name| !name.trim().is_empty());
     (name, kinds, units, prop::option::of(any::<String>())).prop_map(|(name, kind, unit, help)| {
         let mut metric = Metric::new(name).kind(kind).batch(1);
         metric = metric.agg("sum", Sum).agg("count", Count).agg("max", Max);

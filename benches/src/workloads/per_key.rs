@@ -1,6 +1,7 @@
 //! Figures of each of ten thousand devices, for each reading: a running mean, and a rolling one.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::hint::black_box;
 
 use rustc_hash::FxHashMap;
@@ -22,6 +23,7 @@ pub(crate) fn workload() -> Workload {
     let what = "running mean per key, 10 000 keys";
     let by_hand = Variant::prepared("loop", Role::Hand, by_hand);
     Workload::new("per_key", what, by_hand)
+        .variant(Variant::prepared("loop, std map", Role::Hand, by_std_map))
         .variant(Variant::prepared("loop, boxed states", Role::Hand, boxed))
         .variant(Variant::prepared(
             "loop, batches, last uses",
@@ -34,6 +36,7 @@ pub(crate) fn workload() -> Workload {
             per_key_promises::by_hand,
         ))
         .target(at_most("headwater per_key", 1.5, "loop"))
+        .target(at_most("headwater per_key", 1.5, "loop, std map"))
         .target(at_most("headwater per_key", 1.5, "loop, the same promises"))
         .target(at_most("headwater map_with_state_by_key", 1.5, "loop"))
 }
@@ -42,11 +45,15 @@ pub(crate) fn workload() -> Workload {
 pub(crate) fn rolling() -> Workload {
     let what = "mean of the last 100 per key, 10 000 keys";
     let by_hand = Variant::prepared("loop", Role::Hand, rolling_by_hand);
-    Workload::new("per_key_rolling", what, by_hand).target(at_most(
-        "headwater per_key, rolling",
-        1.5,
-        "loop",
-    ))
+    let per_key = "headwater per_key, rolling";
+    Workload::new("per_key_rolling", what, by_hand)
+        .variant(Variant::prepared(
+            "loop, std map",
+            Role::Hand,
+            rolling_by_std_map,
+        ))
+        .target(at_most(per_key, 1.5, "loop"))
+        .target(at_most(per_key, 1.5, "loop, std map"))
 }
 
 /// `n` readings, the same for every variant: made from their numbers in a few steps, and not drawn from an
@@ -92,15 +99,27 @@ pub(crate) fn filling() -> impl Iterator<Item = Reading> {
     (0..WIDTH).flat_map(|_| first())
 }
 
+/// With the fastest of hashes, which who chooses the keys can make collide.
 fn by_hand(n: u64) -> impl FnOnce() -> u64 {
-    let mut means: FxHashMap<u32, Mean> = FxHashMap::default();
+    by_map(FxHashMap::default(), n)
+}
+
+/// With the map that comes with the language, whose hash has a random seed as `per_key`'s has.
+fn by_std_map(n: u64) -> impl FnOnce() -> u64 {
+    by_map(HashMap::new(), n)
+}
+
+fn by_map<S: BuildHasher>(mut means: HashMap<u32, Mean, S>, n: u64) -> impl FnOnce() -> u64 {
     let total = run(&mut means, first());
     let readings = readings(n);
     move || checksum(total + run(&mut means, readings))
 }
 
 #[inline(never)]
-fn run(means: &mut FxHashMap<u32, Mean>, readings: impl Iterator<Item = Reading>) -> f64 {
+fn run<S: BuildHasher>(
+    means: &mut HashMap<u32, Mean, S>,
+    readings: impl Iterator<Item = Reading>,
+) -> f64 {
     let mut total = 0.0;
     for (device, value) in readings {
         total += means.entry(device).or_default().add(value);
@@ -201,14 +220,24 @@ impl Ring {
 }
 
 fn rolling_by_hand(n: u64) -> impl FnOnce() -> u64 {
-    let mut rings: FxHashMap<u32, Ring> = FxHashMap::default();
+    roll_by_map(FxHashMap::default(), n)
+}
+
+fn rolling_by_std_map(n: u64) -> impl FnOnce() -> u64 {
+    roll_by_map(HashMap::new(), n)
+}
+
+fn roll_by_map<S: BuildHasher>(mut rings: HashMap<u32, Ring, S>, n: u64) -> impl FnOnce() -> u64 {
     let total = roll(&mut rings, filling());
     let readings = readings(n);
     move || checksum(total + roll(&mut rings, readings))
 }
 
 #[inline(never)]
-fn roll(rings: &mut FxHashMap<u32, Ring>, readings: impl Iterator<Item = Reading>) -> f64 {
+fn roll<S: BuildHasher>(
+    rings: &mut HashMap<u32, Ring, S>,
+    readings: impl Iterator<Item = Reading>,
+) -> f64 {
     let mut total = 0.0;
     for (device, value) in readings {
         total += rings.entry(device).or_default().add(value);
