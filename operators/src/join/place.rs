@@ -117,12 +117,7 @@ pub(crate) trait Queue: InGraph {
         self.input().is_none_or(Fifo::is_plain)
     }
 
-    #[inline]
-    fn is_ready(&self) -> bool {
-        self.input().is_none_or(Fifo::is_ready)
-    }
-
-    /// Takes the element in front. Only while it [`is_ready`](Queue::is_ready).
+    /// Takes the element in front. Only of a literal, or while the queue [`is_ready`](Fifo::is_ready).
     fn pop_plain(&mut self) -> Option<Self::Item>;
 
     /// Takes what stands in front into a row.

@@ -200,6 +200,16 @@ macro_rules! zip_rows {
     }};
 }
 
+/// A macro, so that it stays a branch where it is asked: the compiler would make arithmetic of a method.
+macro_rules! is_ready {
+    ($queue:expr) => {
+        match $queue.input() {
+            Some(queue) => queue.is_ready(),
+            None => true,
+        }
+    };
+}
+
 /// For each arity: `letter of what is joined, of its queue, position`.
 macro_rules! zip_arity {
     ($($F:ident $T:ident $P:tt),+) => {
@@ -322,7 +332,7 @@ macro_rules! zip_arity {
         impl<$($All: Queue),+> Quick<$T::Item, $P> for ZipNode<($($All,)+), ($($All::Item,)+)> {
             #[inline]
             fn quick(&mut self, item: $T::Item) -> Quickly<$T::Item> {
-                let completes = $(self.queues.$O.is_ready() &&)* $(self.queues.$Q.is_ready() &&)* true;
+                let completes = $(is_ready!(self.queues.$O) &&)* $(is_ready!(self.queues.$Q) &&)* true;
                 if completes && self.gate.is_quiet() {
                     return Quickly::Completes(item);
                 }
