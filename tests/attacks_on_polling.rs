@@ -395,6 +395,22 @@ proptest! {
     }
 }
 
+/// A clock that runs ahead has a point asked for before its time has come, and then nobody takes anything for
+/// longer than the buffer, in the midst of the poll.
+#[test]
+fn a_point_that_comes_while_a_poll_waits_for_its_consumer_is_in_time() {
+    in_virtual_time(nothing_is_overdue(Punctual {
+        hold: 0,
+        interval: 200,
+        chunk: 100,
+        points: vec![(800, 0), (1084, 0), (931, 0), (1000, 0), (690, 0)],
+        rests: vec![(800, 192), (938, 93)],
+        outages: Vec::new(),
+        jumps: vec![(20, 85)],
+        latency: 0,
+    }));
+}
+
 /// As zlib computes it, which ends what a cursor is written as.
 fn crc(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, &byte| {

@@ -44,6 +44,8 @@ pub(super) struct Reach {
     known_from: i64,
     /// The end of the last stretch that was answered.
     answered: Option<i64>,
+    /// Answers of the poll under way that were asked for times which, as far as is known, had not come yet.
+    early: Vec<Early>,
     /// What time it was at least, as points tell, when the last poll began that succeeded.
     known: Option<i64>,
     /// A shorter chunk than usual, as an answer had too many points.
@@ -57,6 +59,17 @@ pub(super) struct Reach {
     /// What the points tell of the time. The last two stretches of ten minutes in which something new came
     /// have a word: clocks that drift apart are not compared for ever.
     evidence: [Option<(i64, Instant)>; 2],
+}
+
+/// How many answers that were asked for early are told apart.
+const MOST_EARLY: usize = 64;
+
+/// An answer, and what it was to.
+#[derive(Debug)]
+struct Early {
+    sent: Instant,
+    to: i64,
+    newest: Option<i64>,
 }
 
 /// For how long the same evidence is the best one.
@@ -74,6 +87,7 @@ impl Reach {
             horizon: resumed.map(|(horizon, _)| horizon),
             known_from: resumed.map_or(i64::MIN, |(_, known_from)| known_from),
             answered: None,
+            early: Vec::new(),
             known: None,
             narrowed: None,
             eased: None,
@@ -104,8 +118,11 @@ impl Reach {
 
     /// What time it is at least: that of the newest point, and what has passed since it was seen.
     pub(super) fn at_least(&self, now: Instant) -> Option<i64> {
+        // Or before.
         let since = |(newest, seen): &(i64, Instant)| {
-            newest.saturating_add(millis(now.saturating_duration_since(*seen)))
+            let after = millis(now.saturating_duration_since(*seen));
+            let before = millis(seen.saturating_duration_since(now));
+            newest.saturating_add(after - before)
         };
         self.evidence.iter().flatten().map(since).max()
     }
@@ -134,6 +151,7 @@ impl Reach {
             self.began_at(to);
         }
         let from = self.asks_from();
+        self.early.clear();
         // Where all that could be asked for is in the future the store is asked too: it may tell the time.
         let to = to.max(from).min(LAST);
         let chunk = self.lengths.chunk;
@@ -240,8 +258,23 @@ impl Reach {
         self.newest.map(follows) > self.horizon
     }
 
-    /// An answer was taken in; its latest point is this. What is new may move the horizon.
-    pub(super) fn answered(&mut self, ask: &Ask, newest: Option<i64>, now: Instant) {
+    /// Up to when the poll under way, which has asked for everything up to `to`, knows of everything. What was
+    /// asked for before its time had come may have come since, and the rest of the poll have taken long.
+    pub(super) fn complete(&self, to: i64) -> i64 {
+        let early = self.early.iter().filter_map(|early| self.knows_to(early));
+        early.fold(to, i64::min)
+    }
+
+    /// Up to when an answer knows of everything, if that is less than was asked for.
+    fn knows_to(&self, early: &Early) -> Option<i64> {
+        // A point that is in it had come.
+        let known = self.at_least(early.sent).max(early.newest)?;
+        (known < early.to).then_some(known)
+    }
+
+    /// An answer to what was asked for then was taken in; its latest point is this. What is new may move the
+    /// horizon.
+    pub(super) fn answered(&mut self, ask: &Ask, newest: Option<i64>, sent: Instant, now: Instant) {
         if ask.kind == Kind::Live {
             self.answered = Some(ask.range.to);
         }
@@ -252,9 +285,27 @@ impl Reach {
             self.newest = Some(newest);
             self.learn(newest, now);
         }
+        self.note_early(Early {
+            sent,
+            to: ask.range.to,
+            newest,
+        });
         if let (Some(to), Some(newest)) = (ask.complete, self.newest) {
-            let follows = newest.min(to).saturating_sub(self.lengths.buffer);
+            let follows = newest.min(self.complete(to));
+            let follows = follows.saturating_sub(self.lengths.buffer);
             self.horizon = self.horizon.max(Some(follows));
+        }
+    }
+
+    /// Of many, those that follow each other are taken for one: as long a stretch, asked for when the first was.
+    fn note_early(&mut self, answer: Early) {
+        if self.knows_to(&answer).is_none() {
+            return;
+        }
+        let full = self.early.len() == MOST_EARLY;
+        match self.early.last_mut() {
+            Some(last) if full || last.sent == answer.sent => last.to = last.to.max(answer.to),
+            _ => self.early.push(answer),
         }
     }
 

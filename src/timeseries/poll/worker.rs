@@ -140,7 +140,7 @@ impl<S: Store> Worker<S> {
                     _ => reach.correct(&mut course, clock, now),
                 }
             }
-            let batch = match self.take(&ask, course.begun, answer) {
+            let batch = match self.take(&ask, (course.begun, sent), answer) {
                 Ok(batch) => batch,
                 Err(_) if self.narrow(&ask) => {
                     course = begin(self);
@@ -183,9 +183,15 @@ impl<S: Store> Worker<S> {
         }
     }
 
-    /// Takes an answer of a poll that began then in; returns what is to be handed over.
-    fn take(&mut self, ask: &Ask, begun: Instant, answer: Fetched) -> Result<Batch, PollError> {
-        let mut intake = self.remember(ask, answer)?;
+    /// Takes an answer in, of a poll that began then, to what was asked for then; returns what is to be handed
+    /// over.
+    fn take(
+        &mut self,
+        ask: &Ask,
+        (begun, sent): (Instant, Instant),
+        answer: Fetched,
+    ) -> Result<Batch, PollError> {
+        let mut intake = self.remember(ask, sent, answer)?;
         self.forget();
         let given = self.outlets.give(std::mem::take(&mut intake.aside));
         let (held, ahead) = (self.held.as_ref().map_or(0, Held::len), self.clock.ahead());
@@ -204,7 +210,7 @@ impl<S: Store> Worker<S> {
 
     /// Remembers what is new in an answer, and sorts it by where it goes: in one hold of the memory, as a cursor that
     /// is made meanwhile knows all of the answer or nothing.
-    fn remember(&mut self, ask: &Ask, answer: Fetched) -> Result<Intake, PollError> {
+    fn remember(&mut self, ask: &Ask, sent: Instant, answer: Fetched) -> Result<Intake, PollError> {
         let received = answer.points.len() as u64;
         let mut found = Vec::new();
         let mut memory = self.shared.memory();
@@ -226,7 +232,8 @@ impl<S: Store> Worker<S> {
             ..Intake::default()
         };
         intake.sort(found, &mut self.held, &mut self.shared.pending());
-        memory.reach.answered(ask, taken.newest, Instant::now());
+        let reach = &mut memory.reach;
+        reach.answered(ask, taken.newest, sent, Instant::now());
         Ok(intake)
     }
 
@@ -246,7 +253,10 @@ impl<S: Store> Worker<S> {
         let Some(held) = &mut self.held else {
             return Batch::new();
         };
-        let now = self.shared.memory().reach.at_least(begun);
+        let (complete, now) = {
+            let reach = &self.shared.memory().reach;
+            (reach.complete(complete), reach.at_least(begun))
+        };
         let settled = held.settle(complete, now.unwrap_or(i64::MIN));
         let left = held.len();
         self.shared.count(|stats| stats.held = left);
